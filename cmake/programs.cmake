@@ -1,0 +1,83 @@
+# Demos, tests and benchmarks: every program lands under <build>/bin.
+
+# gt_program(TARGET FOLDER NAME SOURCE... ): one program, built as <build>/bin/FOLDER/NAME.
+function(gt_program target folder name)
+    add_executable(${target} ${ARGN})
+    gt_settings(${target})
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/${folder})
+    target_link_libraries(${target} PRIVATE gradtape_objects)
+endfunction()
+
+# gt_helpers(TARGET GLOB): the objects that several programs of one folder share. Their headers are found
+# from that folder: "common/plot.h".
+function(gt_helpers target glob)
+    file(GLOB sources CONFIGURE_DEPENDS ${glob})
+    if(NOT sources)
+        add_library(${target} INTERFACE)
+        return()
+    endif()
+    add_library(${target} STATIC ${sources})
+    gt_settings(${target})
+    string(REGEX REPLACE "/.*" "" folder ${glob})
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/${folder}
+        $<TARGET_PROPERTY:gradtape_objects,INTERFACE_INCLUDE_DIRECTORIES>)
+    add_dependencies(${target} gradtape_generated)
+endfunction()
+
+# gt_program_each(FOLDER HELPERS): one program for every FOLDER/*.c; target gradtape_FOLDER is all.
+function(gt_program_each folder helpers)
+    add_custom_target(gradtape_${folder})
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        gt_program(${folder}_${name} ${folder} ${name} ${source})
+        target_link_libraries(${folder}_${name} PRIVATE ${helpers})
+        add_dependencies(gradtape_${folder} ${folder}_${name})
+    endforeach()
+endfunction()
+
+if(GT_BUILD_DEMOS)
+    gt_helpers(gradtape_demos_common demos/common/*.c)
+    gt_program_each(demos gradtape_demos_common)
+endif()
+if(GT_BUILD_BENCH)
+    gt_helpers(gradtape_bench_common bench/common/*.c)
+    gt_program_each(bench gradtape_bench_common)
+endif()
+if(NOT GT_BUILD_TESTS)
+    return()
+endif()
+
+enable_testing()
+gt_helpers(gradtape_tests_support tests/support/*.c)
+set(any_report "Sanitizer|runtime error")
+
+file(GLOB driver_sources CONFIGURE_DEPENDS tests/driver/*.c)
+if(driver_sources)
+    gt_program(gradtape_selftest tests selftest ${driver_sources})
+    target_link_libraries(gradtape_selftest PRIVATE gradtape_tests_support)
+    add_test(NAME selftest COMMAND gradtape_selftest)
+    set_tests_properties(selftest PROPERTIES TIMEOUT 1200 FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
+
+file(GLOB suite_sources CONFIGURE_DEPENDS tests/*.c)
+if(suite_sources AND GT_WITH_CRITERION)
+    gt_program(gradtape_suite tests gradtape_tests ${suite_sources})
+    target_link_libraries(gradtape_suite PRIVATE gradtape_tests_support PkgConfig::CRITERION)
+    add_test(NAME suite COMMAND gradtape_suite)
+    set_tests_properties(suite PROPERTIES TIMEOUT 1200 FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
+
+include(cmake/documentation.cmake)
+if(GT_BUILD_DEMOS)
+    add_test(NAME demos COMMAND sh tests/demos.sh ${PROJECT_BINARY_DIR}/bin/demos
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(demos PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
+add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+if(NOT GT_SANITIZE)
+    add_test(NAME consumer COMMAND ${CMAKE_COMMAND}
+             -DBUILD=${PROJECT_BINARY_DIR} -DCC=${CMAKE_C_COMPILER} -DGENERATOR=${CMAKE_GENERATOR}
+             -P ${PROJECT_SOURCE_DIR}/tests/consumer/consumer.cmake)
+endif()

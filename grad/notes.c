@@ -1,0 +1,185 @@
+/* grad/notes.c: the sweep's bookkeeping: which nodes matter, what arrived where, and the copies of
+ * checkpointed ranges. Its arrays stay with the tape from one sweep to the next. */
+#include <string.h>
+
+#include "grad/sweep.h"
+#include "ops/ops.h"
+
+bool gt__sweep_grow(gt__sweep *s, void *block, uint32_t *room, uint64_t need, size_t item) {
+    if (need <= *room) return true;
+    uint64_t more = (uint64_t)*room * 2 > need ? (uint64_t)*room * 2 : need + 64;
+    void *old, *grown = NULL;
+    memcpy(&old, block, sizeof old);
+    if (more <= UINT32_MAX && more <= SIZE_MAX / item)
+        grown = gt_params_alloc(gt_tape_params(s->tape), old, *room * item, (size_t)more * item);
+    if (!grown) {
+        gt_fail(s->tape, "out of memory: a backward sweep");
+        return false;
+    }
+    memcpy(block, &grown, sizeof grown);
+    *room = (uint32_t)more;
+    return true;
+}
+
+static void release(gt_tape *tape, void *state) {
+    gt__sweep *s = state;
+    const struct {
+        void *block;
+        size_t size;
+    } owned[] = {{s->visit, s->visit_room * sizeof *s->visit},
+                 {s->note, s->note_room * sizeof *s->note},
+                 {s->operand, s->operand_room * sizeof *s->operand},
+                 {s->wanted, s->wanted_room * sizeof *s->wanted},
+                 {s->arg, s->arg_room * sizeof *s->arg},
+                 {s->arrived, s->arrived_room * sizeof *s->arrived},
+                 {s->leaf, s->leaf_room * sizeof *s->leaf},
+                 {s->gradient, s->gradient_room * sizeof *s->gradient},
+                 {s, sizeof *s}};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        if (owned[i].block) gt_params_alloc(gt_tape_params(tape), owned[i].block, owned[i].size, 0);
+}
+
+gt__sweep *gt__sweep_of(gt_tape *tape) {
+    gt_attachment *attachment = gt_tape_attachment(tape);
+    if (attachment->state) return attachment->state;
+    gt__sweep *s = gt_params_alloc(gt_tape_params(tape), NULL, 0, sizeof *s);
+    if (!s) {
+        gt_fail(tape, "out of memory: a backward sweep");
+        return NULL;
+    }
+    memset(s, 0, sizeof *s);
+    s->tape = tape;
+    *attachment = (gt_attachment){release, s};
+    return s;
+}
+
+/* ---- which nodes matter ------------------------------------------------------------------------------- */
+
+static bool carries_gradient(gt_tensor t) {
+    const gt_gradient *g = &gt_op_of(t)->gradient;
+    return gt_dtype_is_float(gt_dtype_of(t)) && (g->pull || g->local || g->backward);
+}
+
+bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count) {
+    s->low = s->root = root.index;
+    s->of_backward = false;
+    s->n_notes = 0;
+    for (int k = 0; k < count; k++)
+        if (wanted[k].index < s->low) s->low = wanted[k].index;
+    const uint32_t size = s->root - s->low + 1;
+    if (!gt__sweep_grow(s, &s->visit, &s->visit_room, size, sizeof *s->visit)) return false;
+    memset(s->visit, 0, size * sizeof *s->visit);
+    for (int k = 0; k < count; k++)
+        if (wanted[k].index <= s->root) s->visit[wanted[k].index - s->low].depends = true;
+    for (uint32_t i = s->low; i <= s->root; i++) {
+        gt__visit *v = &s->visit[i - s->low];
+        const gt_tensor t = gt_tensor_at(s->tape, i);
+        if (v->depends || gt_is_leaf(t) || !carries_gradient(t)) continue;
+        const int n_in = gt_n_in(t);
+        for (int k = 0; k < n_in && !v->depends; k++) {
+            const uint32_t j = gt_in(t, k).index;
+            v->depends = j >= s->low && s->visit[j - s->low].depends;
+        }
+    }
+    /* A first result must be visited when another result of its operation is. */
+    for (uint32_t i = s->low; i <= s->root; i++) {
+        const uint32_t out = (uint32_t)gt_out_index(gt_tensor_at(s->tape, i));
+        if (out && out <= i - s->low && s->visit[i - s->low].depends)
+            s->visit[i - out - s->low].depends = true;
+    }
+    return true;
+}
+
+bool gt__sweep_depends(const gt__sweep *s, uint32_t i) {
+    return i >= s->low && i <= s->root && s->visit[i - s->low].depends;
+}
+
+/* ---- contributions -------------------------------------------------------------------------------------- */
+
+bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx) {
+    if (!gt__sweep_depends(s, i)) return true;
+    if (!gt__sweep_grow(s, &s->note, &s->note_room, (uint64_t)s->n_notes + 1, sizeof *s->note))
+        return false;
+    gt__visit *v = &s->visit[i - s->low];
+    s->note[s->n_notes++] = (gt__note){gx, v->last};
+    v->last = s->n_notes;
+    return true;
+}
+
+bool gt__sweep_arrived(gt__sweep *s, uint32_t i, gt_list *arrived) {
+    *arrived = (gt_list){0, NULL};
+    if (i > s->root) return true; /* a later result of the root's operation */
+    uint32_t count = 0;
+    const uint32_t last = s->visit[i - s->low].last;
+    for (uint32_t k = last; k; k = s->note[k - 1].next) count++;
+    if (count == 0) return true;
+    if (!gt__sweep_grow(s, &s->arrived, &s->arrived_room, count, sizeof *s->arrived)) return false;
+    uint32_t place = count; /* notes are linked from the last to the first */
+    for (uint32_t k = last; k; k = s->note[k - 1].next) s->arrived[--place] = s->note[k - 1].gx;
+    *arrived = (gt_list){(int)count, s->arrived};
+    return true;
+}
+
+void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g) { s->visit[i - s->low].sum = g; }
+
+gt_tensor gt__sweep_sum(const gt__sweep *s, uint32_t i) {
+    return i >= s->low && i <= s->root ? s->visit[i - s->low].sum : gt_none();
+}
+
+/* ---- rematerialization ------------------------------------------------------------------------------------ */
+
+static gt_tensor copy_or_self(const gt__sweep *s, gt_tensor t) {
+    if (t.index < s->low || t.index > s->root) return t;
+    const gt_tensor copy = s->visit[t.index - s->low].copy;
+    return gt_is_none(copy) ? t : copy;
+}
+
+/* Records the range again, down here where its gradients are made: attributes and ordinals kept, effects
+ * left out. Nodes below the lowest one in question are not needed by any pull. */
+static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
+    if (begin < s->low) begin = s->low;
+    if (end > s->root + 1) end = s->root + 1;
+    for (uint32_t i = begin; i < end; i++) {
+        const gt_tensor t = gt_tensor_at(s->tape, i);
+        const unsigned traits = gt_is_leaf(t) ? 0 : gt_op_of(t)->more.traits;
+        if (gt_is_leaf(t) || traits & GT_EFFECT || gt_out_index(t) > 0) continue;
+        const uint32_t n_in = (uint32_t)gt_n_in(t);
+        if (!gt__sweep_grow(s, &s->operand, &s->operand_room, (uint64_t)n_in + 1, sizeof *s->operand))
+            return false;
+        for (uint32_t k = 0; k < n_in; k++) s->operand[k] = copy_or_self(s, gt_in(t, (int)k));
+        const gt_tensor copy = gt_record_copy(t, s->operand);
+        if (!gt_valid(copy)) return false;
+        for (uint32_t k = 0; k < (uint32_t)gt_n_out(t) && i + k <= s->root; k++)
+            s->visit[i + k - s->low].copy = gt_out(copy, (int)k);
+    }
+    return true;
+}
+
+/* ---- operands of a pull -------------------------------------------------------------------------------------- */
+
+bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p) {
+    uint32_t begin, end;
+    if (!gt_is_leaf(t) && gt_is_none(s->visit[t.index - s->low].copy) &&
+        gt_checkpoint_range(s->tape, t.index, &begin, &end) && !copy_range(s, begin, end))
+        return false;
+    const int n_in = gt_n_in(t), n_out = gt_n_out(t), n_arg = gt_n_args(t);
+    const uint64_t n = (uint64_t)n_in;
+    if (!gt__sweep_grow(s, &s->operand, &s->operand_room, 3 * n + GT_MAX_OUT, sizeof *s->operand) ||
+        !gt__sweep_grow(s, &s->wanted, &s->wanted_room, n + 1, sizeof *s->wanted) ||
+        !gt__sweep_grow(s, &s->arg, &s->arg_room, (uint64_t)n_arg + 1, sizeof *s->arg))
+        return false;
+    if (n_arg) memcpy(s->arg, gt_args(t), (size_t)n_arg * sizeof *s->arg);
+    gt_tensor *in = s->operand, *original = in + n, *gx = original + n, *out = gx + n;
+    for (int k = 0; k < n_in; k++) {
+        original[k] = gt_in(t, k);
+        in[k] = copy_or_self(s, original[k]);
+        s->wanted[k] = gt__sweep_depends(s, original[k].index);
+    }
+    for (int k = 0; k < n_out; k++) out[k] = copy_or_self(s, gt_out(t, k));
+    s->n_in = n_in;
+    *p = (gt_pull){.tape = s->tape, .attr = gt_attr(t), .arg = s->arg, .n_arg = n_arg, .n_in = n_in, .n_out = n_out,
+                   .in = in, .out = out, .up = s->up, .wanted = s->wanted, .gx = gx};
+    return true;
+}
+
+gt_tensor gt__sweep_original(const gt__sweep *s, int k) { return s->operand[s->n_in + k]; }

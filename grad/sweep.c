@@ -1,0 +1,72 @@
+/* grad/sweep.c: the chain rule, and nothing else.
+ *
+ * From the root down: sum what arrived at a node, multiply it by the operation's local gradients, pass the
+ * contributions on. Only nodes that depend on a wanted tensor and that the root reaches are visited.
+ * Everything is recorded on the same tape, above the root. */
+#include "grad/sweep.h"
+
+#include <string.h>
+
+#include "ops/ops.h"
+
+/* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g. */
+static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
+    const double factor = gt_is_constant(local) ? gt_args(local)[0].real : 0;
+    if (factor == 1) return g;
+    if (factor == -1) return gt_neg(g);
+    if (gt_is_constant(g) && gt_args(g)[0].real == 1)
+        return gt_same_shape(gt_shape_of(local), shape) ? local : gt_expand(local, shape);
+    return gt_chain(g, local);
+}
+
+/* Notes a contribution to the gradient of x; sums it over the axes along which x was broadcast. */
+static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor gx) {
+    if (gt_is_none(gx)) return true;
+    if (!gt_same_shape(gt_shape_of(gx), gt_shape_of(x))) gx = gt_sum_to(gx, gt_shape_of(x));
+    if (!gt_valid(gx)) return false;
+    return gt__sweep_note(s, x.index, gx);
+}
+
+/* The sum of what arrived at a node; absent when nothing did. */
+static gt_tensor upstream(gt__sweep *s, uint32_t i) {
+    gt_list arrived;
+    if (!gt__sweep_arrived(s, i, &arrived) || arrived.count == 0) return gt_none();
+    const gt_tensor g = arrived.count == 1 ? arrived.at[0] : gt_accumulate(arrived);
+    gt__sweep_set(s, i, g);
+    return g;
+}
+
+/* Local gradients of an element-wise operation, or the pull rule of another. */
+static bool pull(gt__sweep *s, const gt_op *op, gt_pull *p) {
+    for (int k = 0; k < p->n_in; k++) p->gx[k] = gt_none();
+    if (op->gradient.pull && !op->gradient.pull(p)) return false;
+    if (!op->gradient.pull && op->gradient.backward && !gt__pull_by_hand(op, p)) return false;
+    for (int k = 0; k < p->n_in; k++) {
+        if (!p->wanted[k]) continue;
+        if (op->gradient.local) {
+            const gt_tensor local = op->gradient.local(p, k);
+            if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, gt_shape_of(p->out[0]));
+        }
+        if (!contribute(s, gt__sweep_original(s, k), p->gx[k])) return false;
+    }
+    return true;
+}
+
+bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
+    if (!contribute(s, root, seed)) return false;
+    for (uint32_t i = root.index + 1; i-- > s->low;) {
+        const gt_tensor t = gt_tensor_at(s->tape, i);
+        if (!gt__sweep_depends(s, i) || gt_out_index(t) > 0) continue;
+        gt_pull p;
+        bool any = false;
+        if (!gt__sweep_operands(s, t, &p)) return false;
+        for (int k = 0; k < p.n_out; k++) {
+            s->up[k] = upstream(s, i + (uint32_t)k);
+            any = any || !gt_is_none(s->up[k]);
+        }
+        gt_site_of(s->tape, t);
+        if (any && p.n_in > 0 && !gt_is_leaf(t) && !pull(s, gt_op_of(t), &p)) return false;
+        if (gt_failed(s->tape)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,63 @@
+/* grad/sweep.h: the sweep and its bookkeeping, kept with the tape so that a steady loop allocates nothing. */
+#ifndef GT_SWEEP_H
+#define GT_SWEEP_H
+
+#include "graph/graph.h"
+
+typedef struct gt__note {
+    gt_tensor gx;
+    uint32_t next; /* place + 1 of the note before it at the same node; 0: none */
+} gt__note;
+
+/* What the sweep knows of one node. */
+typedef struct gt__visit {
+    gt_tensor sum;  /* its upstream, once summed */
+    gt_tensor copy; /* its rematerialized copy; absent outside checkpoints */
+    uint32_t last;  /* place + 1 of the last contribution noted */
+    bool depends;   /* on a wanted tensor */
+} gt__visit;
+
+typedef struct gt__sweep {
+    gt_tape *tape;
+    uint32_t low, root; /* the nodes in question: low to root */
+    gt_tensor backward_root; /* of the last gt_backward, for gt_grad_of */
+    bool of_backward;        /* the sums below are still that sweep's */
+    gt__visit *visit;    /* per node from low on */
+    uint32_t visit_room;
+    gt__note *note;
+    uint32_t n_notes, note_room;
+    gt_tensor *operand; /* in, original in, gx, out of the node at hand */
+    bool *wanted;
+    gt_arg *arg; /* its numbers: those of the tape move while the rule records */
+    uint32_t operand_room, wanted_room, arg_room;
+    gt_tensor *arrived;
+    uint32_t arrived_room;
+    int n_in;
+    gt_tensor up[GT_MAX_OUT];
+    gt_tensor *leaf, *gradient; /* parameters of a backward */
+    uint32_t leaf_room, gradient_room;
+} gt__sweep;
+
+/* sweep.c: carries seed from root down to every node that was marked. */
+bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed);
+
+/* notes.c: bookkeeping. All of these may run out of memory, which fails the tape. */
+gt__sweep *gt__sweep_of(gt_tape *tape);
+/* Marks what lies between the wanted tensors and the root. */
+bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count);
+bool gt__sweep_depends(const gt__sweep *s, uint32_t i);
+bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx);
+bool gt__sweep_arrived(gt__sweep *s, uint32_t i, gt_list *arrived);
+void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g);
+/* What was summed at a node, absent when nothing was. */
+gt_tensor gt__sweep_sum(const gt__sweep *s, uint32_t i);
+/* Operands of a pull, copies in place of checkpointed nodes. */
+bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p);
+/* Input k of the node at hand itself, where gx[k] belongs. */
+gt_tensor gt__sweep_original(const gt__sweep *s, int k);
+bool gt__sweep_grow(gt__sweep *s, void *block, uint32_t *room, uint64_t need, size_t item);
+
+/* by_hand.c */
+bool gt__pull_by_hand(const gt_op *op, gt_pull *pull);
+
+#endif

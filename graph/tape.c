@@ -1,0 +1,607 @@
+/* graph/tape.c: the life of a tape: recording, errors, marks. Recording checks and appends; it computes
+ * nothing. The one assertion of the library stands in link_inputs: inputs before their node. */
+#include "graph/tape.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+gt_tape *gt_tape_new(gt_params *params) {
+    gt_params *own = NULL;
+    if (!params) params = own = gt_params_new(NULL, 0);
+    if (!params) return NULL;
+    gt_tape *tape = gt__alloc(&params->allocator, sizeof *tape);
+    if (!tape) {
+        gt_params_free(own);
+        return NULL;
+    }
+    memset(tape, 0, sizeof *tape);
+    tape->params = params;
+    tape->owns_params = own != NULL;
+    tape->allocator = &params->allocator;
+    tape->generation = 1;
+    gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) tables[i]->allocator = tape->allocator;
+    tape->pool.allocator = tape->allocator;
+    return tape;
+}
+
+void gt_tape_free(gt_tape *tape) {
+    if (!tape) return;
+    gt_tape_reset(tape);
+    if (tape->attachment.release) tape->attachment.release(tape, tape->attachment.state);
+    const gt_allocator *a = tape->allocator;
+    for (uint32_t i = 0; i < tape->n_chunks; i++)
+        gt__free(a, tape->chunk[i], GT__CHUNK * sizeof(gt__node));
+    gt__free(a, tape->chunk, tape->chunk_room * sizeof *tape->chunk);
+    gt__free(a, tape->side, tape->side_room * sizeof *tape->side);
+    gt__free(a, tape->arg, tape->arg_room * sizeof *tape->arg);
+    gt__free(a, tape->stored, tape->stored_room * sizeof *tape->stored);
+    gt__free(a, tape->effect, tape->effect_room * sizeof *tape->effect);
+    gt__free(a, tape->leaf, tape->leaf_room * sizeof *tape->leaf);
+    gt__free(a, tape->range, tape->range_room * sizeof *tape->range);
+    gt__free(a, tape->scope, tape->scope_room);
+    gt__free(a, tape->slot, tape->slot_room * sizeof *tape->slot);
+    gt__free(a, tape->array, tape->array_room * sizeof *tape->array);
+    gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) gt__table_clear(tables[i]);
+    gt__pool_clear(&tape->pool);
+    gt_params *own = tape->owns_params ? tape->params : NULL;
+    gt__free(a, tape, sizeof *tape);
+    gt_params_free(own);
+}
+
+gt_params *gt_tape_params(gt_tape *tape) { return tape ? tape->params : NULL; }
+uint32_t gt_tape_size(const gt_tape *tape) { return tape ? tape->size : 0; }
+gt_attachment *gt_tape_attachment(gt_tape *tape) { return &tape->attachment; }
+
+void gt_tape_limit(gt_tape *tape, uint32_t nodes) {
+    if (tape) tape->limit = nodes;
+}
+
+/* ---- errors ----------------------------------------------------------------------------------- */
+
+gt_tensor gt__poison(gt_tape *tape) { return (gt_tensor){tape, UINT32_MAX, 0}; }
+gt_tensor gt_none(void) { return (gt_tensor){NULL, 0, 0}; }
+bool gt_is_none(gt_tensor t) { return t.tape == NULL; }
+bool gt_failed(const gt_tape *tape) { return !tape || tape->failed; }
+const char *gt_error(const gt_tape *tape) {
+    return !tape ? "no tape" : tape->failed ? tape->message : "";
+}
+
+void gt_on_error(gt_tape *tape, void (*hook)(void *user, const char *message), void *user) {
+    if (!tape) return;
+    tape->hook = hook;
+    tape->hook_user = user;
+}
+
+static void fail(gt_tape *tape, const char *format, va_list list) {
+    if (tape->failed) return;
+    tape->failed = true;
+    tape->failed_at = tape->size;
+    vsnprintf(tape->message, sizeof tape->message, format, list);
+    if (tape->hook) tape->hook(tape->hook_user, tape->message);
+}
+
+bool gt__error(gt_tape *tape, const char *format, ...) {
+    if (!tape) return false;
+    va_list list;
+    va_start(list, format);
+    fail(tape, format, list);
+    va_end(list);
+    return false;
+}
+
+bool gt__out_of_memory(gt_tape *tape, const char *what) {
+    return gt__error(tape, "out of memory: %s", what);
+}
+
+gt_tensor gt_fail(gt_tape *tape, const char *format, ...) {
+    if (!tape) return gt_none();
+    char message[GT__MESSAGE], where[256] = "";
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    if (tape->site.file)
+        snprintf(where, sizeof where, " (%s:%lld)", tape->site.file, (long long)tape->site.line);
+    gt__error(tape, "%s%s", message, where);
+    return gt__poison(tape);
+}
+
+bool gt__check(gt_tensor t, const char *who) {
+    if (!t.tape) return false;
+    if (gt__valid(t)) return true;
+    if (t.index == UINT32_MAX)
+        return gt__error(t.tape, "%s: given the result of a failed operation", who);
+    gt_fail(t.tape, "%s: tensor was rewound: node %u of an earlier recording", who, t.index);
+    return false;
+}
+
+/* ---- texts -------------------------------------------------------------------------------------- */
+
+const char *gt__shape_text(gt_shape shape, char *buffer, size_t size) {
+    size_t used = 0;
+    buffer[0] = 0;
+    for (int i = 0; i < shape.rank && i < GT_MAX_RANK && used + 24 < size; i++)
+        used += (size_t)snprintf(buffer + used, size - used, "%s%lld", i ? "," : "",
+                                 (long long)shape.dim[i]);
+    return buffer;
+}
+
+const char *gt_label(gt_tensor t, char *buffer, size_t size) {
+    if (!gt__valid(t)) {
+        snprintf(buffer, size, "poison");
+        return buffer;
+    }
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    const char *name = gt__bytes(&t.tape->names, n->name, NULL);
+    if (!name && n->flags & GT__PARAM) name = gt__param_of(t.tape, n)->name;
+    if (name)
+        snprintf(buffer, size, "%s", name);
+    else
+        snprintf(buffer, size, "%s#%u", n->op->name, t.index);
+    return buffer;
+}
+
+const char *gt__describe(gt_tape *tape, uint32_t index, char *buffer, size_t size) {
+    char shape[200];
+    gt_label(gt__tensor(tape, index), buffer, size);
+    const size_t used = strlen(buffer);
+    gt__shape_text(gt__shape(tape, gt__node_at(tape, index))->shape, shape, sizeof shape);
+    snprintf(buffer + used, size - used, "[%s]", shape);
+    return buffer;
+}
+
+const char *gt__site_text(const gt_tape *tape, uint32_t site, char *buffer, size_t size) {
+    const gt__site *s = gt__bytes(&tape->sites, site, NULL);
+    buffer[0] = 0;
+    if (s && s->file) snprintf(buffer, size, " (%s:%lld)", s->file, (long long)s->line);
+    return buffer;
+}
+
+gt_tensor gt_name(gt_tensor t, const char *format, ...) {
+    if (!gt__check(t, "name")) return t;
+    char text[256];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    const uint32_t id = gt__intern(&t.tape->names, text, strlen(text));
+    if (id == 0) {
+        gt__out_of_memory(t.tape, "a name");
+        return gt__poison(t.tape);
+    }
+    gt__node_at(t.tape, t.index)->name = id;
+    return t;
+}
+
+/* ---- shapes --------------------------------------------------------------------------------------- */
+
+bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel) {
+    int64_t n = 1;
+    bool empty = false;
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] < 0) return false;
+        if (shape.dim[i] == 0) {
+            empty = true;
+            continue;
+        }
+        if (n > INT64_MAX / 16 / shape.dim[i]) return false;
+        n *= shape.dim[i];
+    }
+    *numel = empty ? 0 : n;
+    return (uint64_t)n <= (uint64_t)(SIZE_MAX / 8) / size;
+}
+
+uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape) {
+    char text[200];
+    gt__shape_entry entry;
+    memset(&entry, 0, sizeof entry);
+    if (shape.rank < 0 || shape.rank > GT_MAX_RANK) {
+        gt_fail(tape, "shape of rank %d: the largest rank is %d", shape.rank, GT_MAX_RANK);
+        return 0;
+    }
+    entry.shape.rank = shape.rank;
+    for (int i = 0; i < shape.rank; i++) entry.shape.dim[i] = shape.dim[i];
+    gt__shape_text(shape, text, sizeof text);
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] < 0) {
+            gt_fail(tape, "shape [%s]: axis %d is negative", text, i);
+            return 0;
+        }
+    }
+    if (!gt__checked_numel(entry.shape, 8, &entry.numel)) {
+        gt_fail(tape, "shape [%s]: too many elements", text);
+        return 0;
+    }
+    const uint32_t id = gt__intern(&tape->shapes, &entry, sizeof entry);
+    if (id == 0) gt__out_of_memory(tape, "a shape");
+    return id;
+}
+
+int64_t gt_numel(gt_shape shape) {
+    int64_t n = 1;
+    for (int i = 0; i < shape.rank && i < GT_MAX_RANK; i++) n *= shape.dim[i];
+    return n;
+}
+
+bool gt_same_shape(gt_shape a, gt_shape b) {
+    if (a.rank != b.rank) return false;
+    for (int i = 0; i < a.rank; i++)
+        if (a.dim[i] != b.dim[i]) return false;
+    return true;
+}
+
+void gt__contiguous(gt_array *a) {
+    int64_t stride = 1;
+    for (int i = a->shape.rank - 1; i >= 0; i--) {
+        a->stride[i] = stride;
+        stride *= a->shape.dim[i];
+    }
+}
+
+/* ---- recording ------------------------------------------------------------------------------------ */
+
+gt_tape *gt__tape_at(gt_tape *tape, const char *file, int line) {
+    if (tape) tape->site = (gt__site){file, line};
+    return tape;
+}
+gt_tensor gt__at(gt_tensor t, const char *file, int line) {
+    gt__tape_at(t.tape, file, line);
+    return t;
+}
+gt_list gt__list_at(gt_list list, const char *file, int line) {
+    if (list.count > 0 && list.at) gt__tape_at(list.at[0].tape, file, line);
+    return list;
+}
+
+void gt_site_of(gt_tape *tape, gt_tensor at) {
+    if (!gt__valid(at)) return;
+    const gt__site *s = gt__bytes(&tape->sites, gt__node_at(tape, at.index)->site, NULL);
+    tape->site = s ? *s : (gt__site){NULL, 0};
+}
+
+gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
+    const gt_recorder before = tape->recorder;
+    tape->recorder = recorder;
+    return before;
+}
+
+/* Room for one more node; errors for a full tape and a short memory. */
+static bool make_room(gt_tape *tape) {
+    if (tape->limit && tape->size >= tape->limit)
+        return gt__error(tape, "the tape holds %u nodes, its limit: is gt_tape_reset or gt_rewind missing "
+                               "between steps?", tape->size);
+    if (tape->size >= UINT32_MAX - GT__CHUNK) return gt__error(tape, "the tape is full");
+    if (tape->size < tape->n_chunks * GT__CHUNK) return true;
+    if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
+                  sizeof *tape->chunk))
+        return gt__out_of_memory(tape, "nodes");
+    gt__node *chunk = gt__alloc(tape->allocator, GT__CHUNK * sizeof *chunk);
+    if (!chunk) return gt__out_of_memory(tape, "nodes");
+    tape->chunk[tape->n_chunks++] = chunk;
+    return true;
+}
+
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    if (!make_room(tape)) return NULL;
+    uint32_t site = 0;
+    if (tape->site.file) {
+        site = gt__intern(&tape->sites, &tape->site, sizeof tape->site);
+        if (site == 0) {
+            gt__out_of_memory(tape, "a call site");
+            return NULL;
+        }
+    }
+    gt__node *n = gt__node_at(tape, tape->size);
+    memset(n, 0, sizeof *n);
+    n->op = op;
+    n->shape = shape;
+    n->dtype = dtype & 15u;
+    n->site = site;
+    n->clock = tape->params->clock;
+    n->generation = tape->generation;
+    if (tape->recorder == GT_BY_RULE) n->flags |= GT__RULE;
+    tape->size++;
+    return n;
+}
+
+/* Every operand valid and of one tape; NULL when not. A mix of tapes fails both. */
+static gt_tape *common_tape(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in) {
+    for (int k = 0; k < n_in; k++)
+        if (!tape) tape = in[k].tape;
+    for (int k = 0; k < n_in; k++) {
+        if (!in[k].tape) {
+            gt_fail(tape, "%s: operand %d is no tensor", op->name, k);
+            return NULL;
+        }
+        if (in[k].tape != tape) {
+            gt_fail(tape, "%s: operands of two tapes", op->name);
+            gt_fail(in[k].tape, "%s: operands of two tapes", op->name);
+            return NULL;
+        }
+    }
+    for (int k = 0; k < n_in; k++)
+        if (!gt__check(in[k], op->name)) return NULL;
+    return tape;
+}
+
+static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in) {
+    uint32_t *place = n->in;
+    const uint32_t self = tape->size - 1;
+    if (n_in > 3) {
+        if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
+                      (uint64_t)tape->side_size + (uint64_t)n_in, sizeof *tape->side))
+            return gt__out_of_memory(tape, "inputs");
+        n->in[0] = tape->side_size;
+        n->in[1] = (uint32_t)n_in;
+        place = tape->side + tape->side_size;
+        tape->side_size += (uint32_t)n_in;
+    }
+    n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
+    for (int k = 0; k < n_in; k++) {
+        assert(in[k] < self); /* the topological sort */
+        place[k] = in[k];
+        gt__node *input = gt__node_at(tape, in[k]);
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__CONSUMED;
+        n->flags |= input->flags & GT__TRAINED;
+    }
+    (void)self;
+    return true;
+}
+
+const char *gt_operand(const gt_call *call, int k) {
+    gt__context *c = call->internal;
+    char *text = c->text[c->next_text++ % 4];
+    if (k < 0 || k >= call->n_in) return "?";
+    return gt__describe(c->tape, c->index[k], text, sizeof c->text[0]);
+}
+
+bool gt_call_fail(const gt_call *call, const char *format, ...) {
+    const gt__context *c = call->internal;
+    char message[GT__MESSAGE];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    gt_fail(c->tape, "%s: %s", call->op->name, message);
+    return false;
+}
+
+void *gt_scratch(const gt_call *call, size_t bytes) {
+    gt__context *c = call->internal;
+    const int room = (int)(sizeof c->scratch / sizeof *c->scratch);
+    void *block = c->n_scratch < room ? gt__pool_take(&c->tape->pool, bytes) : NULL;
+    if (block)
+        c->scratch[c->n_scratch++] = block;
+    else
+        gt__out_of_memory(c->tape, "scratch of an operation");
+    return block;
+}
+
+void gt__free_scratch(gt__context *c) {
+    while (c->n_scratch) gt__pool_give(&c->tape->pool, c->scratch[--c->n_scratch]);
+}
+
+bool gt__reserve_arrays(gt_tape *tape, uint32_t count) {
+    return gt__grow(tape->allocator, &tape->array, &tape->array_room, (uint64_t)count + GT_MAX_OUT,
+                    sizeof *tape->array) ||
+           gt__out_of_memory(tape, "operands");
+}
+
+/* Operands of a shape rule: shapes and record-time strides, no data. */
+static void describe_operands(gt_tape *tape, const uint32_t *index, int n_in) {
+    for (int k = 0; k < n_in; k++) {
+        const gt__node *n = gt__node_at(tape, index[k]);
+        gt_array *a = &tape->array[k];
+        a->data = NULL;
+        a->dtype = (gt_dtype)n->dtype;
+        a->shape = gt__shape(tape, n)->shape;
+        const int64_t *stride = gt__bytes(&tape->layouts, n->layout, NULL);
+        if (stride)
+            memcpy(a->stride, stride, sizeof a->stride);
+        else
+            gt__contiguous(a);
+    }
+    memset(tape->array + n_in, 0, GT_MAX_OUT * sizeof *tape->array);
+}
+
+uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
+    gt_array plain = *a;
+    int64_t stride[GT_MAX_RANK] = {0};
+    gt__contiguous(&plain);
+    bool same = true;
+    for (int i = 0; i < a->shape.rank; i++) {
+        stride[i] = a->stride[i];
+        if (a->shape.dim[i] > 1 && a->stride[i] != plain.stride[i]) same = false;
+    }
+    if (same) return 0;
+    const uint32_t id = gt__intern(&tape->layouts, stride, sizeof stride);
+    if (id) return id;
+    gt__out_of_memory(tape, "strides");
+    return UINT32_MAX;
+}
+
+static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
+                           uint32_t arg) {
+    for (int k = 0; k < call->n_out; k++) {
+        const uint32_t shape = gt__intern_shape(tape, call->out[k].shape);
+        uint32_t layout = 0;
+        if (shape && call->op->more.traits & GT_VIEW) layout = gt__layout(tape, &call->out[k]);
+        if (!shape || layout == UINT32_MAX) return false;
+        gt__node *n = gt__append(tape, call->op, shape, call->out[k].dtype);
+        if (!n || !link_inputs(tape, n, in, call->n_in)) return false;
+        n->layout = layout;
+        n->attr = attr;
+        n->arg = arg;
+        n->out = (unsigned)k & 15u;
+        if (k > 0) n->flags |= GT__CONSUMED; /* a sink only when asked for: see gt_out */
+    }
+    return true;
+}
+
+/* Effects are listed, so that a commit finds them without a search. */
+static bool note_effect(gt_tape *tape, const gt_op *op, uint32_t index) {
+    if (!(op->more.traits & GT_EFFECT)) return true;
+    if (!gt__grow(tape->allocator, &tape->effect, &tape->effect_room, (uint64_t)tape->n_effects + 1,
+                  sizeof *tape->effect))
+        return gt__out_of_memory(tape, "effects");
+    tape->effect[tape->n_effects++] = index;
+    return true;
+}
+
+/* Appends an operation's numbers after their count; *first is 0 when there are none. */
+static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_arg, uint32_t *first) {
+    const bool random = (op->more.traits & GT_RANDOM) != 0;
+    *first = 0;
+    if (n_arg == 0 && !random) return true;
+    if (!gt__grow(tape->allocator, &tape->arg, &tape->arg_room,
+                  (uint64_t)tape->arg_size + (uint64_t)n_arg + 2, sizeof *tape->arg))
+        return gt__out_of_memory(tape, "numbers");
+    tape->arg[tape->arg_size++].integer = n_arg + random;
+    *first = tape->arg_size;
+    for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
+    if (random) tape->arg[tape->arg_size++].integer = (int64_t)tape->params->ordinal++;
+    return true;
+}
+
+static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in, uint32_t attr,
+                        uint32_t arg) {
+    const uint32_t start = tape->size, side = tape->side_size;
+    const bool failed_before = tape->failed;
+    if (!gt__reserve_arrays(tape, (uint32_t)n_in)) return gt__poison(tape);
+    describe_operands(tape, in, n_in);
+    gt__context context;
+    context.tape = tape;
+    context.index = in;
+    context.n_scratch = context.next_text = 0;
+    gt_call call = {.op = op,
+                    .attr = gt__bytes(&tape->attrs, attr, NULL),
+                    .arg = tape->arg + arg,
+                    .n_in = n_in,
+                    .n_out = 1,
+                    .in = tape->array,
+                    .out = tape->array + n_in,
+                    .internal = &context};
+    const bool ok = op->shape(&call) && append_results(tape, &call, in, attr, arg) &&
+                    note_effect(tape, op, start);
+    gt__free_scratch(&context);
+    if (ok) return gt__tensor(tape, start);
+    if (!tape->failed) gt_fail(tape, "%s: the shape rule refused its operands", op->name);
+    tape->size = start;
+    tape->side_size = side;
+    if (!failed_before) tape->failed_at = start;
+    return gt__poison(tape);
+}
+
+/* The indices of operands: on the stack when few, else scratch of the pool. */
+static gt_tensor record_over(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
+                             uint32_t attr, uint32_t arg) {
+    uint32_t few[8] = {0}, *index = few;
+    if (n_in > 8) index = gt__pool_take(&tape->pool, (size_t)n_in * sizeof *index);
+    if (!index) return gt__out_of_memory(tape, "operands"), gt__poison(tape);
+    for (int k = 0; k < n_in; k++) index[k] = in[k].index;
+    const gt_tensor t = record(tape, op, index, n_in, attr, arg);
+    if (n_in > 8) gt__pool_give(&tape->pool, index);
+    return t;
+}
+
+gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in, const void *attr,
+                    size_t attr_size, const gt_arg *arg, int n_arg) {
+    gt_tape *own = common_tape(tape, op, in, n_in);
+    if (!own) {
+        for (int k = 0; !tape && k < n_in; k++) tape = in[k].tape;
+        return tape ? gt__poison(tape) : gt_none();
+    }
+    uint32_t attr_id = 0;
+    uint32_t first_arg;
+    if (attr_size) {
+        attr_id = gt__intern(&own->attrs, attr, attr_size);
+        if (attr_id == 0) {
+            gt__out_of_memory(own, "attributes");
+            return gt__poison(own);
+        }
+    }
+    if (!copy_args(own, op, arg, n_arg, &first_arg)) return gt__poison(own);
+    return record_over(own, op, in, n_in, attr_id, first_arg);
+}
+
+gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    const int n_in = (int)gt__n_in(n);
+    if (!common_tape(t.tape, n->op, in, n_in)) return gt__poison(t.tape);
+    return record_over(t.tape, n->op, in, n_in, n->attr, n->arg);
+}
+
+gt_tensor gt_apply(const gt_op *op, gt_list in) {
+    return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
+}
+
+/* ---- marks ------------------------------------------------------------------------------------------ */
+
+gt_marker gt_mark(gt_tape *tape) {
+    if (!tape) return (gt_marker){0, 0, 0, 0};
+    return (gt_marker){tape->size, tape->generation, tape->arg_size, tape->side_size};
+}
+
+static void release_stored(gt_tape *tape, uint32_t size) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tape->n_stored; i++) {
+        if (tape->stored[i] < size)
+            tape->stored[kept++] = tape->stored[i];
+        else
+            gt__pool_give(&tape->pool, gt__node_at(tape, tape->stored[i])->value.data);
+    }
+    tape->n_stored = kept;
+}
+
+static void rewind_to(gt_tape *tape, gt_marker mark) {
+    release_stored(tape, mark.size);
+    while (tape->n_effects && tape->effect[tape->n_effects - 1] >= mark.size) tape->n_effects--;
+    while (tape->n_ranges && tape->range[tape->n_ranges - 1].begin >= mark.size) tape->n_ranges--;
+    if (tape->n_ranges && tape->range[tape->n_ranges - 1].end > mark.size)
+        tape->range[tape->n_ranges - 1].end = mark.size;
+    tape->arg_size = mark.arg_size;
+    tape->side_size = mark.side_size;
+    tape->size = mark.size;
+    tape->generation++;
+    if (tape->failed && mark.size <= tape->failed_at) tape->failed = false;
+}
+
+/* A mark is void once the tape was rewound below it. */
+static bool mark_holds(const gt_tape *tape, gt_marker mark) {
+    if (mark.size > tape->size) return false;
+    return mark.size == 0 || gt__node_at(tape, mark.size - 1)->generation <= mark.generation;
+}
+
+void gt_rewind(gt_tape *tape, gt_marker mark) {
+    if (!tape || tape->running) return;
+    if (mark_holds(tape, mark))
+        rewind_to(tape, mark);
+    else
+        gt_fail(tape, "rewind: the tape was rewound below this mark before");
+}
+
+/* Distinct shapes, names and sites of a whole training are few; a caller that makes ever new ones must
+ * not make the tables grow for ever. */
+static void bound_tables(gt_tape *tape) {
+    enum { MANY = 1 << 16 };
+    gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i]->count > MANY) gt__table_clear(tables[i]);
+}
+
+void gt_tape_reset(gt_tape *tape) {
+    if (!tape || tape->running) return;
+    rewind_to(tape, (gt_marker){0, 0, 0, 0});
+    tape->failed = false;
+    tape->scope_size = 0;
+    tape->recorder = GT_BY_USER;
+    tape->site = (gt__site){NULL, 0};
+    bound_tables(tape);
+    for (uint32_t i = 0; i < tape->params->count; i++) tape->params->param[i].uses = 0;
+}

@@ -1,0 +1,195 @@
+/* graph/tape.h: what the files of this room share: the node, the tape, the parameters.
+ *
+ * A node takes 64 bytes; whatever repeats (shapes, strides, attributes, names, call sites) is interned
+ * and held by id. Nodes live in chunks that never move, so the inline value of a scalar has a stable
+ * address. */
+#ifndef GT_TAPE_H
+#define GT_TAPE_H
+
+#include "graph/graph.h"
+#include "graph/pool.h"
+#include "graph/table.h"
+
+enum { GT__CHUNK = 1024, GT__WIDE = 7, GT__MESSAGE = 1024 };
+
+enum {
+    GT__LEAF = 1 << 0,
+    GT__PARAM = 1 << 1,     /* leaf of a parameter or buffer: arg is its place in gt_params */
+    GT__BORROWED = 1 << 2,  /* leaf whose memory is the caller's */
+    GT__STORED = 1 << 3,    /* value holds the result, contiguous */
+    GT__KEEP = 1 << 4,      /* to be stored when computed */
+    GT__CONSUMED = 1 << 5,  /* some node reads it */
+    GT__RULE = 1 << 6,      /* recorded by a rule, not by the user */
+    GT__CONSTANT = 1 << 7,  /* constant written by a rule */
+    GT__TRAINED = 1 << 8,   /* depends on a trainable parameter */
+    GT__APPLIED = 1 << 9    /* effect that has been applied */
+};
+
+typedef union gt__cell {
+    void *data;
+    double scalar; /* rank 0: the element itself, of any kind */
+} gt__cell;
+
+typedef struct gt__node {
+    const gt_op *op;
+    gt__cell value;
+    uint32_t in[3]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
+    uint32_t shape, layout, attr, arg, name, site;
+    uint32_t clock; /* when recorded; for leaves of inputs: when last written */
+    uint32_t generation;
+    unsigned dtype : 4, arity : 3, out : 4, flags : 21;
+} gt__node;
+_Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 64, "a node takes 64 bytes");
+
+typedef struct gt__shape_entry {
+    gt_shape shape;
+    int64_t numel;
+} gt__shape_entry;
+
+typedef struct gt__site {
+    const char *file;
+    int64_t line;
+} gt__site;
+
+typedef struct gt__param {
+    const char *name; /* bytes of params->names */
+    gt_shape shape;
+    int64_t numel;
+    gt_dtype dtype;
+    bool trainable, buffer, has_grad;
+    void *data, *grad;
+    uint32_t written; /* clock of the last write */
+    uint32_t uses;
+} gt__param;
+
+struct gt_params {
+    gt_allocator allocator; /* counts, and passes on to the user's */
+    gt_allocator base;
+    size_t bytes;
+    gt__pool pool;
+    gt__table names; /* id - 1 is the place in param */
+    gt__param *param;
+    uint32_t count, room;
+    uint64_t seed, ordinal;
+    uint32_t clock; /* raised by every write to a leaf */
+    bool frozen;
+    char error[GT__MESSAGE];
+};
+
+/* The state of one node during a run; all zero between runs. */
+typedef struct gt__slot {
+    void *data;
+    uint32_t owner;  /* index of the node whose block this is, for views */
+    uint32_t layout; /* strides; 0: contiguous */
+    uint32_t uses;   /* consumers yet to run, holds included */
+    uint32_t state;
+} gt__slot;
+
+typedef struct gt__range {
+    uint32_t begin, end;
+} gt__range;
+
+struct gt_tape {
+    gt_params *params;
+    bool owns_params;
+    const gt_allocator *allocator;
+    gt__node **chunk;
+    uint32_t n_chunks, chunk_room, size, generation, limit;
+    uint32_t *side;
+    uint32_t side_size, side_room;
+    gt_arg *arg;
+    uint32_t arg_size, arg_room;
+    gt__table shapes, layouts, attrs, names, sites;
+    gt__pool pool;
+    uint32_t *stored, n_stored, stored_room; /* nodes that own a block, in order of storing */
+    uint32_t *effect, n_effects, effect_room;
+    uint32_t *leaf, leaf_room; /* leaf[param place]: index + 1 of its leaf on this tape */
+    gt__range *range;          /* checkpoints; an open one ends at UINT32_MAX */
+    uint32_t n_ranges, range_room;
+    char *scope;
+    uint32_t scope_size, scope_room;
+    bool failed;
+    uint32_t failed_at; /* nodes on the tape when it failed */
+    char message[GT__MESSAGE];
+    void (*hook)(void *user, const char *message);
+    void *hook_user;
+    gt__site site;
+    gt_recorder recorder;
+    bool keep_all, eval, running;
+    gt__slot *slot;
+    uint32_t slot_room;
+    gt_array *array; /* operands of one call */
+    uint32_t array_room;
+    gt_attachment attachment;
+};
+
+static inline gt__node *gt__node_at(const gt_tape *tape, uint32_t i) {
+    return &tape->chunk[i / GT__CHUNK][i % GT__CHUNK];
+}
+static inline void gt__unset(gt__node *n, unsigned flags) { n->flags = n->flags & ~flags & 0x1fffffu; }
+static inline uint32_t gt__n_in(const gt__node *n) { return n->arity == GT__WIDE ? n->in[1] : n->arity; }
+static inline const uint32_t *gt__in(const gt_tape *tape, const gt__node *n) {
+    return n->arity == GT__WIDE ? tape->side + n->in[0] : n->in;
+}
+static inline const gt__shape_entry *gt__shape(const gt_tape *tape, const gt__node *n) {
+    return gt__bytes(&tape->shapes, n->shape, NULL);
+}
+static inline bool gt__valid(gt_tensor t) {
+    return t.tape && t.index < t.tape->size &&
+           gt__node_at(t.tape, t.index)->generation == t.generation;
+}
+static inline gt_tensor gt__tensor(gt_tape *tape, uint32_t i) {
+    return (gt_tensor){tape, i, gt__node_at(tape, i)->generation};
+}
+
+/* tape.c */
+gt_tensor gt__poison(gt_tape *tape);
+bool gt__error(gt_tape *tape, const char *format, ...) GT_PRINTF(2, 3); /* returns false */
+bool gt__out_of_memory(gt_tape *tape, const char *what);
+/* Valid operand, or an error that says what is wrong with it; who names the caller. */
+bool gt__check(gt_tensor t, const char *who);
+uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when it cannot be */
+bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
+const char *gt__describe(gt_tape *tape, uint32_t index, char *buffer, size_t size);
+const char *gt__shape_text(gt_shape shape, char *buffer, size_t size);
+/* " (file:line)" of a site id, "" when unknown. */
+const char *gt__site_text(const gt_tape *tape, uint32_t site, char *buffer, size_t size);
+void gt__contiguous(gt_array *a); /* sets its strides */
+
+/* What gt_call.internal points to: whom to tell of errors, and scratch to free after the call. */
+typedef struct gt__context {
+    gt_tape *tape;
+    const uint32_t *index; /* nodes of the inputs */
+    int n_scratch, next_text;
+    void *scratch[8];
+    char text[4][320];
+} gt__context;
+void gt__free_scratch(gt__context *context);
+/* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */
+uint32_t gt__layout(gt_tape *tape, const gt_array *a);
+bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
+
+/* leaf.c */
+void *gt__leaf_data(const gt_tape *tape, const gt__node *leaf);
+uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
+void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data); /* one write, one clock tick */
+gt__param *gt__param_of(const gt_tape *tape, const gt__node *leaf);
+/* params.c: NULL when memory is short; the name must be new. */
+gt__param *gt__param_add(gt_params *params, const char *name, gt_shape shape, gt_dtype dtype,
+                         bool buffer);
+
+/* run.c */
+/* Computes and stores the wanted nodes. */
+bool gt__read(gt_tape *tape, const uint32_t *wanted, uint32_t count);
+/* Where the value of a stored node or leaf is, contiguous; NULL when it has none. */
+void *gt__value(const gt_tape *tape, gt__node *n);
+
+/* tiles.c */
+/* Copies an array of any stride into contiguous memory. */
+void gt__copy_strided(void *to, const gt_array *from);
+bool gt__is_contiguous(const gt_array *a);
+/* Runs an element-wise operation over its whole result. */
+bool gt__run_elementwise(gt_call *call);
+
+#endif

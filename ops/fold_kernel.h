@@ -1,0 +1,46 @@
+/* ops/fold_kernel.h: a template, included by fold.c once for every folding and kind of element.
+ *
+ * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY, and
+ * COMBINE(a, b) over two R; they are undefined at the end. What is defined here is a gt__folder. */
+
+FOLD_LOOPS static void NAME(fill)(void *to, int64_t n) {
+    R *y = to;
+    for (int64_t i = 0; i < n; i++) y[i] = IDENTITY;
+}
+
+FOLD_LOOPS static void NAME(take)(void *to, const void *from, int64_t stride, int64_t n) {
+    R *y = to;
+    const T *x = from;
+    if (stride == 1)
+        for (int64_t i = 0; i < n; i++) y[i] = COMBINE(y[i], (R)x[i]);
+    else
+        for (int64_t i = 0; i < n; i++) y[i] = COMBINE(y[i], (R)x[i * stride]);
+}
+
+FOLD_LOOPS static void NAME(merge)(void *to, const void *from, int64_t n) {
+    R *y = to;
+    const R *x = from;
+    for (int64_t i = 0; i < n; i++) y[i] = COMBINE(y[i], x[i]);
+}
+
+FOLD_LOOPS static void NAME(chunk)(void *to, const void *from, int64_t n) {
+    const T *x = from;
+    R lane[FOLD_LANES];
+    int64_t i = 0;
+    for (int k = 0; k < FOLD_LANES; k++) lane[k] = IDENTITY;
+    for (; i + FOLD_LANES <= n; i += FOLD_LANES)
+        for (int k = 0; k < FOLD_LANES; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
+    for (int k = 0; i + k < n; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
+    for (int half = FOLD_LANES / 2; half; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] = COMBINE(lane[k], lane[k + half]);
+    *(R *)to = lane[0];
+}
+
+static const gt__folder NAME(folder) = {sizeof(T),   sizeof(R),   NAME(fill),
+                                        NAME(take), NAME(merge), NAME(chunk)};
+
+#undef NAME
+#undef T
+#undef R
+#undef IDENTITY
+#undef COMBINE

@@ -1,0 +1,363 @@
+/*
+ * gemm.c: the matrix product: which kernel, which blocks, which threads.
+ *
+ * The usual scheme: blocks of A and B that fit the caches are copied ("packed") into panels in the
+ * order in which the tile loop reads them; the tile loop (gemm_kernel.h, compiled for each
+ * instruction set and chosen when called) keeps a tile of C in registers. Threads share the panels
+ * and divide the tiles, so each element of C is computed by one thread, and scratch does not depend
+ * on their number. Thin products go without packing.
+ *
+ * This file wants -ffp-contract=fast, so that a * b + c is one fused instruction where the
+ * processor has it: half the time, one rounding less. Without, it is right but slower.
+ */
+#include "gemm.h"
+
+#include <string.h>
+
+#ifdef GT_WITH_CBLAS
+#include <cblas.h>
+#include <limits.h>
+#endif
+#ifdef GT_WITH_ONEDNN
+#include "onednn.h"
+#endif
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
+/* As gt__gemm_job, with a column stride for C, so that it can be turned into C' = B' A'. */
+typedef struct {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row, a_col;
+    const void *b;
+    int64_t b_row, b_col;
+    void *c;
+    int64_t c_row, c_col;
+    bool accumulate;
+} product;
+
+#define PACK_PARAMETERS                                                                            \
+    void *panel, const void *x, int64_t count, int64_t across, int64_t depth, int64_t along
+
+typedef struct {
+    int64_t rows, columns; /* of a tile */
+    size_t size;           /* of an element */
+    void (*pack_a)(PACK_PARAMETERS);
+    void (*pack_b)(PACK_PARAMETERS);
+    void (*multiply)(int64_t depth, const void *a, const void *b, int64_t rows, int64_t columns,
+                     void *c, int64_t c_row, int64_t c_col, bool add);
+    void (*thin)(const product *g, int64_t from, int64_t to);
+} kernel;
+
+enum {
+    BLOCK_DEPTH = 256,   /* of k: a panel of A stays in the first-level cache */
+    BLOCK_ROWS = 1008,   /* of packed A: a multiple of every tile's rows */
+    BLOCK_COLUMNS = 960, /* of packed B: a multiple of every tile's columns */
+    TASK_COLUMNS = 192,  /* of C per task, likewise: their panels of B stay in the second-level */
+    MAX_TILE_ROWS = 12,
+    MAX_TILE_COLUMNS = 32,
+    THIN_COLUMNS = 256,      /* of C per task of a thin product */
+    THIN = 8,                /* rows: up to here packing costs more than it gains */
+    WORTH_THREADS = 1 << 20, /* multiplications: up to here waking threads does */
+};
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+/* Equal blocks waste less than full ones and a rest. A function of k alone: see the summation order
+   in gemm.h. */
+static int64_t block_depth(int64_t k) { return k > 0 ? ceil_div(k, ceil_div(k, BLOCK_DEPTH)) : 0; }
+
+#if defined(__GNUC__)
+/* Else a function would not get its caller's instruction set. */
+#define ALWAYS_INLINE __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE
+#endif
+
+/* Sums kept in an array stay in registers only if the loops over it are unrolled. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+#define EACH(i, count) UNROLL for (int64_t i = 0; i < (count); i++)
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE __builtin_shufflevector
+#endif
+#endif
+
+/* Explicit targets rather than target_clones: one way for gcc and clang, no ifunc, which sanitizers
+   and static linking dislike. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define GEMM_X86 1
+
+#define NAME(x) x##_f32_avx512
+#define TARGET __attribute__((target("avx512f,fma")))
+#define REAL float
+#define VECTOR_BYTES 64
+#define TILE_ROWS 12
+#define TILE_VECTORS 2
+#include "gemm_kernel.h"
+
+#define NAME(x) x##_f64_avx512
+#define TARGET __attribute__((target("avx512f,fma")))
+#define REAL double
+#define VECTOR_BYTES 64
+#define TILE_ROWS 12
+#define TILE_VECTORS 2
+#include "gemm_kernel.h"
+
+#define NAME(x) x##_f32_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define REAL float
+#define VECTOR_BYTES 32
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#include "gemm_kernel.h"
+
+#define NAME(x) x##_f64_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define REAL double
+#define VECTOR_BYTES 32
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#include "gemm_kernel.h"
+#endif
+
+#if defined(__GNUC__)
+#define GENERIC_VECTOR_BYTES 16
+#define GENERIC_TILE_VECTORS 2
+#else
+#define GENERIC_VECTOR_BYTES sizeof(REAL)
+#define GENERIC_TILE_VECTORS 4
+#endif
+
+#define NAME(x) x##_f32
+#define TARGET
+#define REAL float
+#define VECTOR_BYTES GENERIC_VECTOR_BYTES
+#define TILE_ROWS 4
+#define TILE_VECTORS GENERIC_TILE_VECTORS
+#include "gemm_kernel.h"
+
+#define NAME(x) x##_f64
+#define TARGET
+#define REAL double
+#define VECTOR_BYTES GENERIC_VECTOR_BYTES
+#define TILE_ROWS 4
+#define TILE_VECTORS GENERIC_TILE_VECTORS
+#include "gemm_kernel.h"
+
+static const kernel *kernel_for(size_t element_size) {
+    const bool single = element_size == sizeof(float);
+#ifdef GEMM_X86
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma"))
+        return single ? &kernel_f32_avx512 : &kernel_f64_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return single ? &kernel_f32_avx2 : &kernel_f64_avx2;
+#endif
+    return single ? &kernel_f32 : &kernel_f64;
+}
+
+/* One of the threads that work on a product. */
+typedef struct {
+    int64_t id, count;
+} worker;
+
+/* The first of n items that the id-th worker takes; the next worker's first ends them. */
+static int64_t share(worker w, int64_t id, int64_t n) { return n * id / w.count; }
+
+static void wait_for_others(worker w) {
+    (void)w;
+#ifdef GT_WITH_OPENMP
+    if (w.count > 1) {
+#pragma omp barrier
+    }
+#endif
+}
+
+static const void *element(const kernel *kr, const void *base, int64_t index) {
+    return (const char *)base + index * (int64_t)kr->size;
+}
+
+static void *place(const kernel *kr, void *base, int64_t index) {
+    return (char *)base + index * (int64_t)kr->size;
+}
+
+static product transposed(const product *g) {
+    /* clang-format off */
+    return (product){
+        .m = g->n, .n = g->m, .k = g->k, .accumulate = g->accumulate,
+        .a = g->b, .a_row = g->b_col, .a_col = g->b_row,
+        .b = g->a, .b_row = g->a_col, .b_col = g->a_row,
+        .c = g->c, .c_row = g->c_col, .c_col = g->c_row,
+    };
+    /* clang-format on */
+}
+
+/* Tiles that the product takes, edge tiles counted as whole ones. */
+static double tiles(const kernel *kr, int64_t m, int64_t n) {
+    return (double)ceil_div(m, kr->rows) * (double)ceil_div(n, kr->columns);
+}
+
+/* Thin products want their long side along C's rows; others, the way that fills the tiles better,
+   if much better. */
+static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
+    return least(m, n) <= THIN ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
+}
+
+static void run_thin(const kernel *kr, const product *g, worker w) {
+    const int64_t strips = ceil_div(g->n, THIN_COLUMNS);
+    kr->thin(g, share(w, w.id, strips) * THIN_COLUMNS,
+             least(share(w, w.id + 1, strips) * THIN_COLUMNS, g->n));
+}
+
+/* Packs `count` lines of x, `across` apart, into panels of `width` lines. */
+static void pack(const kernel *kr, worker w, void (*pack_panel)(PACK_PARAMETERS), int64_t width,
+                 void *panels, const void *x, int64_t count, int64_t across, int64_t depth,
+                 int64_t along) {
+    const int64_t n = ceil_div(count, width);
+    for (int64_t i = share(w, w.id, n) * width; i < share(w, w.id + 1, n) * width; i += width)
+        pack_panel(place(kr, panels, i * depth), element(kr, x, i * across),
+                   least(count - i, width), across, depth, along);
+}
+
+/* C[rows, columns] (+)= packed A times packed B, for a block of C that starts at c. A task is one
+   panel of A and some panels of B; equal tasks, else the threads' shares would differ. */
+static void multiply_block(const kernel *kr, const product *g, worker w, int64_t rows,
+                           int64_t columns, int64_t depth, const void *a, const void *b, void *c,
+                           bool add) {
+    const int64_t panels = ceil_div(columns, kr->columns);
+    const int64_t width = ceil_div(panels, ceil_div(columns, TASK_COLUMNS)) * kr->columns;
+    const int64_t down = ceil_div(rows, kr->rows), tasks = ceil_div(columns, width) * down;
+    for (int64_t task = share(w, w.id, tasks); task < share(w, w.id + 1, tasks); task++) {
+        const int64_t i = task % down * kr->rows, j = task / down * width;
+        kr->multiply(depth, element(kr, a, i * depth), element(kr, b, j * depth),
+                     least(rows - i, kr->rows), least(columns - j, width),
+                     place(kr, c, i * g->c_row + j * g->c_col), g->c_row, g->c_col, add);
+    }
+}
+
+static void run_packed(const kernel *kr, const product *g, void *scratch, worker w) {
+    const int64_t block = block_depth(g->k);
+    const int64_t b_lines = ceil_div(least(g->n, BLOCK_COLUMNS), kr->columns) * kr->columns;
+    void *const b = scratch, *const a = place(kr, scratch, b_lines * block);
+    for (int64_t j = 0; j < g->n; j += BLOCK_COLUMNS)
+        for (int64_t p = 0; p < g->k; p += block) {
+            const int64_t depth = least(g->k - p, block), columns = least(g->n - j, BLOCK_COLUMNS);
+            pack(kr, w, kr->pack_b, kr->columns, b, element(kr, g->b, p * g->b_row + j * g->b_col),
+                 columns, g->b_col, depth, g->b_row);
+            for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) {
+                const int64_t rows = least(g->m - i, BLOCK_ROWS);
+                pack(kr, w, kr->pack_a, kr->rows, a, element(kr, g->a, i * g->a_row + p * g->a_col),
+                     rows, g->a_row, depth, g->a_col);
+                wait_for_others(w);
+                multiply_block(kr, g, w, rows, columns, depth, a, b,
+                               place(kr, g->c, i * g->c_row + j * g->c_col),
+                               g->accumulate || p > 0);
+                wait_for_others(w);
+            }
+        }
+}
+
+static void run(const kernel *kr, const product *g, void *scratch, worker w) {
+    if (g->m <= THIN)
+        run_thin(kr, g, w);
+    else
+        run_packed(kr, g, scratch, w);
+}
+
+size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size) {
+    if (least(m, n) <= THIN) return 0;
+    const int64_t most = m < n ? n : m, less = least(m, n); /* either may become C's columns */
+    const int64_t lines =
+        least(less, BLOCK_ROWS) + least(most, BLOCK_ROWS) + MAX_TILE_ROWS + MAX_TILE_COLUMNS;
+    return (size_t)(lines * block_depth(k)) * element_size;
+}
+
+static void clear(const gt__gemm_job *job, size_t size) {
+    const int64_t row = job->ldc * (int64_t)size;
+    for (int64_t i = 0; i < job->m; i++) memset((char *)job->c + i * row, 0, (size_t)job->n * size);
+}
+
+static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
+    const kernel *kr = kernel_for(size);
+    /* clang-format off */
+    product g = {
+        .m = job->m, .n = job->n, .k = job->k, .accumulate = job->accumulate,
+        .a = job->a, .a_row = job->a_row, .a_col = job->a_col,
+        .b = job->b, .b_row = job->b_row, .b_col = job->b_col,
+        .c = job->c, .c_row = job->ldc, .c_col = 1,
+    };
+    /* clang-format on */
+    if (better_transposed(kr, g.m, g.n)) g = transposed(&g);
+#ifdef GT_WITH_OPENMP
+    /* In doubles, whose product cannot overflow. A region of one thread would cost time, too. */
+    if ((double)g.m * (double)g.n * (double)g.k > WORTH_THREADS) {
+#pragma omp parallel
+        run(kr, &g, scratch, (worker){omp_get_thread_num(), omp_get_num_threads()});
+        return;
+    }
+#endif
+    run(kr, &g, scratch, (worker){0, 1});
+}
+
+#if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
+/* A matrix as a BLAS wants it: one stride is 1, the other a leading dimension without overlap. */
+static bool blas_layout(int64_t rows, int64_t cols, int64_t row, int64_t col, bool *turned,
+                        int64_t *leading) {
+    *turned = !(col == 1 && row >= cols);
+    *leading = *turned ? col : row;
+    return !*turned || (row == 1 && col >= rows);
+}
+
+/* Hands the product to CBLAS or oneDNN; false if it cannot take it. Thinnest ones are ours. */
+static bool by_library(const gt__gemm_job *job, size_t size) {
+    bool turn_a, turn_b;
+    int64_t lda, ldb;
+    if (least(job->m, job->n) <= 2) return false;
+    if (!blas_layout(job->m, job->k, job->a_row, job->a_col, &turn_a, &lda)) return false;
+    if (!blas_layout(job->k, job->n, job->b_row, job->b_col, &turn_b, &ldb)) return false;
+#ifdef GT_WITH_CBLAS
+    const int64_t sizes[] = {job->m, job->n, job->k, lda, ldb, job->ldc};
+    for (int i = 0; i < 6; i++)
+        if (sizes[i] > INT_MAX) return false;
+    const enum CBLAS_TRANSPOSE ta = turn_a ? CblasTrans : CblasNoTrans,
+                               tb = turn_b ? CblasTrans : CblasNoTrans;
+    const int m = (int)job->m, n = (int)job->n, k = (int)job->k, la = (int)lda, lb = (int)ldb,
+              lc = (int)job->ldc;
+    if (size == sizeof(float))
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, job->a, la, job->b, lb, job->accumulate,
+                    job->c, lc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, job->a, la, job->b, lb, job->accumulate,
+                    job->c, lc);
+    return true;
+#else
+    return size == sizeof(float) && gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
+#endif
+}
+#endif
+
+static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
+    if (job->m == 0 || job->n == 0) return;
+    if (job->k == 0) {
+        if (!job->accumulate) clear(job, size);
+        return;
+    }
+#if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
+    if (by_library(job, size)) return;
+#endif
+    built_in(job, size, scratch);
+}
+
+void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(float), scratch); }
+
+void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }

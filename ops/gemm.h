@@ -1,0 +1,49 @@
+/*
+ * gemm.h: the matrix product kernels. Private to ops/.
+ *
+ * C[m,n] = A[m,k] B[k,n], or C += A B. Strides are in elements: A's element (i, p) is a[i*a_row +
+ * p*a_col], B's element (p, j) is b[p*b_row + j*b_col]. They may have any value, 0 and negative
+ * ones included, so a transposed, flipped or expanded view needs no copy. C is row-major, C's
+ * element (i, j) is c[i*ldc + j], and overlaps neither A nor B.
+ *
+ * The built-in product has one summation order: k is cut into equal blocks (a matter of k alone),
+ * each block is summed in sequence from zero, and the blocks' sums are added to C in order. So an
+ * element's bits depend on its row of A, its column of B and whether the processor has fused
+ * multiply-adds: not on m, n, strides, threads, or its place in C. With oneDNN or CBLAS that holds
+ * only for the products they do not take.
+ *
+ * Threads are used only with GT_WITH_OPENMP, for work that is worth it; a caller that is itself one
+ * of a team's threads gets no further ones, unless it has asked OpenMP for nested teams.
+ *
+ * Nothing here allocates or fails. NaN and infinities propagate: 0 * NaN is NaN. With k = 0 the
+ * product is zeros (C stays as it is if accumulating); with m = 0 or n = 0 nothing is read or
+ * written.
+ */
+#ifndef GT_OPS_GEMM_H
+#define GT_OPS_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row, a_col;
+    const void *b;
+    int64_t b_row, b_col;
+    void *c;
+    int64_t ldc;
+    bool accumulate; /* C += A B; otherwise C is only written, never read */
+} gt__gemm_job;
+
+/* Bytes of scratch that a product of this size needs, for all threads together: about 2 MB at most
+   for floats, 4 for doubles, 0 for a thin product. element_size is that of a float or a double. */
+size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size);
+
+/* The product of two matrices of floats, or of doubles. scratch holds gt__gemm_scratch bytes,
+   aligned to 64; what it contains does not matter. NULL will do for 0 bytes. */
+void gt__gemm_f32(const gt__gemm_job *job, void *scratch);
+void gt__gemm_f64(const gt__gemm_job *job, void *scratch);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * gemm_kernel.h: the inner loops of the matrix product for one element type and one instruction
+ * set.
+ *
+ * gemm.c includes this file once for each pair, having defined
+ *     NAME(x)       x with a suffix that names the pair
+ *     TARGET        the attribute that allows the instruction set, or nothing
+ *     REAL          float or double
+ *     VECTOR_BYTES  the size of a vector register, or sizeof(REAL) for plain C
+ *     TILE_ROWS     the tile held in registers has this many rows ...
+ *     TILE_VECTORS  ... each of this many vectors
+ * and undefines them at the end. It gives NAME(kernel), the table that the driver in gemm.c works
+ * with.
+ *
+ * Every loop below adds a * b to its sum in increasing order of p. That is the whole reason why all
+ * of them, and every lane and tail in them, give the same bits; keep it so.
+ */
+#if defined(__GNUC__)
+typedef REAL NAME(vector)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#else
+typedef REAL NAME(vector);
+#endif
+
+#define VECTOR NAME(vector)
+#define LANES ((int64_t)(sizeof(VECTOR) / sizeof(REAL)))
+#define TILE_COLUMNS (TILE_VECTORS * LANES)
+#define STRIP_VECTORS 4
+#define STRIP (STRIP_VECTORS * LANES)
+#define STRIP_DEPTH 64
+#define LOAD(p) (*(const VECTOR *)(p))
+#define STORE(p, v) (*(VECTOR *)(p) = (v))
+
+#ifdef SHUFFLE
+typedef REAL NAME(quad)
+    __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+/* Turns 4 lines of 4 neighbours into neighbours of 4 lines. */
+TARGET static inline ALWAYS_INLINE void NAME(turn)(REAL *restrict to, int64_t step,
+                                                   const REAL *restrict x, int64_t across) {
+    const NAME(quad) x0 = *(const NAME(quad) *)x;
+    const NAME(quad) x1 = *(const NAME(quad) *)(x + across);
+    const NAME(quad) x2 = *(const NAME(quad) *)(x + 2 * across);
+    const NAME(quad) x3 = *(const NAME(quad) *)(x + 3 * across);
+    const NAME(quad) low02 = SHUFFLE(x0, x2, 0, 4, 1, 5), high02 = SHUFFLE(x0, x2, 2, 6, 3, 7);
+    const NAME(quad) low13 = SHUFFLE(x1, x3, 0, 4, 1, 5), high13 = SHUFFLE(x1, x3, 2, 6, 3, 7);
+    *(NAME(quad) *)to = SHUFFLE(low02, low13, 0, 4, 1, 5);
+    *(NAME(quad) *)(to + step) = SHUFFLE(low02, low13, 2, 6, 3, 7);
+    *(NAME(quad) *)(to + 2 * step) = SHUFFLE(high02, high13, 0, 4, 1, 5);
+    *(NAME(quad) *)(to + 3 * step) = SHUFFLE(high02, high13, 2, 6, 3, 7);
+}
+#endif
+
+/* Copies `count` lines of x, `across` apart, into a panel of `width` lines, so that the elements of
+   equal depth are neighbours. Missing lines become zeros: edge tiles then run the same code as the
+   others. */
+TARGET static inline ALWAYS_INLINE void NAME(pack)(REAL *restrict panel, int64_t width,
+                                                   const REAL *restrict x, int64_t count,
+                                                   int64_t across, int64_t depth, int64_t along) {
+    int64_t lines = 0, turned = 0; /* done, of count and of depth */
+    if (across == 1 && count == width) {
+        for (int64_t p = 0; p < depth; p++)
+            memcpy(panel + p * width, x + p * along, (size_t)width * sizeof(REAL));
+        return;
+    }
+#ifdef SHUFFLE
+    if (along == 1) {
+        lines = count / 4 * 4;
+        turned = depth / 4 * 4;
+        for (int64_t i = 0; i < lines; i += 4)
+            for (int64_t p = 0; p < turned; p += 4)
+                NAME(turn)(panel + p * width + i, width, x + i * across + p, across);
+    }
+#endif
+    for (int64_t p = 0; p < depth; p++) {
+        for (int64_t i = p < turned ? lines : 0; i < count; i++)
+            panel[p * width + i] = x[i * across + p * along];
+        for (int64_t i = count; i < width; i++) panel[p * width + i] = 0;
+    }
+}
+
+TARGET static void NAME(pack_a)(PACK_PARAMETERS) {
+    NAME(pack)(panel, TILE_ROWS, x, count, across, depth, along);
+}
+
+TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
+    NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
+}
+
+/* One tile: C[rows, columns] (+)= panel of A times panel of B. */
+TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t depth, const REAL *restrict a,
+                                                   const REAL *restrict b, int64_t rows,
+                                                   int64_t columns, REAL *restrict c, int64_t c_row,
+                                                   int64_t c_col, bool add) {
+    VECTOR sum[TILE_ROWS][TILE_VECTORS] = {0};
+    for (int64_t p = 0; p < depth; p++, a += TILE_ROWS, b += TILE_COLUMNS) {
+        EACH(i, TILE_ROWS) {
+            EACH(v, TILE_VECTORS) { sum[i][v] += a[i] * LOAD(b + v * LANES); }
+        }
+    }
+    if (rows == TILE_ROWS && columns == TILE_COLUMNS && c_col == 1) {
+        EACH(i, TILE_ROWS) {
+            EACH(v, TILE_VECTORS) {
+                REAL *at = c + i * c_row + v * LANES;
+                if (add) sum[i][v] += LOAD(at);
+                STORE(at, sum[i][v]);
+            }
+        }
+        return;
+    }
+    REAL edge[TILE_ROWS * TILE_COLUMNS];
+    EACH(i, TILE_ROWS) {
+        EACH(v, TILE_VECTORS) { STORE(edge + i * TILE_COLUMNS + v * LANES, sum[i][v]); }
+    }
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            REAL *at = c + i * c_row + j * c_col;
+            *at = add ? *at + edge[i * TILE_COLUMNS + j] : edge[i * TILE_COLUMNS + j];
+        }
+}
+
+/* One panel of A times consecutive panels of B: A's stays in the first-level cache, B's come from
+   the second. */
+TARGET static void NAME(multiply)(int64_t depth, const void *a, const void *b, int64_t rows,
+                                  int64_t columns, void *c, int64_t c_row, int64_t c_col,
+                                  bool add) {
+    const REAL *panel = b;
+    for (int64_t j = 0; j < columns; j += TILE_COLUMNS, panel += TILE_COLUMNS * depth) {
+        int64_t width = columns - j < TILE_COLUMNS ? columns - j : TILE_COLUMNS;
+        NAME(tile)(depth, a, panel, rows, width, (REAL *)c + j * c_col, c_row, c_col, add);
+    }
+}
+
+/* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */
+TARGET static inline ALWAYS_INLINE void NAME(strip)(int64_t rows, int64_t depth,
+                                                    const REAL *restrict a, int64_t a_row,
+                                                    int64_t a_col, const REAL *restrict b,
+                                                    int64_t b_row, REAL *restrict sum) {
+    VECTOR s[2][STRIP_VECTORS];
+    EACH(i, rows) {
+        EACH(v, STRIP_VECTORS) { s[i][v] = LOAD(sum + i * STRIP + v * LANES); }
+    }
+    for (int64_t p = 0; p < depth; p++) {
+        EACH(i, rows) {
+            EACH(v, STRIP_VECTORS) {
+                s[i][v] += a[i * a_row + p * a_col] * LOAD(b + p * b_row + v * LANES);
+            }
+        }
+    }
+    EACH(i, rows) {
+        EACH(v, STRIP_VECTORS) { STORE(sum + i * STRIP + v * LANES, s[i][v]); }
+    }
+}
+
+/* sum[g->m, STRIP] = A[:, p..] B[p.., j..] over one block of k and at most STRIP columns. */
+TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth, int64_t j,
+                                     int64_t count, REAL *sum) {
+    REAL panel[STRIP * STRIP_DEPTH];
+    memset(sum, 0, (size_t)(g->m * STRIP) * sizeof(REAL));
+    for (int64_t end = p + depth, step; p < end; p += step) {
+        step = end - p < STRIP_DEPTH ? end - p : STRIP_DEPTH;
+        const REAL *a = (const REAL *)g->a + p * g->a_col;
+        const REAL *b = (const REAL *)g->b + p * g->b_row + j * g->b_col;
+        int64_t b_row = g->b_row;
+        if (g->b_col != 1 || count < STRIP) {
+            NAME(pack)(panel, STRIP, b, count, g->b_col, step, b_row);
+            b = panel;
+            b_row = STRIP;
+        }
+        int64_t i = 0;
+        for (; i + 2 <= g->m; i += 2)
+            NAME(strip)(2, step, a + i * g->a_row, g->a_row, g->a_col, b, b_row, sum + i * STRIP);
+        if (i < g->m)
+            NAME(strip)(1, step, a + i * g->a_row, g->a_row, g->a_col, b, b_row, sum + i * STRIP);
+    }
+}
+
+/* Columns [from, to) of a product with at most THIN rows. */
+TARGET static void NAME(thin)(const product *g, int64_t from, int64_t to) {
+    const int64_t block = block_depth(g->k);
+    REAL sum[THIN * STRIP];
+    for (int64_t j = from; j < to; j += STRIP) {
+        const int64_t count = to - j < STRIP ? to - j : STRIP;
+        for (int64_t p = 0; p < g->k; p += block) {
+            NAME(strip_block)(g, p, g->k - p < block ? g->k - p : block, j, count, sum);
+            for (int64_t i = 0; i < g->m; i++)
+                for (int64_t s = 0; s < count; s++) {
+                    REAL *at = (REAL *)g->c + i * g->c_row + (j + s) * g->c_col;
+                    *at = g->accumulate || p > 0 ? *at + sum[i * STRIP + s] : sum[i * STRIP + s];
+                }
+        }
+    }
+}
+
+static const kernel NAME(kernel) = {
+    TILE_ROWS, TILE_COLUMNS, sizeof(REAL), NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin),
+};
+
+#undef VECTOR
+#undef LANES
+#undef TILE_COLUMNS
+#undef STRIP_VECTORS
+#undef STRIP
+#undef STRIP_DEPTH
+#undef LOAD
+#undef STORE
+#undef NAME
+#undef TARGET
+#undef REAL
+#undef VECTOR_BYTES
+#undef TILE_ROWS
+#undef TILE_VECTORS

@@ -1,0 +1,415 @@
+/* ops/product.c: products of matrices and vectors.
+ *
+ * The operation takes matrices, in the last two axes of its operands; gt_matmul makes matrices of
+ * vectors by views around it. The arithmetic is that of ops/gemm.h, one call for each matrix of the
+ * batch, or for many at once where their rows follow one another in memory. An element's bits
+ * depend on its row and its column alone, so folding and transposing change none. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/gemm.h"
+#include "ops/ops.h"
+#include "ops/rows.h"
+
+/* ---- what fits ------------------------------------------------------------------------------- */
+
+typedef struct operand {
+    const char *text; /* "name[2,3]" */
+    gt_shape shape;
+    gt_dtype dtype;
+} operand;
+
+/* The name in "name[2,3]"; a name may hold brackets itself. */
+static int name_length(const char *text) {
+    const char *end = strrchr(text, '[');
+    return end ? (int)(end - text) : (int)strlen(text);
+}
+
+/* Writes what is wrong with kinds, ranks and inner sizes; true when nothing is. A vector is a row
+ * on the left and a column on the right. */
+static bool operands_fit(const operand *a, const operand *b, char *text, size_t size) {
+    const operand *scalar = a->shape.rank == 0 ? a : b->shape.rank == 0 ? b : NULL;
+    const bool defined = a->dtype == GT_F32 || a->dtype == GT_F64 || a->dtype == GT_BF16;
+    if (scalar) {
+        snprintf(text, size, "%s is a scalar: operands have one axis at least", scalar->text);
+        return false;
+    }
+    if (a->dtype != b->dtype) {
+        snprintf(text, size, "%s is %s and %s is %s: cast one of them", a->text,
+                 gt_dtype_name(a->dtype), b->text, gt_dtype_name(b->dtype));
+        return false;
+    }
+    if (!defined) {
+        snprintf(text, size, "not defined for %s, of which %s and %s are", gt_dtype_name(a->dtype),
+                 a->text, b->text);
+        return false;
+    }
+    const int axis_a = a->shape.rank - 1, axis_b = b->shape.rank > 1 ? b->shape.rank - 2 : 0;
+    const int64_t inner_a = a->shape.dim[axis_a], inner_b = b->shape.dim[axis_b];
+    if (inner_a == inner_b) return true;
+    snprintf(text, size,
+             "inner sizes differ: %s @ %s: axis %d of %.*s is %lld, axis %d of %.*s is %lld",
+             a->text, b->text, axis_a, name_length(a->text), a->text, (long long)inner_a, axis_b,
+             name_length(b->text), b->text, (long long)inner_b);
+    return false;
+}
+
+/* The leading axes of the result; an error when they do not broadcast. */
+static bool batch_shape(const gt_call *call, gt_shape *batch) {
+    const gt_shape *a = &call->in[0].shape, *b = &call->in[1].shape;
+    const int rank_a = a->rank - 2, rank_b = b->rank - 2;
+    batch->rank = rank_a > rank_b ? rank_a : rank_b;
+    for (int d = 0; d < batch->rank; d++) {
+        const int at_a = d - (batch->rank - rank_a), at_b = d - (batch->rank - rank_b);
+        const int64_t size_a = at_a < 0 ? 1 : a->dim[at_a], size_b = at_b < 0 ? 1 : b->dim[at_b];
+        if (size_a != size_b && size_a != 1 && size_b != 1)
+            return gt_call_fail(call, "batch axes do not broadcast: %s @ %s: %lld against %lld",
+                                gt_operand(call, 0), gt_operand(call, 1), (long long)size_a,
+                                (long long)size_b);
+        batch->dim[d] = size_a == 1 ? size_b : size_a;
+    }
+    return true;
+}
+
+static bool matmul_shape(gt_call *call) {
+    const gt_array *a = &call->in[0], *b = &call->in[1];
+    const operand left = {gt_operand(call, 0), a->shape, a->dtype};
+    const operand right = {gt_operand(call, 1), b->shape, b->dtype};
+    char text[1024];
+    if (!operands_fit(&left, &right, text, sizeof text)) return gt_call_fail(call, "%s", text);
+    if (a->shape.rank < 2 || b->shape.rank < 2) return gt_call_fail(call, "operands are matrices");
+    gt_shape *shape = &call->out[0].shape;
+    if (!batch_shape(call, shape)) return false;
+    shape->dim[shape->rank++] = a->shape.dim[a->shape.rank - 2];
+    shape->dim[shape->rank++] = b->shape.dim[b->shape.rank - 1];
+    call->out[0].dtype = a->dtype == GT_F64 ? GT_F64 : GT_F32;
+    return true;
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------ */
+
+static float bf16_value(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Makes a contiguous f32 array of one of bf16. */
+static bool widen(const gt_call *call, gt_array *x) {
+    const int64_t n = gt_numel(x->shape);
+    const uint16_t *from = x->data;
+    float *to = gt_scratch(call, (size_t)n * sizeof *to);
+    if (!to) return false;
+    int64_t at[GT_MAX_RANK] = {0}, offset = 0;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = bf16_value(from[offset]);
+        for (int d = x->shape.rank - 1; d >= 0; d--) {
+            offset += x->stride[d];
+            if (++at[d] < x->shape.dim[d]) break;
+            offset -= x->shape.dim[d] * x->stride[d];
+            at[d] = 0;
+        }
+    }
+    x->data = to;
+    x->dtype = GT_F32;
+    gt__strides(x->shape, x->stride);
+    return true;
+}
+
+/* How far apart an operand's matrices are along the batch axes of the result, in elements. */
+static void batch_steps(const gt_array *x, int batch_rank, int64_t step[GT_MAX_RANK]) {
+    const int own = x->shape.rank - 2;
+    for (int d = 0; d < batch_rank; d++) {
+        const int at = d - (batch_rank - own);
+        step[d] = at < 0 || x->shape.dim[at] == 1 ? 0 : x->stride[at];
+    }
+}
+
+/* Takes trailing batch axes into the rows of one product: those along which b stays the same and
+ * rows of a go on at the distance they have. Returns how many batch axes are left. */
+static int fold(gt__gemm_job *job, const gt_shape *out, const int64_t *step_a,
+                const int64_t *step_b) {
+    int rank = out->rank - 2;
+    for (; rank > 0; rank--) {
+        const int d = rank - 1;
+        if (out->dim[d] == 1) continue;
+        if (step_b[d] != 0) break;
+        if (job->m == 1)
+            job->a_row = step_a[d];
+        else if (step_a[d] != job->m * job->a_row)
+            break;
+        job->m *= out->dim[d];
+    }
+    return rank;
+}
+
+/* Multiplies the matrices of the remaining batch axes, one after the other. */
+static void multiply_all(const gt__gemm_job *first, const gt_array *out, int batch_rank,
+                         const int64_t *step_a, const int64_t *step_b, void *scratch) {
+    const int64_t size = (int64_t)gt_dtype_size(out->dtype);
+    int64_t count = 1;
+    for (int d = 0; d < batch_rank; d++) count *= out->shape.dim[d];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i, offset_a = 0, offset_b = 0;
+        for (int d = batch_rank - 1; d >= 0; d--) {
+            const int64_t at = rest % out->shape.dim[d];
+            rest /= out->shape.dim[d];
+            offset_a += at * step_a[d];
+            offset_b += at * step_b[d];
+        }
+        gt__gemm_job job = *first;
+        job.a = (const char *)first->a + offset_a * size;
+        job.b = (const char *)first->b + offset_b * size;
+        job.c = (char *)first->c + i * job.m * job.n * size;
+        (out->dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(&job, scratch);
+    }
+}
+
+/* The product of the first matrices of the batch. */
+static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt_array *out) {
+    const int row_a = a->shape.rank - 2, row_b = b->shape.rank - 2;
+    /* clang-format off */
+    return (gt__gemm_job){
+        .m = a->shape.dim[row_a], .n = b->shape.dim[row_b + 1], .k = b->shape.dim[row_b],
+        .a = a->data, .a_row = a->stride[row_a], .a_col = a->stride[row_a + 1],
+        .b = b->data, .b_row = b->stride[row_b], .b_col = b->stride[row_b + 1],
+        .c = out->data, .ldc = b->shape.dim[row_b + 1],
+    };
+    /* clang-format on */
+}
+
+static bool matmul_kernel(gt_call *call) {
+    gt_array a = call->in[0], b = call->in[1];
+    const gt_array *out = &call->out[0];
+    const size_t size = gt_dtype_size(out->dtype);
+    const int batch_rank = out->shape.rank - 2;
+    const int64_t numel = gt_numel(out->shape);
+    if (numel == 0) return true;
+    if (a.shape.dim[a.shape.rank - 1] == 0) {
+        memset(out->data, 0, (size_t)numel * size);
+        return true;
+    }
+    if (a.dtype == GT_BF16 && (!widen(call, &a) || !widen(call, &b))) return false;
+    gt__gemm_job job = first_product(&a, &b, out);
+    int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
+    batch_steps(&a, batch_rank, step_a);
+    batch_steps(&b, batch_rank, step_b);
+    const int left = fold(&job, &out->shape, step_a, step_b);
+    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, size);
+    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+    if (bytes && !scratch) return false;
+    multiply_all(&job, out, left, step_a, step_b, scratch);
+    return true;
+}
+
+/* ---- gradient -------------------------------------------------------------------------------- */
+
+static gt_tensor widened(gt_tensor x) { return gt_dtype_of(x) == GT_BF16 ? gt_cast(x, GT_F32) : x; }
+
+/* A gradient in the kind of its operand. In bf16 it is summed over broadcast axes before it is
+ * rounded, not after, as the sweep would. */
+static gt_tensor narrowed(gt_tensor gx, gt_tensor x) {
+    if (gt_dtype_of(x) != GT_BF16) return gx;
+    return gt_cast(gt_sum_to(gx, gt_shape_of(x)), GT_BF16);
+}
+
+/* The matrices of a batch, one below the other. */
+static gt_tensor stacked(gt_tensor x) {
+    const gt_shape shape = gt_shape_of(x);
+    int64_t rows = 1;
+    for (int d = 0; d < shape.rank - 1; d++) rows *= shape.dim[d];
+    return gt_reshape(x, GT_SHAPE(rows, shape.dim[shape.rank - 1]));
+}
+
+/* With one b for a whole batch of a, the sum over the batch is part of the one product. */
+static bool matmul_pull(gt_pull *pull) {
+    gt_tensor g = pull->up[0];
+    if (pull->wanted[0])
+        pull->gx[0] = narrowed(gt_matmul(g, gt_t(widened(pull->in[1]))), pull->in[0]);
+    if (pull->wanted[1]) {
+        gt_tensor a = widened(pull->in[0]);
+        if (gt_rank(pull->in[1]) == 2 && gt_rank(a) > 2) {
+            a = stacked(a);
+            g = stacked(g);
+        }
+        pull->gx[1] = narrowed(gt_matmul(gt_t(a), g), pull->in[1]);
+    }
+    return true;
+}
+
+/* ---- for the planner ------------------------------------------------------------------------- */
+
+/* A transposed operand: the kernel reads it where it is. */
+static bool matmul_absorb(const gt_call *call, int slot, const gt_call *neighbour) {
+    (void)call;
+    if (slot < 0 || !(neighbour->op->more.traits & GT_VIEW)) return false;
+    const gt_array *from = &neighbour->in[0], *to = &neighbour->out[0];
+    const int rank = to->shape.rank;
+    if (rank < 2 || from->shape.rank != rank) return false;
+    for (int d = 0; d < rank; d++) {
+        const int source = d < rank - 2 ? d : 2 * rank - 3 - d;
+        if (to->shape.dim[d] != from->shape.dim[source]) return false;
+        if (to->shape.dim[d] > 1 && to->stride[d] != from->stride[source]) return false;
+    }
+    return true;
+}
+
+static bool matmul_combine(const gt_call *a, const gt_call *b) {
+    for (int k = 0; k < 2; k++)
+        if (a->in[k].shape.rank != 2 || b->in[k].shape.rank != 2) return false;
+    return a->in[0].dtype == b->in[0].dtype && gt_same_shape(a->out[0].shape, b->out[0].shape);
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+typedef struct pair {
+    const char *bad; /* NULL: the shapes fit */
+    gt_shape a, b;
+} pair;
+
+/* Draws the i-th pair's operands; false past the last. */
+static bool draw(gt_samples *s, const pair *pairs, int count, int i, gt_tensor x[2]) {
+    if (i >= count) return false;
+    if (pairs[i].bad) gt_sample_bad(s, pairs[i].bad);
+    x[0] = gt_sample(s, pairs[i].a);
+    x[1] = gt_sample(s, pairs[i].b);
+    return true;
+}
+
+static gt_tensor matmul_samples(gt_samples *s, int i) {
+    /* clang-format off */
+    static const pair pairs[] = {
+        {NULL, {2, {3, 4}}, {2, {4, 2}}},
+        {NULL, {2, {3, 3}}, {2, {3, 3}}},
+        {NULL, {1, {4}}, {1, {4}}},
+        {NULL, {1, {4}}, {2, {4, 3}}},
+        {NULL, {2, {3, 4}}, {1, {4}}},
+        {NULL, {1, {4}}, {3, {2, 4, 3}}},
+        {NULL, {3, {2, 3, 4}}, {1, {4}}},
+        {NULL, {3, {2, 3, 4}}, {3, {2, 4, 2}}},
+        {NULL, {3, {3, 2, 4}}, {2, {4, 3}}},
+        {NULL, {2, {3, 4}}, {3, {2, 4, 2}}},
+        {NULL, {4, {2, 1, 2, 3}}, {3, {3, 3, 2}}},
+        {NULL, {3, {1, 2, 3}}, {3, {2, 3, 2}}},
+        {NULL, {3, {4, 1, 3}}, {2, {3, 2}}},
+        {NULL, {2, {1, 9}}, {2, {9, 1}}},
+        {NULL, {2, {9, 11}}, {2, {11, 10}}},
+        {NULL, {2, {2, 0}}, {2, {0, 3}}},
+        {NULL, {2, {0, 2}}, {2, {2, 3}}},
+        {NULL, {3, {0, 2, 3}}, {2, {3, 2}}},
+        {NULL, {3, {2, 3, 0}}, {2, {0, 2}}},
+        {NULL, {1, {0}}, {1, {0}}},
+        {"inner sizes differ", {2, {3, 4}}, {2, {3, 4}}},
+        {"inner sizes differ", {1, {4}}, {2, {3, 4}}},
+        {"axis 1 of", {2, {3, 4}}, {1, {3}}},
+        {"is a scalar", {0, {0}}, {2, {3, 4}}},
+        {"is a scalar", {1, {4}}, {0, {0}}},
+        {"do not broadcast", {3, {2, 3, 4}}, {3, {3, 4, 2}}},
+    };
+    /* clang-format on */
+    enum { PAIRS = sizeof pairs / sizeof *pairs };
+    const gt_dtype other = s->dtype == GT_F64 ? GT_F32 : GT_F64;
+    gt_tensor x[2];
+    if (draw(s, pairs, PAIRS, i, x)) return gt_matmul(x[0], x[1]);
+    if (i > PAIRS + 3) return gt_samples_end(s);
+    x[0] = gt_sample(s, GT_SHAPE(2, 3, 4));
+    x[1] = gt_sample(s, GT_SHAPE(4, 2));
+    switch (i - PAIRS) {
+    case 0: return gt_matmul(gt_transpose(x[0], 0, 1), gt_flip(x[1], GT_ALL));
+    case 1:
+        gt_sample_no_gradient(s);
+        return gt_matmul(gt_cast(x[0], GT_BF16), gt_cast(x[1], GT_BF16));
+    case 2: return gt_sample_bad(s, "cast one"), gt_matmul(x[0], gt_cast(x[1], other));
+    default:
+        gt_sample_bad(s, "not defined for i32");
+        return gt_matmul(gt_cast(x[0], GT_I32), gt_cast(x[1], GT_I32));
+    }
+}
+
+const gt_op gt__op_matmul =
+    GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
+          .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3, .absorb = matmul_absorb,
+          .combine = matmul_combine, .meaning = "rows of a times columns of b");
+
+/* Errors about a vector name the vector, not the matrix that a view makes of it. */
+static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {
+    char text_a[320], text_b[320];
+    const operand left = {gt__named(a, text_a, sizeof text_a), gt_shape_of(a), gt_dtype_of(a)};
+    const operand right = {gt__named(b, text_b, sizeof text_b), gt_shape_of(b), gt_dtype_of(b)};
+    return operands_fit(&left, &right, text, size);
+}
+
+gt_tensor gt_matmul(gt_tensor a, gt_tensor b) {
+    char text[1024];
+    const bool row = gt_rank(a) == 1, column = gt_rank(b) == 1;
+    if ((row || column) && gt_valid(a) && gt_valid(b) && !vectors_fit(a, b, text, sizeof text))
+        return gt_fail(a.tape, "matmul: %s", text);
+    if (row) a = gt_unsqueeze(a, 0);
+    if (column) b = gt_unsqueeze(b, 1);
+    gt_tensor y = gt_record(NULL, &gt__op_matmul, (const gt_tensor[]){a, b}, 2, NULL, 0, NULL, 0);
+    if (column) y = gt_squeeze(y, GT_AXES(-1));
+    if (row) y = gt_squeeze(y, GT_AXES(column ? -1 : -2));
+    return y;
+}
+
+/* ---- of vectors ------------------------------------------------------------------------------ */
+
+/* The failure of an operand that is no vector; absent when both are, and when one is no tensor of
+ * this recording, which the operations that follow complain of. */
+static gt_tensor no_vector(const char *who, gt_tensor a, gt_tensor b) {
+    char text[320];
+    if (!gt_valid(a) || !gt_valid(b)) return gt_none();
+    const gt_tensor wrong = gt_rank(a) != 1 ? a : b;
+    if (gt_rank(wrong) == 1) return gt_none();
+    return gt_fail(a.tape, "%s: %s has rank %d: operands are vectors", who,
+                   gt__named(wrong, text, sizeof text), gt_rank(wrong));
+}
+
+static gt_tensor dot_samples(gt_samples *s, int i) {
+    static const pair pairs[] = {
+        {NULL, {1, {5}}, {1, {5}}},
+        {NULL, {1, {0}}, {1, {0}}},
+        {"has rank 2", {1, {2}}, {2, {2, 2}}},
+        {"has rank 0", {0, {0}}, {1, {2}}},
+        {"sizes differ", {1, {1}}, {1, {3}}},
+    };
+    gt_tensor x[2];
+    if (!draw(s, pairs, sizeof pairs / sizeof *pairs, i, x)) return gt_samples_end(s);
+    return gt_dot(x[0], x[1]);
+}
+
+const gt__composition gt__composition_dot = {"dot", dot_samples};
+
+gt_tensor gt_dot(gt_tensor a, gt_tensor b) {
+    char text_a[320], text_b[320];
+    const gt_tensor failure = no_vector("dot", a, b);
+    if (!gt_is_none(failure)) return failure;
+    if (gt_valid(a) && gt_valid(b) && !gt_same_shape(gt_shape_of(a), gt_shape_of(b)))
+        return gt_fail(a.tape, "dot: sizes differ: %s and %s", gt__named(a, text_a, sizeof text_a),
+                       gt__named(b, text_b, sizeof text_b));
+    return gt_sum(gt_mul(a, b), GT_ALL, false);
+}
+
+static gt_tensor outer_samples(gt_samples *s, int i) {
+    /* clang-format off */
+    static const pair pairs[] = {
+        {NULL, {1, {3}}, {1, {4}}},
+        {NULL, {1, {3}}, {1, {3}}},
+        {NULL, {1, {0}}, {1, {2}}},
+        {"has rank 2", {2, {2, 2}}, {1, {2}}},
+        {"has rank 0", {1, {2}}, {0, {0}}},
+    };
+    /* clang-format on */
+    gt_tensor x[2];
+    if (!draw(s, pairs, sizeof pairs / sizeof *pairs, i, x)) return gt_samples_end(s);
+    return gt_outer(x[0], x[1]);
+}
+
+const gt__composition gt__composition_outer = {"outer", outer_samples};
+
+gt_tensor gt_outer(gt_tensor a, gt_tensor b) {
+    const gt_tensor failure = no_vector("outer", a, b);
+    if (!gt_is_none(failure)) return failure;
+    return gt_mul(gt_unsqueeze(a, 1), gt_unsqueeze(b, 0));
+}

@@ -1,0 +1,31 @@
+/* optim/sgd.c: stochastic gradient descent, with momentum. */
+#include "ops/ops.h"
+#include "optim/optim.h"
+
+static bool sgd_rule(gt_optim *opt, const void *options, gt_tensor x, gt_tensor g) {
+    const gt_sgd_options *o = options;
+    if (o->weight_decay > 0) g = gt_add(g, gt_mul_scalar(x, o->weight_decay));
+    gt_tensor step = g;
+    if (o->momentum > 0) {
+        const gt_tensor v = gt_optim_state(opt, "velocity", x, gt_shape_of(x), gt_dtype_of(x));
+        const gt_tensor next = gt_add(gt_mul_scalar(v, o->momentum), g);
+        gt_assign(v, next);
+        step = o->nesterov ? gt_add(g, gt_mul_scalar(next, o->momentum)) : next;
+    }
+    return gt_valid(gt_assign(x, gt_sub(x, gt_mul_scalar(step, gt_optim_rate(opt)))));
+}
+
+gt_optim *gt_sgd(gt_params *params, gt_sgd_options o) {
+    if (!params) return NULL;
+    if (!(o.momentum >= 0 && o.momentum < 1)) {
+        gt_params_fail(params, "sgd: momentum is %g, not in [0, 1)", o.momentum);
+        return NULL;
+    }
+    const gt_optim_common common = {.rate = o.rate == 0 ? 0.01 : o.rate,
+                                    .weight_decay = o.weight_decay,
+                                    .clip_norm = o.clip_norm,
+                                    .clip_value = o.clip_value,
+                                    .pattern = o.pattern,
+                                    .name = o.name ? o.name : "sgd"};
+    return gt_optimizer(params, common, sgd_rule, &o, sizeof o);
+}

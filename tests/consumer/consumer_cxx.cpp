@@ -1,0 +1,2 @@
+// The same program as C++: the headers must serve both languages.
+#include "consumer.c"

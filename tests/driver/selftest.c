@@ -1,0 +1,29 @@
+/* tests/driver/selftest.c: the tests without Criterion, for sanitizers and machines that it does not run on, and
+ * for sweeps that are too long for it.
+ *
+ *     selftest                    everything; GT_SOAK=1 in the environment: full counts
+ *     selftest ops [NAME]         operations and compositions, or those called NAME
+ *     selftest mutants [NAME]     errors planted in operations: each must be caught
+ *     selftest graph [SEED]       random graphs, or that of one seed
+ *
+ * The last line is "N passed, N failed"; the exit status is 1 when something failed, or nothing ran. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/harness.h"
+#include "tests/support/sweeps.h"
+
+int main(int argc, char **argv) {
+    const char *part = argc > 1 ? argv[1] : NULL, *detail = argc > 2 ? argv[2] : NULL;
+    score total = {0, 0};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!part || strcmp(part, "ops") == 0) sweep_operations(stdout, detail, &total);
+    if (!part || strcmp(part, "mutants") == 0) sweep_mutants(stdout, detail, &total);
+    if (part && strcmp(part, "graph") == 0 && detail)
+        sweep_graphs(stdout, strtoull(detail, NULL, 10), 1, &total);
+    else if (!part || strcmp(part, "graph") == 0)
+        sweep_graphs(stdout, 1, is_soak() ? 10000 : 400, &total);
+    printf("%d passed, %d failed\n", total.passed, total.failed);
+    return total.failed > 0 || total.passed == 0;
+}

@@ -1,0 +1,35 @@
+/* tests/support/quick.h: short words for tests. */
+#ifndef GT_TEST_QUICK_H
+#define GT_TEST_QUICK_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gradtape.h"
+
+static inline gt_tensor quick_scalar(gt_tape *tape, double value) {
+    return gt_input(tape, &value, GT_SCALAR, GT_F64);
+}
+
+/* A trainable scalar of that name, which begins at value. */
+static inline gt_tensor quick_param(gt_tape *tape, const char *name, double value) {
+    return gt_param(tape, name, GT_SCALAR, GT_F64, gt_init_constant(value));
+}
+
+/* False for NaN. */
+static inline bool quick_near(double value, double expected, double tolerance) {
+    return fabs(value - expected) <= tolerance;
+}
+
+static inline bool quick_failed_with(const gt_tape *tape, const char *part) {
+    return gt_failed(tape) && strstr(gt_error(tape), part) != NULL;
+}
+
+static inline double quick_value(gt_params *params, const char *name) {
+    gt_param_info info;
+    if (!gt_params_find(params, name, &info)) return NAN;
+    return info.dtype == GT_F64 ? *(const double *)info.data : (double)*(const float *)info.data;
+}
+
+#endif

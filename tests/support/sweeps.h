@@ -1,0 +1,20 @@
+/* tests/support/sweeps.h: the long sweeps over everything there is, each reported line by line; what both the
+ * plain driver and the Criterion suite run. */
+#ifndef TESTS_SWEEPS_H
+#define TESTS_SWEEPS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct score {
+    int passed, failed;
+} score;
+
+/* Every operation, composition and layer, or those of one name. */
+void sweep_operations(FILE *out, const char *name, score *s);
+/* Copies of operations with errors planted in them: each must be caught. */
+void sweep_mutants(FILE *out, const char *name, score *s);
+/* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
+void sweep_graphs(FILE *out, uint64_t first, int count, score *s);
+
+#endif
