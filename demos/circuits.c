@@ -14,9 +14,9 @@ static gt_tensor number(gt_tape *tape, const char *name, double value) {
 
 static void show(const char *title, const gt_tensor *gates, int count) {
     char label[64];
-    printf("%s\n  %-12s %-8s %12s %12s\n", title, "gate", "does", "value", "gradient");
+    printf("%s\n  %-12s %-10s %12s %12s\n", title, "gate", "does", "value", "gradient");
     for (int i = 0; i < count; i++)
-        printf("  %-12s %-8s %12.6f %12.6f\n", gt_label(gates[i], label, sizeof label),
+        printf("  %-12s %-10s %12.6f %12.6f\n", gt_label(gates[i], label, sizeof label),
                gt_op_of(gates[i])->name, gt_item(gates[i]), gt_item(gt_grad_of(gates[i])));
     printf("\n");
 }

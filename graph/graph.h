@@ -84,11 +84,16 @@ typedef struct gt_axes {
     int axis[GT_MAX_RANK];
 } gt_axes;
 
-/* A list of tensors: GT_LIST(a, b, c). */
+/* A list of tensors: GT_LIST(a, b, c), or gt_list_of(count, array). The array is the caller's. */
 typedef struct gt_list {
     int count;
     const gt_tensor *at;
 } gt_list;
+
+static inline gt_list gt_list_of(int count, const gt_tensor *at) {
+    const gt_list list = {count, at};
+    return list;
+}
 
 #ifdef __cplusplus
 } /* extern "C" */
@@ -461,7 +466,14 @@ GT_API gt_dtype gt_sample_dtype(const gt_samples *s); /* f64 or f32, as the test
 GT_API gt_tape *gt_sample_tape(gt_samples *s);
 /* Equal shapes give the same leaf, f(x, x); a view gives what `viewer` makes of the leaf: the test sets it,
  * since graph/ names no operation. */
-enum { GT_SAMPLE_PLAIN, GT_SAMPLE_ALIAS, GT_SAMPLE_VIEW, GT_SAMPLE_MOST = 16 };
+enum {
+    GT_SAMPLE_PLAIN,
+    GT_SAMPLE_ALIAS,
+    GT_SAMPLE_VIEW,
+    GT_SAMPLE_POISON, /* every input is the result of a failed operation */
+    GT_SAMPLE_NONE,   /* every input is no tensor at all */
+    GT_SAMPLE_MOST = 16
+};
 struct gt_samples {
     gt_tape *tape;
     const gt_op *op; /* NULL: a composition */

@@ -51,14 +51,19 @@ void gt_params_free(gt_params *params) {
 
 size_t gt_params_memory(const gt_params *params) { return params ? params->bytes : 0; }
 int gt_params_count(const gt_params *params) { return params ? (int)params->count : 0; }
-void gt_params_freeze(gt_params *params, bool frozen) { params->frozen = frozen; }
-bool gt_params_frozen(const gt_params *params) { return params->frozen; }
-uint64_t gt_params_ordinal(const gt_params *params) { return params->ordinal; }
-void gt_params_set_ordinal(gt_params *params, uint64_t ordinal) { params->ordinal = ordinal; }
-uint64_t gt_params_seed(const gt_params *params) { return params->seed; }
+void gt_params_freeze(gt_params *params, bool frozen) {
+    if (params) params->frozen = frozen;
+}
+bool gt_params_frozen(const gt_params *params) { return params && params->frozen; }
+uint64_t gt_params_ordinal(const gt_params *params) { return params ? params->ordinal : 0; }
+void gt_params_set_ordinal(gt_params *params, uint64_t ordinal) {
+    if (params) params->ordinal = ordinal;
+}
+uint64_t gt_params_seed(const gt_params *params) { return params ? params->seed : 0; }
 const char *gt_params_error(const gt_params *params) { return params ? params->error : "no params"; }
 
 bool gt_params_fail(gt_params *params, const char *format, ...) {
+    if (!params) return false;
     va_list list;
     va_start(list, format);
     vsnprintf(params->error, sizeof params->error, format, list);
@@ -110,20 +115,20 @@ bool gt_name_matches(const char *pattern, const char *name) {
 }
 
 void gt_set_trainable(gt_params *params, const char *pattern, bool trainable) {
-    for (uint32_t i = 0; i < params->count; i++) {
+    for (uint32_t i = 0; params && i < params->count; i++) {
         gt__param *p = &params->param[i];
         if (!p->buffer && gt_name_matches(pattern, p->name)) p->trainable = trainable;
     }
 }
 
 void gt_zero_grad(gt_params *params, const char *pattern) {
-    for (uint32_t i = 0; i < params->count; i++)
+    for (uint32_t i = 0; params && i < params->count; i++)
         if (gt_name_matches(pattern, params->param[i].name)) params->param[i].has_grad = false;
 }
 
 void gt_params_print(const gt_params *params, FILE *out) {
     char shape[200];
-    for (uint32_t i = 0; i < params->count; i++) {
+    for (uint32_t i = 0; params && out && i < params->count; i++) {
         const gt__param *p = &params->param[i];
         fprintf(out, "%-32s [%s] %s %s, used %u times\n", p->name,
                 gt__shape_text(p->shape, shape, sizeof shape), gt_dtype_name(p->dtype),

@@ -316,10 +316,13 @@ static bool compute(run *r, uint32_t i) {
     }
     if (!ok) return false;
     release_inputs(tape, i);
+    /* All results or none: the first stands for the operation, and is not computed again once stored. */
+    bool store = false;
+    for (uint32_t k = i; k < outs; k++)
+        store = store || is_to_be_stored(r, gt__node_at(tape, k), tape->slot[k].state);
     for (uint32_t k = i; k < outs; k++) {
-        const gt__node *out = gt__node_at(tape, k);
         gt__slot *s = &tape->slot[k];
-        if (is_to_be_stored(r, out, s->state)) s->state |= STORE;
+        if (store) s->state |= STORE;
         if (s->state & (STORE | HOLD)) s->uses++;
         release(tape, k);
     }

@@ -15,6 +15,8 @@ static int twin(const gt_samples *s, gt_shape shape, gt_dtype dtype) {
 
 gt_tensor gt_sample_values(gt_samples *s, gt_shape shape, gt_dtype dtype, const double *values) {
     const int64_t numel = gt_numel(shape);
+    if (s->mode == GT_SAMPLE_NONE) return gt_none();
+    if (s->mode == GT_SAMPLE_POISON) return gt_tensor_at(s->tape, UINT32_MAX);
     const int known = gt_dtype_is_float(dtype) ? twin(s, shape, dtype) : -1;
     if (known >= 0) return s->given[known];
     if (numel < 0 || numel > MOST_ELEMENTS || s->drawn >= GT_SAMPLE_MOST)

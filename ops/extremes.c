@@ -8,7 +8,7 @@ static bool fail_empty(const gt_call *call, int axis) {
     return gt_call_fail(call, "%s over an axis of size 0: axis %d", gt_operand(call, 0), axis);
 }
 
-/* ---- max and min -------------------------------------------------------------------------------------------- */
+/* ---- max and min ----------------------------------------------------------------------------- */
 
 static bool extreme_shape(gt_call *call, gt__folding folding) {
     const gt__over *over = call->attr;
@@ -26,15 +26,14 @@ static bool max_kernel(gt_call *call) { return gt__fold_kernel(call, GT__MAX); }
 static bool min_shape(gt_call *call) { return extreme_shape(call, GT__MIN); }
 static bool min_kernel(gt_call *call) { return gt__fold_kernel(call, GT__MIN); }
 
-/* The winners share. Where the result is NaN nothing equals it: 0 / 0 makes the gradient NaN too. */
+/* The winners share. A NaN result equals nothing: 0 / 0 makes the gradient NaN too. */
 static bool extreme_pull(gt_pull *pull) {
     const gt__reduced r = gt__reduced_of(pull);
     const gt_tensor x = pull->in[0];
     gt_axes axes = {0, {0}};
     for (int d = 0; d < r.kept.rank; d++)
         if (r.mask >> d & 1u) axes.axis[axes.count++] = d;
-    const gt_tensor wins =
-        gt_cast(gt_equal(x, gt_reshape(pull->out[0], r.kept)), gt_dtype_of(x));
+    const gt_tensor wins = gt_cast(gt_equal(x, gt_reshape(pull->out[0], r.kept)), gt_dtype_of(x));
     const gt_tensor share = gt_div(wins, gt_sum(wins, axes, true));
     pull->gx[0] = gt_chain(gt_reshape(pull->up[0], r.kept), share);
     return true;
@@ -55,7 +54,8 @@ static gt_tensor extreme_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor,
     case 8:
         gt_sample_bad(s, "over an axis of size 0");
         return f(gt_sample(s, GT_SHAPE(2, 0)), GT_AXES(1), false);
-    case 9: return gt_sample_bad(s, "no axis 2"), f(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(2), false);
+    case 9:
+        return gt_sample_bad(s, "no axis 2"), f(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(2), false);
     case 10:
         gt_sample_bad(s, "not defined for bool");
         return f(gt_sample_int(s, GT_SHAPE(2), GT_BOOL, 2), GT_ALL, false);
@@ -80,7 +80,7 @@ gt_tensor gt_min(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_min, x, axes, keepdims);
 }
 
-/* ---- argmax and argmin ----------------------------------------------------------------------------------------- */
+/* ---- argmax and argmin ----------------------------------------------------------------------- */
 
 static bool winner_shape(gt_call *call) {
     const gt_array *in = &call->in[0];
@@ -127,7 +127,9 @@ static bool winner_kernel(gt_call *call, bool largest) {
         switch (in->dtype) {
         case GT_F32: winner_f32(to + i, (const float *)in->data + first, n, inner, largest); break;
         case GT_F64: winner_f64(to + i, (const double *)in->data + first, n, inner, largest); break;
-        case GT_I32: winner_i32(to + i, (const int32_t *)in->data + first, n, inner, largest); break;
+        case GT_I32:
+            winner_i32(to + i, (const int32_t *)in->data + first, n, inner, largest);
+            break;
         default: winner_i64(to + i, (const int64_t *)in->data + first, n, inner, largest); break;
         }
     }
@@ -146,7 +148,9 @@ static gt_tensor winner_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, 
     case 3: return f(gt_sample_distinct(s, GT_SHAPE(0, 3)), 1, false);
     case 4: return f(gt_sample_int(s, GT_SHAPE(40), GT_I64, 3), 0, true);
     case 5: return f(gt_sample_int(s, GT_SHAPE(4, 9), GT_I32, 3), -1, false);
-    case 6: return gt_sample_bad(s, "over an axis of size 0"), f(gt_sample(s, GT_SHAPE(2, 0)), 1, false);
+    case 6:
+        return gt_sample_bad(s, "over an axis of size 0"),
+               f(gt_sample(s, GT_SHAPE(2, 0)), 1, false);
     case 7: return gt_sample_bad(s, "no axis 0"), f(gt_sample(s, GT_SCALAR), 0, false);
     case 8:
         gt_sample_bad(s, "not defined for bool");
@@ -160,12 +164,14 @@ static gt_tensor argmin_samples(gt_samples *s, int i) { return winner_samples(s,
 
 static const char index_reason[] = "an index is not differentiable";
 
-const gt_op gt__op_argmax = GT_OP("argmax", winner_shape, argmax_kernel, GT_NO_GRADIENT(index_reason),
-                                  argmax_samples, .meaning = "index of the first largest element of x",
-                                  .domain = "the first NaN, if there is one");
-const gt_op gt__op_argmin = GT_OP("argmin", winner_shape, argmin_kernel, GT_NO_GRADIENT(index_reason),
-                                  argmin_samples, .meaning = "index of the first smallest element of x",
-                                  .domain = "the first NaN, if there is one");
+const gt_op gt__op_argmax =
+    GT_OP("argmax", winner_shape, argmax_kernel, GT_NO_GRADIENT(index_reason), argmax_samples,
+          .meaning = "index of the first largest element of x",
+          .domain = "the first NaN, if there is one");
+const gt_op gt__op_argmin =
+    GT_OP("argmin", winner_shape, argmin_kernel, GT_NO_GRADIENT(index_reason), argmin_samples,
+          .meaning = "index of the first smallest element of x",
+          .domain = "the first NaN, if there is one");
 
 gt_tensor gt_argmax(gt_tensor x, int axis, bool keepdims) {
     return gt__record_reduction(&gt__op_argmax, x, (gt_axes){1, {axis}}, keepdims);

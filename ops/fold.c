@@ -1,8 +1,8 @@
 /* ops/fold.c: the walk of a fold over strided memory; the order is told in fold.h.
  *
- * Two ways lead to the same bits. By rows: the elements of one result are neighbours (or are gathered so),
- * and the 16 lanes are a vector. By columns: neighbours belong to different results, and a vector holds
- * the same lane of many. */
+ * Two ways lead to the same bits. By rows: the elements of one result are neighbours (or are
+ * gathered so), and the 16 lanes are a vector. By columns: neighbours belong to different results,
+ * and a vector holds the same lane of many. */
 #include "ops/fold.h"
 
 #include <math.h>
@@ -14,17 +14,17 @@
 
 #include "ops/wide.h"
 
-/* ---- loops for every kind ------------------------------------------------------------------------------- */
+/* ---- loops for every kind -------------------------------------------------------------------- */
 
 enum { FOLD_LANES = 16, FOLD_CHUNK = 256 };
 
 #define ADD(a, b) ((a) + (b))
 #define MULTIPLY(a, b) ((a) * (b))
 /* NaN wins: no comparison with it holds, and it differs from itself. */
-#define LARGER(a, b) (((a) > (b)) | ((a) != (a)) ? (a) : (b))
-#define SMALLER(a, b) (((a) < (b)) | ((a) != (a)) ? (a) : (b))
-#define EITHER(a, b) ((a) | (b) ? 1 : 0)
-#define BOTH(a, b) ((a) & (b) ? 1 : 0)
+#define LARGER(a, b) ((((a) > (b)) | ((a) != (a))) ? (a) : (b))
+#define SMALLER(a, b) ((((a) < (b)) | ((a) != (a))) ? (a) : (b))
+#define EITHER(a, b) (((a) | (b)) ? 1 : 0)
+#define BOTH(a, b) (((a) & (b)) ? 1 : 0)
 
 #define FOLD_LOOPS GT__WIDE_VECTORS
 #define NAME(x) sum_f32_##x
@@ -183,7 +183,7 @@ gt_dtype gt__folded_dtype(gt__folding folding, gt_dtype dtype) {
     return grows && !gt_dtype_is_float(dtype) ? GT_I64 : dtype;
 }
 
-/* ---- axes ------------------------------------------------------------------------------------------------ */
+/* ---- axes ------------------------------------------------------------------------------------ */
 
 /* Nested loops over axes; neighbours that a single stride walks are joined. */
 typedef struct nest {
@@ -228,13 +228,13 @@ static void advance(const nest *over, place *p) {
     }
 }
 
-/* ---- the walk --------------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 enum {
     TILE_BYTES = 2048, /* results of a tile: 16 lanes of them fit the first cache */
     FEW = 32,          /* fewer elements than this do not fill the lanes of a row well */
     MOST_LEVELS = 58,  /* of 2^63 / 256 chunks */
-    PARALLEL = 1 << 16 /* elements that are worth threads */
+    PARALLEL = 1 << 18 /* elements that are worth threads */
 };
 
 typedef struct walk {
@@ -275,7 +275,8 @@ static void gather(const walk *w, const char *x, int64_t first, int64_t n, char 
     }
 }
 
-static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, char *to, char *spare) {
+static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, char *to,
+                      char *spare) {
     const int64_t stride = w->folded.rank ? w->folded.stride[0] : 1;
     if (w->folded.rank <= 1 && stride == 1) {
         w->f->chunk(to, x + first * (int64_t)w->f->in_size, n);
@@ -285,9 +286,10 @@ static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, ch
     w->f->chunk(to, spare, n);
 }
 
-/* Lanes that no element reaches stay identities; combining them changes nothing, so they are left out. */
-static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n, int64_t width, char *to,
-                         char *lanes) {
+/* Lanes that no element reaches stay identities; combining them changes nothing, so they are left
+ * out. */
+static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n, int64_t width,
+                         char *to, char *lanes) {
     const gt__folder *f = w->f;
     const size_t line = (size_t)width * f->out_size;
     int64_t used = 1;
@@ -304,7 +306,8 @@ static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n,
     memcpy(to, lanes, line);
 }
 
-/* One result, or a tile of columns: folds chunks, and chunks of chunks as a binary counter carries. */
+/* One result, or a tile of columns: folds chunks, and chunks of chunks as a binary counter
+ * carries. */
 static void fold_chunks(const walk *w, const char *x, int64_t width, char *out, char *work) {
     char *const levels = work + FOLD_LANES * TILE_BYTES;
     const int64_t n = w->folded.count;

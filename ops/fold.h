@@ -1,10 +1,11 @@
-/* ops/fold.h: folding axes away with an associative operation, in an order that depends on nothing but the
- * number of elements.
+/* ops/fold.h: folding axes away with an associative operation, in an order that depends on nothing
+ * but the number of elements.
  *
- * The elements that meet in one result are numbered r = 0, 1, ... in row-major order of the folded axes.
- * They are cut into chunks of 256. In a chunk, element r goes to lane r mod 16, in order; the lanes are
- * combined pairwise (l with l + 8, then l + 4, l + 2, l + 1), and so are the chunks (0 with 1, 2 with 3,
- * then those, as carries in a binary counter). Memory layout only decides how this is walked. */
+ * The elements that meet in one result are numbered r = 0, 1, ... in row-major order of the folded
+ * axes. They are cut into chunks of 256. In a chunk, element r goes to lane r mod 16, in order;
+ * the lanes are combined pairwise (l with l + 8, then l + 4, l + 2, l + 1), and so are the chunks
+ * (0 with 1, 2 with 3, then those, as carries in a binary counter). Memory layout only decides how
+ * this is walked. */
 #ifndef GT_OPS_FOLD_H
 #define GT_OPS_FOLD_H
 

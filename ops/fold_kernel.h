@@ -1,7 +1,8 @@
 /* ops/fold_kernel.h: a template, included by fold.c once for every folding and kind of element.
  *
- * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY, and
- * COMBINE(a, b) over two R; they are undefined at the end. What is defined here is a gt__folder. */
+ * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY,
+ * and COMBINE(a, b) over two R; they are undefined at the end. What is defined here is a
+ * gt__folder. */
 
 FOLD_LOOPS static void NAME(fill)(void *to, int64_t n) {
     R *y = to;
@@ -36,7 +37,7 @@ FOLD_LOOPS static void NAME(chunk)(void *to, const void *from, int64_t n) {
     *(R *)to = lane[0];
 }
 
-static const gt__folder NAME(folder) = {sizeof(T),   sizeof(R),   NAME(fill),
+static const gt__folder NAME(folder) = {sizeof(T),  sizeof(R),   NAME(fill),
                                         NAME(take), NAME(merge), NAME(chunk)};
 
 #undef NAME

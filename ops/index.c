@@ -1,15 +1,15 @@
 /* ops/index.c: gather, scatter_add, take_along_axis, one_hot, and the transposes of the gathers.
  *
- * All of them move rows: row i of a source goes from or to row at[i] of a table. Indices are checked and
- * converted first, so that a bad one is found before anything is written. Where indices repeat, rows are
- * added in the order of the index. */
+ * All of them move rows: row i of a source goes from or to row at[i] of a table. Indices are
+ * checked and converted first, so that a bad one is found before anything is written. Where indices
+ * repeat, rows are added in the order of the index. */
 #include <string.h>
 
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 /* `outer` blocks: tables of n rows, and sources of count rows, of `inner` elements each. */
 typedef struct rows {
@@ -23,8 +23,13 @@ static void take_rows(void *to, const void *from, size_t size, const rows *r) {
     char *next = to;
     for (int64_t o = 0; o < r->outer; o++) {
         const char *table = (const char *)from + (size_t)(o * r->n) * bytes;
-        for (int64_t i = 0; i < r->count; i++, next += bytes)
-            memcpy(next, table + (size_t)r->at[i] * bytes, bytes);
+        if (bytes == 4) /* a constant size needs no call */
+            for (int64_t i = 0; i < r->count; i++, next += 4) memcpy(next, table + r->at[i] * 4, 4);
+        else if (bytes == 8)
+            for (int64_t i = 0; i < r->count; i++, next += 8) memcpy(next, table + r->at[i] * 8, 8);
+        else
+            for (int64_t i = 0; i < r->count; i++, next += bytes)
+                memcpy(next, table + (size_t)r->at[i] * bytes, bytes);
     }
 }
 
@@ -68,25 +73,19 @@ static bool ascends(const rows *r) {
     return true;
 }
 
-static void merge(const int64_t *at, const int64_t *from, int64_t *to, int64_t low, int64_t middle,
-                  int64_t high) {
-    int64_t a = low, b = middle;
-    for (int64_t k = low; k < high; k++)
-        to[k] = b >= high || (a < middle && at[from[a]] <= at[from[b]]) ? from[a++] : from[b++];
-}
-
-/* The source rows sorted by the row that they go to, stable; NULL when memory is short. */
+/* The source rows by the row that they go to, those of one row in order; NULL when memory is short.
+ * Sorts by digits of 8 bits, the lowest first. */
 static const int64_t *sorted(const gt_call *call, const rows *r) {
     const size_t bytes = (size_t)r->count * sizeof(int64_t);
     int64_t *order = gt_scratch(call, bytes), *other = gt_scratch(call, bytes);
     if (!order || !other) return NULL;
     for (int64_t i = 0; i < r->count; i++) order[i] = i;
-    for (int64_t width = 1; width < r->count; width *= 2) {
-        for (int64_t low = 0; low < r->count; low += 2 * width) {
-            const int64_t middle = low + width < r->count ? low + width : r->count;
-            const int64_t high = middle + width < r->count ? middle + width : r->count;
-            merge(r->at, order, other, low, middle, high);
-        }
+    for (int shift = 0; shift < 64 && (r->n - 1) >> shift; shift += 8) {
+        int64_t place[257] = {0};
+        for (int64_t i = 0; i < r->count; i++) place[(r->at[i] >> shift & 255) + 1]++;
+        for (int digit = 0; digit < 256; digit++) place[digit + 1] += place[digit];
+        for (int64_t i = 0; i < r->count; i++)
+            other[place[r->at[order[i]] >> shift & 255]++] = order[i];
         int64_t *swapped = order;
         order = other;
         other = swapped;
@@ -94,7 +93,8 @@ static const int64_t *sorted(const gt_call *call, const rows *r) {
     return order;
 }
 
-/* Adds what add_rows makes of zeros, with the same bits: the rows that meet in one place are summed apart. */
+/* Adds what add_rows makes of zeros, with the same bits: the rows that meet in one place are summed
+ * apart. */
 static bool add_sums(const gt_call *call, void *to, const void *from, gt_dtype dtype,
                      const rows *r) {
     if (ascends(r)) {
@@ -120,7 +120,7 @@ static bool add_sums(const gt_call *call, void *to, const void *from, gt_dtype d
     return true;
 }
 
-/* ---- indices ------------------------------------------------------------------------------------------------ */
+/* ---- indices -------------------------------------------------------------------------------- */
 
 /* The index is input 1 of all but one_hot. */
 static bool index_dtype(const gt_call *call, int k) {
@@ -183,7 +183,7 @@ static bool rows_along(const gt_call *call, gt_shape table, int axis, rows *r) {
     return r->at != NULL;
 }
 
-/* ---- gather -------------------------------------------------------------------------------------------------- */
+/* ---- gather --------------------------------------------------------------------------------- */
 
 /* The shape of table with that of index in place of an axis. */
 static bool replace_axis(const gt_call *call, gt_shape table, int axis, gt_shape index,
@@ -296,7 +296,7 @@ gt_tensor gt_gather(gt_tensor x, gt_tensor index, int axis) {
     return gt_record(x.tape, &gt__op_gather, in, 2, &axis, sizeof axis, NULL, 0);
 }
 
-/* ---- scatter: zeros with g added at index, the transpose of gather --------------------------------------------- */
+/* ---- scatter: zeros with g added at index, the transpose of gather -------------------------- */
 
 /* The axis made, and its size. */
 typedef struct table {
@@ -387,7 +387,7 @@ static gt_tensor scatter(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     return gt_record(g.tape, &gt__op_scatter, in, 2, &t, sizeof t, NULL, 0);
 }
 
-/* ---- scatter_add ------------------------------------------------------------------------------------------------- */
+/* ---- scatter_add ---------------------------------------------------------------------------- */
 
 static bool scatter_add_shape(gt_call *call) {
     const gt_array *x = &call->in[0], *source = &call->in[2];
@@ -484,9 +484,10 @@ gt_tensor gt_scatter_add(gt_tensor x, gt_tensor index, gt_tensor source, int axi
     return gt_record(x.tape, &gt__op_scatter_add, in, 3, &axis, sizeof axis, NULL, 0);
 }
 
-/* ---- take_along_axis and its transpose ------------------------------------------------------------------------------ */
+/* ---- take_along_axis and its transpose ------------------------------------------------------ */
 
-/* Ranks agree, and sizes too except along axis, where the index may have any; or it is 1 elsewhere. */
+/* Ranks agree, and sizes too except along axis, where the index may have any; or it is 1 elsewhere.
+ */
 static bool index_fits(const gt_call *call, int axis) {
     const gt_shape *x = &call->in[0].shape, *index = &call->in[1].shape;
     if (!index_dtype(call, 1)) return false;
@@ -698,7 +699,7 @@ gt_tensor gt__scatter_along(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     return gt_record(g.tape, &gt__op_scatter_along_axis, in, 2, &t, sizeof t, NULL, 0);
 }
 
-/* ---- one_hot ---------------------------------------------------------------------------------------------------------- */
+/* ---- one_hot -------------------------------------------------------------------------------- */
 
 typedef struct hot {
     int64_t classes, dtype;

@@ -1,12 +1,12 @@
-/* ops/join.c: concat and stack, their opposite split, and pad. The kernels read operands of any strides:
- * joining a thousand views must not copy each of them first. */
+/* ops/join.c: concat and stack, their opposite split, and pad. The kernels read operands of any
+ * strides: joining a thousand views must not copy each of them first. */
 #include <string.h>
 
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
 
-/* ---- concat -------------------------------------------------------------------------------------------- */
+/* ---- concat --------------------------------------------------------------------------------- */
 
 static bool same_dtype(gt_call *call, int k) {
     if (call->in[k].dtype == call->in[0].dtype) return true;
@@ -116,7 +116,7 @@ gt_tensor gt_concat(gt_list list, int axis) {
     return gt_record(NULL, &gt__op_concat, list.at, list.count, &axis, sizeof axis, NULL, 0);
 }
 
-/* ---- stack ------------------------------------------------------------------------------------------------ */
+/* ---- stack ---------------------------------------------------------------------------------- */
 
 static bool stack_shape(gt_call *call) {
     const gt_shape *first = &call->in[0].shape;
@@ -188,7 +188,7 @@ gt_tensor gt_stack(gt_list list, int axis) {
     return gt_record(NULL, &gt__op_stack, list.at, list.count, &axis, sizeof axis, NULL, 0);
 }
 
-/* ---- split -------------------------------------------------------------------------------------------------- */
+/* ---- split ---------------------------------------------------------------------------------- */
 
 /* The sizes must be those of parts of an axis of n. */
 static bool sizes_fit(gt_tensor x, int axis, int64_t n, const int64_t *sizes, int count) {
@@ -257,7 +257,7 @@ static gt_tensor split_samples(gt_samples *s, int i) {
 
 const gt__composition gt__composition_split = {"split", split_samples};
 
-/* ---- pad ------------------------------------------------------------------------------------------------------ */
+/* ---- pad ------------------------------------------------------------------------------------ */
 
 typedef struct padding {
     gt_shape before, after;

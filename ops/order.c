@@ -19,11 +19,11 @@ static split split_at(gt_shape shape, int axis) {
 }
 
 static bool fail_kind(const gt_call *call) {
-    return gt_call_fail(call, "not defined for %s, the kind of %s", gt_dtype_name(call->in[0].dtype),
-                        gt_operand(call, 0));
+    return gt_call_fail(call, "not defined for %s, the kind of %s",
+                        gt_dtype_name(call->in[0].dtype), gt_operand(call, 0));
 }
 
-/* ---- cumsum -------------------------------------------------------------------------------------------------- */
+/* ---- cumsum ---------------------------------------------------------------------------------- */
 
 static bool cumsum_shape(gt_call *call) {
     const gt_array *in = &call->in[0];
@@ -33,10 +33,15 @@ static bool cumsum_shape(gt_call *call) {
     return gt__axis(call, *(const int *)call->attr, in->shape.rank) >= 0;
 }
 
-/* One after the other; the sum of floats runs in f64 and is rounded for each result. */
+/* One after the other; the sum of floats runs in f64 and is rounded for each result. A lone line keeps
+ * its sum in a register. */
 #define RUNNING(name, T, S, R)                                                                     \
     static void name(R *y, const T *x, S *sum, split s) {                                          \
-        for (int64_t o = 0; o < s.outer; o++) {                                                    \
+        for (int64_t o = 0; o < s.outer && s.inner == 1; o++, x += s.n, y += s.n) {                \
+            S total = 0;                                                                           \
+            for (int64_t i = 0; i < s.n; i++) y[i] = (R)(total += (S)x[i]);                        \
+        }                                                                                          \
+        for (int64_t o = 0; o < s.outer && s.inner > 1; o++) {                                     \
             memset(sum, 0, (size_t)s.inner * sizeof *sum);                                         \
             for (int64_t i = 0; i < s.n; i++, x += s.inner, y += s.inner)                          \
                 for (int64_t j = 0; j < s.inner; j++) y[j] = (R)(sum[j] += (S)x[j]);               \
@@ -91,14 +96,15 @@ static gt_tensor cumsum_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_cumsum = GT_OP("cumsum", cumsum_shape, cumsum_kernel, GT_PULL(cumsum_pull),
-                                  cumsum_samples, .linear = 1, .meaning = "running sums of x along an axis");
+const gt_op gt__op_cumsum =
+    GT_OP("cumsum", cumsum_shape, cumsum_kernel, GT_PULL(cumsum_pull), cumsum_samples, .linear = 1,
+          .meaning = "running sums of x along an axis");
 
 gt_tensor gt_cumsum(gt_tensor x, int axis) {
     return gt_record(x.tape, &gt__op_cumsum, &x, 1, &axis, sizeof axis, NULL, 0);
 }
 
-/* ---- sort and topk: kernels -------------------------------------------------------------------------------- */
+/* ---- sort and topk: kernels ------------------------------------------------------------------ */
 
 /* The attribute of both: the first k in order, all of them when k < 0. */
 typedef struct ordering {
@@ -193,7 +199,7 @@ static gt_tensor record_order(const gt_op *op, gt_tensor x, int64_t k, int axis,
     return gt_record(x.tape, op, &x, 1, &o, sizeof o, NULL, 0);
 }
 
-/* ---- sort and topk: the operations ---------------------------------------------------------------------------- */
+/* ---- sort and topk: the operations ----------------------------------------------------------- */
 
 static gt_tensor sort_samples(gt_samples *s, int i) {
     switch (i) {
@@ -237,12 +243,14 @@ static gt_tensor topk_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_sort = GT_OP("sort", order_shape, order_kernel, GT_PULL(order_pull), sort_samples,
-                                .meaning = "x in order along an axis, and the indices that order it",
-                                .domain = "NaN counts as the largest number");
-const gt_op gt__op_topk = GT_OP("topk", order_shape, order_kernel, GT_PULL(order_pull), topk_samples,
-                                .meaning = "the k largest elements along an axis, and their indices",
-                                .domain = "NaN counts as the largest number");
+const gt_op gt__op_sort =
+    GT_OP("sort", order_shape, order_kernel, GT_PULL(order_pull), sort_samples,
+          .meaning = "x in order along an axis, and the indices that order it",
+          .domain = "NaN counts as the largest number");
+const gt_op gt__op_topk =
+    GT_OP("topk", order_shape, order_kernel, GT_PULL(order_pull), topk_samples,
+          .meaning = "the k largest elements along an axis, and their indices",
+          .domain = "NaN counts as the largest number");
 
 gt_tensor gt_sort(gt_tensor x, int axis, bool descending) {
     return record_order(&gt__op_sort, x, -1, axis, descending);

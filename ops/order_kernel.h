@@ -1,8 +1,8 @@
-/* ops/order_kernel.h: a template, included by order.c once for every kind of element that has an order.
+/* ops/order_kernel.h: a template, included by order.c once for every kind of element that has an
+ * order.
  *
- * The includer defines T (an element), NAME(x) (x, named for this kind) and IS_NAN(v); they are undefined
- * at the end.
- * NaN counts as the largest number, and equal elements keep their order. */
+ * The includer defines T (an element), NAME(x) (x, named for this kind) and IS_NAN(v); they are
+ * undefined at the end. NaN counts as the largest number, and equal elements keep their order. */
 
 typedef struct NAME(item) {
     T key;
@@ -13,8 +13,9 @@ static inline bool NAME(before)(T a, T b, bool descending) {
     return descending ? a > b || (IS_NAN(a) && !IS_NAN(b)) : a < b || (IS_NAN(b) && !IS_NAN(a));
 }
 
-/* Merges neighbouring runs of doubling length; returns where the result lies: in item or in spare. */
-static NAME(item) * NAME(merge_runs)(NAME(item) * item, NAME(item) * spare, int64_t n, bool descending) {
+/* Merges neighbouring runs of doubling length; the result lies in item or in spare. */
+static NAME(item) *
+    NAME(merge_runs)(NAME(item) * item, NAME(item) * spare, int64_t n, bool descending) {
     for (int64_t run = 1; run < n; run *= 2) {
         for (int64_t start = 0; start < n; start += 2 * run) {
             const int64_t middle = start + run < n ? start + run : n;
@@ -34,9 +35,10 @@ static NAME(item) * NAME(merge_runs)(NAME(item) * item, NAME(item) * spare, int6
     return item;
 }
 
-/* The first k of n elements in order. Candidates gather in a list of at most 2k, which is sorted and cut
- * to k when it is full; from then on only what stands before its last is a candidate. */
-static void NAME(first_of)(const line *l, const void *from, void *values, int64_t *indices, void *work) {
+/* The first k of n elements in order. Candidates gather in a list of at most 2k, which is sorted
+ * and cut to k when it is full; from then on only what stands before its last is a candidate. */
+static void NAME(first_of)(const line *l, const void *from, void *values, int64_t *indices,
+                           void *work) {
     const T *x = from;
     T *y = values;
     NAME(item) *item = work, *spare = item + l->room;

@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 #include "ops/shape.h"
 
-/* ---- what reductions share ------------------------------------------------------------------------------- */
+/* ---- what reductions share ------------------------------------------------------------------- */
 
 static gt__reduced reduced_by(gt_shape shape, unsigned mask, bool keepdims) {
     gt__reduced r = {.mask = mask, .count = 1, .kept = shape, .result = {0, {0}}};
@@ -54,6 +54,7 @@ gt_tensor gt__record_reduction(const gt_op *op, gt_tensor x, gt_axes axes, bool 
 /* The bit mask of axes; -1 and the first axis that is wrong when one is missing or given twice. */
 static int mask_of(gt_axes axes, int rank, int *wrong) {
     int mask = 0;
+    *wrong = 0;
     if (axes.count < 0) return (1 << rank) - 1;
     for (int i = 0; i < axes.count && i < GT_MAX_RANK; i++) {
         const int axis = axes.axis[i] < 0 ? axes.axis[i] + rank : axes.axis[i];
@@ -72,24 +73,32 @@ gt__reduced gt__reduced_of(const gt_pull *pull) {
 }
 
 bool gt__reduces_float(const char *name, gt_tensor x, gt_axes axes, bool keepdims, gt__reduced *r) {
-    if (!gt_valid(x)) return gt_fail(x.tape, "%s: operand 0 is no tensor", name), false;
+    if (!gt_valid(x)) {
+        gt_fail(x.tape, "%s: operand 0 is no tensor", name);
+        return false;
+    }
     char label[GT__TENSOR_TEXT];
     const gt_dtype dtype = gt_dtype_of(x);
     const gt_shape shape = gt_shape_of(x);
-    int wrong = 0;
+    int wrong;
     const int mask = mask_of(axes, shape.rank, &wrong);
     gt__tensor_text(x, label);
-    if (dtype != GT_F32 && dtype != GT_F64)
-        return gt_fail(x.tape, "%s: not defined for %s, the kind of %s", name, gt_dtype_name(dtype), label),
-               false;
-    if (mask < 0)
-        return gt_fail(x.tape, "%s: axis %d of %s does not exist or is given twice", name, wrong, label),
-               false;
+    if (dtype != GT_F32 && dtype != GT_F64) {
+        gt_fail(x.tape, "%s: not defined for %s, the kind of %s", name, gt_dtype_name(dtype),
+                label);
+        return false;
+    }
+    if (mask < 0) {
+        const bool known = wrong >= -shape.rank && wrong < shape.rank;
+        gt_fail(x.tape, known ? "%s: axis %d of %s is given twice" : "%s: no axis %d in %s", name,
+                wrong, label);
+        return false;
+    }
     *r = reduced_by(shape, (unsigned)mask, keepdims);
     return true;
 }
 
-/* ---- sum ----------------------------------------------------------------------------------------------------- */
+/* ---- sum ------------------------------------------------------------------------------------- */
 
 static bool sum_shape(gt_call *call) { return gt__fold_shape(call, GT__SUM); }
 static bool sum_kernel(gt_call *call) { return gt__fold_kernel(call, GT__SUM); }
@@ -115,23 +124,34 @@ static gt_tensor sum_samples(gt_samples *s, int i) {
     case 9: return gt_sum(gt_sample(s, GT_SHAPE(3, 270)), GT_AXES(1), false);
     case 10: return gt_sum(gt_sample(s, GT_SHAPE(260, 4)), GT_AXES(0), false);
     case 11: return gt_sum(gt_sample(s, GT_SHAPE(40, 20)), GT_AXES(0), false);
-    case 12: return gt_sample_no_gradient(s), gt_sum(gt_sample_int(s, GT_SHAPE(3, 4), GT_I32, 9), GT_AXES(0), false);
-    case 13: return gt_sample_no_gradient(s), gt_sum(gt_sample_int(s, GT_SHAPE(9), GT_BOOL, 2), GT_ALL, false);
-    case 14: return gt_sample_bad(s, "no axis 2"), gt_sum(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(2), false);
-    case 15: return gt_sample_bad(s, "given twice"), gt_sum(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(1, -1), false);
-    case 16: return gt_sample_bad(s, "not defined for bf16"), gt_sum(gt_cast(gt_sample(s, GT_SHAPE(2)), GT_BF16), GT_ALL, false);
+    case 12:
+        return gt_sample_no_gradient(s),
+               gt_sum(gt_sample_int(s, GT_SHAPE(3, 4), GT_I32, 9), GT_AXES(0), false);
+    case 13:
+        return gt_sample_no_gradient(s),
+               gt_sum(gt_sample_int(s, GT_SHAPE(9), GT_BOOL, 2), GT_ALL, false);
+    case 14:
+        return gt_sample_bad(s, "no axis 2"),
+               gt_sum(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(2), false);
+    case 15:
+        return gt_sample_bad(s, "given twice"),
+               gt_sum(gt_sample(s, GT_SHAPE(2, 3)), GT_AXES(1, -1), false);
+    case 16:
+        return gt_sample_bad(s, "not defined for bf16"),
+               gt_sum(gt_cast(gt_sample(s, GT_SHAPE(2)), GT_BF16), GT_ALL, false);
     default: return gt_samples_end(s);
     }
 }
 
-const gt_op gt__op_sum = GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .meaning = "sum of x over axes");
+const gt_op gt__op_sum =
+    GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
+          .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .meaning = "sum of x over axes");
 
 gt_tensor gt_sum(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_sum, x, axes, keepdims);
 }
 
-/* ---- sum_to ---------------------------------------------------------------------------------------------------- */
+/* ---- sum_to ---------------------------------------------------------------------------------- */
 
 static gt_tensor sum_to_samples(gt_samples *s, int i) {
     switch (i) {
@@ -142,8 +162,12 @@ static gt_tensor sum_to_samples(gt_samples *s, int i) {
     case 4: return gt_sum_to(gt_sample(s, GT_SHAPE(1, 1, 3)), GT_SHAPE(3));
     case 5: return gt_sum_to(gt_sample(s, GT_SHAPE(0, 3)), GT_SHAPE(1, 3));
     case 6: return gt_sum_to(gt_sample(s, GT_SHAPE(3)), GT_SHAPE(3));
-    case 7: return gt_sample_bad(s, "cannot be summed to [4]"), gt_sum_to(gt_sample(s, GT_SHAPE(2, 3)), GT_SHAPE(4));
-    case 8: return gt_sample_bad(s, "cannot be summed to [1,1,3]"), gt_sum_to(gt_sample(s, GT_SHAPE(3)), GT_SHAPE(1, 1, 3));
+    case 7:
+        return gt_sample_bad(s, "cannot be summed to [4]"),
+               gt_sum_to(gt_sample(s, GT_SHAPE(2, 3)), GT_SHAPE(4));
+    case 8:
+        return gt_sample_bad(s, "cannot be summed to [1,1,3]"),
+               gt_sum_to(gt_sample(s, GT_SHAPE(3)), GT_SHAPE(1, 1, 3));
     default: return gt_samples_end(s);
     }
 }
@@ -172,7 +196,7 @@ gt_tensor gt_sum_to(gt_tensor x, gt_shape shape) {
     return gt_same_shape(gt_shape_of(x), shape) ? x : gt_reshape(x, shape);
 }
 
-/* ---- mean, var, std ------------------------------------------------------------------------------------------------ */
+/* ---- mean, var, std -------------------------------------------------------------------------- */
 
 /* Over a division: the mean of equal numbers is that number, of nothing NaN. */
 static gt_tensor average(gt_tensor x, gt_axes axes, bool keepdims, int64_t count) {
@@ -188,8 +212,12 @@ static gt_tensor mean_samples(gt_samples *s, int i) {
     case 3: return gt_mean(gt_sample(s, GT_SCALAR), GT_ALL, false);
     case 4: return gt_mean(gt_sample(s, GT_SHAPE(3, 270)), GT_AXES(-1), false);
     case 5: return gt_mean(gt_sample(s, GT_SHAPE(0, 3)), GT_AXES(1), false);
-    case 6: return gt_sample_bad(s, "mean: axis 1"), gt_mean(gt_sample(s, GT_SHAPE(2)), GT_AXES(1), false);
-    case 7: return gt_sample_bad(s, "mean: not defined for i64"), gt_mean(gt_sample_int(s, GT_SHAPE(2), GT_I64, 5), GT_ALL, false);
+    case 6:
+        return gt_sample_bad(s, "mean: no axis 1"),
+               gt_mean(gt_sample(s, GT_SHAPE(2)), GT_AXES(1), false);
+    case 7:
+        return gt_sample_bad(s, "mean: not defined for i64"),
+               gt_mean(gt_sample_int(s, GT_SHAPE(2), GT_I64, 5), GT_ALL, false);
     default: return gt_samples_end(s);
     }
 }
@@ -202,7 +230,8 @@ gt_tensor gt_mean(gt_tensor x, gt_axes axes, bool keepdims) {
     return average(x, axes, keepdims, r.count);
 }
 
-static gt_tensor variance(const char *name, gt_tensor x, gt_axes axes, int correction, bool keepdims) {
+static gt_tensor variance(const char *name, gt_tensor x, gt_axes axes, int correction,
+                          bool keepdims) {
     gt__reduced r;
     if (!gt__reduces_float(name, x, axes, keepdims, &r)) return gt_fail(x.tape, "%s", name);
     if (correction != 0 && correction != 1)
@@ -219,9 +248,15 @@ static gt_tensor var_samples(gt_samples *s, int i) {
     case 2: return gt_var(gt_sample(s, GT_SHAPE(2, 3, 2, 2)), GT_AXES(1, -1), 1, true);
     case 3: return gt_sample_no_gradient(s), gt_var(gt_sample(s, GT_SCALAR), GT_ALL, 0, false);
     case 4: return gt_var(gt_sample(s, GT_SHAPE(3, 270)), GT_AXES(-1), 0, false);
-    case 5: return gt_sample_bad(s, "var: axis -3"), gt_var(gt_sample(s, GT_SHAPE(2, 2)), GT_AXES(-3), 0, false);
-    case 6: return gt_sample_bad(s, "var: a correction of 2"), gt_var(gt_sample(s, GT_SHAPE(2)), GT_ALL, 2, false);
-    case 7: return gt_sample_bad(s, "var: not defined for i32"), gt_var(gt_sample_int(s, GT_SHAPE(2), GT_I32, 5), GT_ALL, 0, false);
+    case 5:
+        return gt_sample_bad(s, "var: no axis -3"),
+               gt_var(gt_sample(s, GT_SHAPE(2, 2)), GT_AXES(-3), 0, false);
+    case 6:
+        return gt_sample_bad(s, "var: a correction of 2"),
+               gt_var(gt_sample(s, GT_SHAPE(2)), GT_ALL, 2, false);
+    case 7:
+        return gt_sample_bad(s, "var: not defined for i32"),
+               gt_var(gt_sample_int(s, GT_SHAPE(2), GT_I32, 5), GT_ALL, 0, false);
     default: return gt_samples_end(s);
     }
 }
@@ -232,8 +267,8 @@ gt_tensor gt_var(gt_tensor x, gt_axes axes, int correction, bool keepdims) {
     return variance("var", x, axes, correction, keepdims);
 }
 
-/* The square root of sums of squares, with all derivatives 0 at 0: there the root is taken of 1, so that
- * no infinity is ever formed. NaN stays NaN. */
+/* The square root of sums of squares, with all derivatives 0 at 0: there the root is taken of 1,
+ * so that no infinity is ever formed. NaN stays NaN. */
 static gt_tensor root(gt_tensor squares) {
     const gt_tensor zero = gt_scalar(squares.tape, 0, gt_dtype_of(squares));
     const gt_tensor one = gt_scalar(squares.tape, 1, gt_dtype_of(squares));
@@ -247,8 +282,12 @@ static gt_tensor std_samples(gt_samples *s, int i) {
     case 1: return gt_std(gt_sample(s, GT_SHAPE(3, 4)), GT_AXES(0), 1, false);
     case 2: return gt_std(gt_sample(s, GT_SHAPE(2, 3, 2, 2)), GT_AXES(1, -1), 1, true);
     case 3: return gt_std(gt_sample(s, GT_SHAPE(3, 270)), GT_AXES(-1), 0, false);
-    case 4: return gt_sample_bad(s, "std: axis 2"), gt_std(gt_sample(s, GT_SHAPE(2, 2)), GT_AXES(2), 0, false);
-    case 5: return gt_sample_bad(s, "std: not defined for bool"), gt_std(gt_sample_int(s, GT_SHAPE(2), GT_BOOL, 2), GT_ALL, 0, false);
+    case 4:
+        return gt_sample_bad(s, "std: no axis 2"),
+               gt_std(gt_sample(s, GT_SHAPE(2, 2)), GT_AXES(2), 0, false);
+    case 5:
+        return gt_sample_bad(s, "std: not defined for bool"),
+               gt_std(gt_sample_int(s, GT_SHAPE(2), GT_BOOL, 2), GT_ALL, 0, false);
     default: return gt_samples_end(s);
     }
 }
@@ -260,7 +299,7 @@ gt_tensor gt_std(gt_tensor x, gt_axes axes, int correction, bool keepdims) {
     return gt_valid(squares) ? root(squares) : squares;
 }
 
-/* ---- norm ------------------------------------------------------------------------------------------------------------ */
+/* ---- norm ------------------------------------------------------------------------------------ */
 
 static gt_tensor norm_samples(gt_samples *s, int i) {
     switch (i) {
@@ -270,8 +309,12 @@ static gt_tensor norm_samples(gt_samples *s, int i) {
     case 3: return gt_norm(gt_sample_range(s, GT_SCALAR, 1, 2), GT_ALL, false);
     case 4: return gt_norm(gt_sample(s, GT_SHAPE(300)), GT_ALL, false);
     case 5: return gt_norm(gt_sample(s, GT_SHAPE(3, 0)), GT_AXES(1), false);
-    case 6: return gt_sample_bad(s, "norm: axis 1"), gt_norm(gt_sample(s, GT_SHAPE(2)), GT_AXES(1), false);
-    case 7: return gt_sample_bad(s, "norm: not defined for i32"), gt_norm(gt_sample_int(s, GT_SHAPE(2), GT_I32, 5), GT_ALL, false);
+    case 6:
+        return gt_sample_bad(s, "norm: no axis 1"),
+               gt_norm(gt_sample(s, GT_SHAPE(2)), GT_AXES(1), false);
+    case 7:
+        return gt_sample_bad(s, "norm: not defined for i32"),
+               gt_norm(gt_sample_int(s, GT_SHAPE(2), GT_I32, 5), GT_ALL, false);
     default: return gt_samples_end(s);
     }
 }
@@ -284,7 +327,7 @@ gt_tensor gt_norm(gt_tensor x, gt_axes axes, bool keepdims) {
     return root(gt_sum(gt_square(x), axes, keepdims));
 }
 
-/* ---- any and all -------------------------------------------------------------------------------------------------------- */
+/* ---- any and all ----------------------------------------------------------------------------- */
 
 static const char truth_reason[] = "a truth value is not differentiable";
 
@@ -303,7 +346,9 @@ static gt_tensor truth_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, g
     case 4: return f(gt_sample_int(s, GT_SCALAR, GT_BOOL, 2), GT_ALL, false);
     case 5: return f(gt_sample_int(s, GT_SHAPE(300), GT_BOOL, 1), GT_ALL, false);
     case 6: return gt_sample_bad(s, "not defined for"), f(gt_sample(s, GT_SHAPE(2)), GT_ALL, false);
-    case 7: return gt_sample_bad(s, "no axis -4"), f(gt_sample_int(s, GT_SHAPE(2, 3), GT_BOOL, 2), GT_AXES(-4), false);
+    case 7:
+        return gt_sample_bad(s, "no axis -4"),
+               f(gt_sample_int(s, GT_SHAPE(2, 3), GT_BOOL, 2), GT_AXES(-4), false);
     default: return gt_samples_end(s);
     }
 }
@@ -311,10 +356,12 @@ static gt_tensor truth_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, g
 static gt_tensor any_samples(gt_samples *s, int i) { return truth_samples(s, i, gt_any); }
 static gt_tensor all_samples(gt_samples *s, int i) { return truth_samples(s, i, gt_all); }
 
-const gt_op gt__op_any = GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason), any_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is any of x true");
-const gt_op gt__op_all = GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason), all_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is all of x true");
+const gt_op gt__op_any =
+    GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason), any_samples,
+          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is any of x true");
+const gt_op gt__op_all =
+    GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason), all_samples,
+          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is all of x true");
 
 gt_tensor gt_any(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_any, x, axes, keepdims);

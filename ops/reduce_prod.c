@@ -11,9 +11,9 @@ static gt_tensor pairs_of(gt_tensor x) {
     return gt_reshape(x, GT_SHAPE(shape.dim[0], shape.dim[1] / 2, 2));
 }
 
-/* For x of [m, n], the product of the other n - 1 elements of the row, without a division, so that zeros
- * do no harm. A tree: upwards, products of pairs; downwards, what is outside a pair times the partner is
- * what is outside an element. Work and error as one product has. */
+/* For x of [m, n], the product of the other n - 1 elements of the row, without a division, so that
+ * zeros do no harm. A tree: upwards, products of pairs; downwards, what is outside a pair times
+ * the partner is what is outside an element. Work and error as one product has. */
 static gt_tensor product_of_others(gt_tensor x) {
     enum { MOST_LEVELS = 64 };
     gt_tensor pairs[MOST_LEVELS];
@@ -68,7 +68,8 @@ static gt_tensor prod_samples(gt_samples *s, int i) {
     case 3: return gt_prod(gt_sample(s, GT_SHAPE(2, 3, 2, 2)), GT_AXES(0, 2), false);
     case 4: return gt_prod(gt_sample(s, GT_SCALAR), GT_ALL, false);
     case 5: return gt_prod(gt_sample_values(s, GT_SHAPE(6), s->dtype, one_zero), GT_ALL, false);
-    case 6: return gt_prod(gt_sample_values(s, GT_SHAPE(2, 3), s->dtype, two_zeros), GT_AXES(1), false);
+    case 6:
+        return gt_prod(gt_sample_values(s, GT_SHAPE(2, 3), s->dtype, two_zeros), GT_AXES(1), false);
     case 7: return gt_prod(gt_sample(s, GT_SHAPE(0, 3)), GT_AXES(0), false);
     case 8: return gt_prod(gt_sample_range(s, GT_SHAPE(300), 0.9, 1.1), GT_ALL, true);
     case 9: return gt_prod(gt_sample_range(s, GT_SHAPE(3, 270), 0.9, 1.1), GT_AXES(1), false);
@@ -86,8 +87,9 @@ static gt_tensor prod_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_prod = GT_OP("prod", prod_shape, prod_kernel, GT_PULL(prod_pull), prod_samples,
-                                .traits = GT_REDUCE | GT_STRIDED, .meaning = "product of x over axes");
+const gt_op gt__op_prod =
+    GT_OP("prod", prod_shape, prod_kernel, GT_PULL(prod_pull), prod_samples,
+          .traits = GT_REDUCE | GT_STRIDED, .meaning = "product of x over axes");
 
 gt_tensor gt_prod(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_prod, x, axes, keepdims);

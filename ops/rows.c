@@ -343,7 +343,7 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define INTEGERS_SELECT 1
 #define ROW(function, kinds, text, computed, d0, d1, d2, where, from, to)                           \
     static const gt_op op_##function =                                                             \
-        GT_OP(#function + 3, shape_##function, NULL, GT_LOCAL(local_##function), samples_##function, \
+        GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function), samples_##function, \
               .traits = GT_ELEMENTWISE, .integer = INTEGERS_##kinds, .tile = tile_##function,      \
               .branch = branch_##function, .value = value_##function, .meaning = text,             \
               .forward_text = computed, .gradient_text = {d0, d1, d2}, .domain = where,            \

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- texts, axes, attributes ------------------------------------------------------------------- */
+/* ---- texts, axes, attributes ---------------------------------------------------------------- */
 
 const char *gt__list_sizes(gt_shape shape, char text[GT__SHAPE_TEXT]) {
     size_t used = 0;
@@ -44,9 +44,10 @@ gt_axes gt__clean_axes(gt_axes axes) {
     return clean;
 }
 
-/* ---- regions ------------------------------------------------------------------------------------ */
+/* ---- regions -------------------------------------------------------------------------------- */
 
-/* Two strided arrays of one shape, without axes of size 1 and with axes joined where both allow it. */
+/* Two strided arrays of one shape, without axes of size 1 and with axes joined where both allow it.
+ */
 typedef struct region {
     int rank;
     int64_t dim[GT_MAX_RANK], to[GT_MAX_RANK], from[GT_MAX_RANK];

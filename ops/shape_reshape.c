@@ -1,17 +1,18 @@
 /* ops/shape_reshape.c: reshape, and what is a reshape in other words: squeeze, unsqueeze, flatten.
  *
- * A reshape is a view when every new axis lies inside a run of old axes that are evenly spaced. Where it
- * does not, gt_reshape records a copy first: the strides at recording time decide. */
+ * A reshape is a view when every new axis lies inside a run of old axes that are evenly spaced.
+ * Where it does not, gt_reshape records a copy first: the strides at recording time decide. */
 #include <string.h>
 
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
 
-/* ---- shapes --------------------------------------------------------------------------------------- */
+/* ---- shapes --------------------------------------------------------------------------------- */
 
-/* Strides of x's elements under another shape of as many elements; false when there are none. Goes from
- * the last axis to the first: `run` elements of x are spaced by `step`, `used` of them are taken. */
+/* Strides of x's elements under another shape of as many elements; false when there are none. Goes
+ * from the last axis to the first: `run` elements of x are spaced by `step`, `used` of them are
+ * taken. */
 static bool strides_under(const gt_array *x, gt_shape to, int64_t stride[GT_MAX_RANK]) {
     if (gt_numel(to) == 0) {
         gt__strides(to, stride);
@@ -88,7 +89,7 @@ static bool complete_or_fail(const gt_call *call, gt_shape *to) {
     }
 }
 
-/* ---- reshape ---------------------------------------------------------------------------------------- */
+/* ---- reshape -------------------------------------------------------------------------------- */
 
 static bool reshape_view(const gt_call *call, gt_array *out, int64_t *offset) {
     *offset = 0;
@@ -97,7 +98,8 @@ static bool reshape_view(const gt_call *call, gt_array *out, int64_t *offset) {
            strides_under(&call->in[0], out->shape, out->stride);
 }
 
-/* Over strides that allow no view (a recording copied over other inputs) the executor makes a copy. */
+/* Over strides that allow no view (a recording copied over other inputs) the executor makes a copy.
+ */
 static bool reshape_shape(gt_call *call) {
     gt_array *out = &call->out[0];
     out->dtype = call->in[0].dtype;
@@ -171,7 +173,7 @@ gt_tensor gt_reshape(gt_tensor x, gt_shape shape) {
     return gt_record(x.tape, &gt__op_reshape, &x, 1, &attr, sizeof attr, NULL, 0);
 }
 
-/* ---- squeeze, unsqueeze, flatten: sizes of 1 come and go, so strides always allow the first two ------- */
+/* ---- squeeze, unsqueeze, flatten: strides always allow the first two ------------------------ */
 
 gt_tensor gt_squeeze(gt_tensor x, gt_axes axes) {
     char text[GT__TENSOR_TEXT];

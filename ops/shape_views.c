@@ -1,14 +1,14 @@
 /* ops/shape_views.c: permute, slice, select, flip and expand: other strides over the same memory.
  *
- * The gradient of a slice is "place": zeros with the upstream set into them. Where several meet, the sum
- * lets each add its own elements only, so that cutting a tensor row by row stays linear. */
+ * The gradient of a slice is "place": zeros with the upstream set into them. Where several meet,
+ * the sum lets each add its own elements only, so that cutting a tensor row by row stays linear. */
 #include <string.h>
 
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
 
-/* ---- permute ---------------------------------------------------------------------------------------- */
+/* ---- permute -------------------------------------------------------------------------------- */
 
 static bool order_of(const gt_call *call, int order[GT_MAX_RANK]) {
     const gt_axes axes = *(const gt_axes *)call->attr;
@@ -122,10 +122,10 @@ static gt_tensor transpose_samples(gt_samples *s, int i) {
 
 const gt__composition gt__composition_transpose = {"transpose", transpose_samples};
 
-/* ---- slice and its transpose -------------------------------------------------------------------------- */
+/* ---- slice and its transpose ---------------------------------------------------------------- */
 
-/* size counts the elements taken by slice, and those of the whole axis made by place. The first element's
- * position is a run-time number. */
+/* size counts the elements taken by slice, and those of the whole axis made by place. The first
+ * element's position is a run-time number. */
 typedef struct cut {
     int64_t step, size;
     int64_t axis;
@@ -228,7 +228,7 @@ gt_tensor gt_slice(gt_tensor x, int axis, int64_t start, int64_t stop, int64_t s
     return record_cut(&gt__op_slice, x, (cut){step, size, along}, size ? start : 0);
 }
 
-/* ---- place: zeros with g at start, start + step, ... along an axis --------------------------------------- */
+/* ---- place: zeros with g at start, start + step, ... along an axis -------------------------- */
 
 static bool place_shape(gt_call *call) {
     const cut *c = call->attr;
@@ -296,7 +296,7 @@ static gt_tensor place(gt_tensor g, int axis, int64_t start, int64_t step, int64
     return record_cut(&gt__op_place, g, (cut){step, size, axis}, start);
 }
 
-/* ---- select ------------------------------------------------------------------------------------------------ */
+/* ---- select --------------------------------------------------------------------------------- */
 
 gt_tensor gt_select(gt_tensor x, int axis, int64_t position) {
     char text[GT__TENSOR_TEXT];
@@ -337,7 +337,7 @@ static gt_tensor select_samples(gt_samples *s, int i) {
 
 const gt__composition gt__composition_select = {"select", select_samples};
 
-/* ---- flip ---------------------------------------------------------------------------------------------------- */
+/* ---- flip ----------------------------------------------------------------------------------- */
 
 static bool flip_view(const gt_call *call, gt_array *out, int64_t *offset) {
     const gt_array *in = &call->in[0];
@@ -386,7 +386,7 @@ gt_tensor gt_flip(gt_tensor x, gt_axes axes) {
     return gt_record(x.tape, &gt__op_flip, &x, 1, &axes, sizeof axes, NULL, 0);
 }
 
-/* ---- expand --------------------------------------------------------------------------------------------------- */
+/* ---- expand --------------------------------------------------------------------------------- */
 
 static bool expand_view(const gt_call *call, gt_array *out, int64_t *offset) {
     const gt_array *in = &call->in[0];

@@ -1,5 +1,6 @@
-/* ops/softmax.c: logarithms and shares of sums of exponentials. The largest element is taken off first, so
- * that nothing overflows; it is a constant to the gradient, since the result does not depend on it. */
+/* ops/softmax.c: logarithms and shares of sums of exponentials. The largest element is taken off
+ * first, so that nothing overflows; it is a constant to the gradient, since the result does not
+ * depend on it. */
 #include <math.h>
 
 #include "ops/ops.h"
@@ -9,7 +10,7 @@ static gt_tensor constant(gt_tensor like, double value) {
     return gt_scalar(like.tape, value, gt_dtype_of(like));
 }
 
-/* ---- logsumexp --------------------------------------------------------------------------------------------- */
+/* ---- logsumexp ------------------------------------------------------------------------------- */
 
 static gt_tensor logsumexp_samples(gt_samples *s, int i) {
     switch (i) {
@@ -22,7 +23,7 @@ static gt_tensor logsumexp_samples(gt_samples *s, int i) {
     case 6: return gt_logsumexp(gt_sample(s, GT_SHAPE(2, 0)), GT_AXES(1), false);
     case 7: return gt_logsumexp(gt_sample(s, GT_SHAPE(0, 2)), GT_AXES(1), false);
     case 8:
-        gt_sample_bad(s, "logsumexp: axis 1");
+        gt_sample_bad(s, "logsumexp: no axis 1");
         return gt_logsumexp(gt_sample(s, GT_SHAPE(2)), GT_AXES(1), false);
     case 9:
         gt_sample_bad(s, "logsumexp: not defined for i64");
@@ -33,8 +34,8 @@ static gt_tensor logsumexp_samples(gt_samples *s, int i) {
 
 const gt__composition gt__composition_logsumexp = {"logsumexp", logsumexp_samples};
 
-/* An infinite largest element takes nothing off: +inf stays so, and a sum of zeros gives -inf. There the
- * logarithm is taken of 1, so that the gradient is 0 and not 0 times infinity. */
+/* An infinite largest element takes nothing off: +inf stays so, and a sum of zeros gives -inf.
+ * There the logarithm is taken of 1, so that the gradient is 0 and not 0 times infinity. */
 gt_tensor gt_logsumexp(gt_tensor x, gt_axes axes, bool keepdims) {
     gt__reduced r;
     if (!gt__reduces_float("logsumexp", x, axes, keepdims, &r)) return gt_fail(x.tape, "logsumexp");
@@ -50,10 +51,10 @@ gt_tensor gt_logsumexp(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt_same_shape(r.kept, r.result) ? y : gt_reshape(y, r.result);
 }
 
-/* ---- softmax and log_softmax ---------------------------------------------------------------------------------- */
+/* ---- softmax and log_softmax ----------------------------------------------------------------- */
 
-/* x less its largest element along an axis. Absent elements have none: then x itself. A row that holds
- * +inf, or nothing but -inf, becomes NaN: its shares are undefined. */
+/* x less its largest element along an axis. Absent elements have none: then x itself. A row that
+ * holds +inf, or nothing but -inf, becomes NaN: its shares are undefined. */
 static gt_tensor below_largest(const char *name, gt_tensor x, int axis) {
     gt__reduced r;
     if (!gt__reduces_float(name, x, GT_AXES(axis), true, &r)) return gt_fail(x.tape, "%s", name);
@@ -72,8 +73,8 @@ static gt_tensor share_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, i
     case 6: return f(gt_sample(s, GT_SHAPE(2, 0)), 1);
     case 7: return f(gt_sample(s, GT_SHAPE(0, 2)), 1);
     case 8: return gt_sample_no_gradient(s), f(gt_sample(s, GT_SHAPE(3, 1)), 1); /* ones */
-    case 9: return gt_sample_bad(s, "softmax: axis 2"), f(gt_sample(s, GT_SHAPE(2, 3)), 2);
-    case 10: return gt_sample_bad(s, "softmax: axis 0"), f(gt_sample(s, GT_SCALAR), 0);
+    case 9: return gt_sample_bad(s, "softmax: no axis 2"), f(gt_sample(s, GT_SHAPE(2, 3)), 2);
+    case 10: return gt_sample_bad(s, "softmax: no axis 0"), f(gt_sample(s, GT_SCALAR), 0);
     case 11:
         gt_sample_bad(s, "softmax: not defined for i32");
         return f(gt_sample_int(s, GT_SHAPE(2), GT_I32, 5), 0);

@@ -6,6 +6,7 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
 made=$build/documentation
 program=$build/bin/tests/docs
+[ -x "$program" ] || { echo "documentation: no $program" >&2; exit 1; }
 
 failures=0
 fail() {
@@ -34,9 +35,12 @@ while read -r name count; do
     fi
 done <"$made/list"
 
-"$program" operations >operations.md || fail "the table of operations cannot be written"
-diff -u "$tree/docs/operations.md" operations.md ||
+if ! "$program" operations >operations.md; then
+    fail "the table of operations cannot be written"
+elif ! diff -u "$tree/docs/operations.md" operations.md >operations.diff; then
+    head -n 40 operations.diff >&2
     fail "docs/operations.md is not what the operations say: its head tells how to write it again"
+fi
 
 echo "documentation: $blocks blocks in $programs programs compiled and run"
 echo "$((programs + 1 - failures)) passed, $failures failed"

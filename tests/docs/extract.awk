@@ -30,22 +30,23 @@ function add(text) {
     if (text ~ /gt_(error|failed|params_error)\(/) looks = 1
 }
 
-# Is code[i] at file level? Such a piece ends with its first line, or with a closing brace in column 1.
-function outside(i) {
-    if (inside_piece) {
-        if (code[i] ~ /^}/) inside_piece = 0
-        return 1
-    }
-    if (code[i] ~ /^#/) return 1
-    if (code[i] !~ /^(static|typedef|enum|struct|const gt_op) /) return 0
-    inside_piece = code[i] !~ /;( *\/\*.*\*\/)?$/
+# Is code[i] at file level? Such a piece ends with a closing brace in column 1, or, where no brace has opened a
+# line's end yet, with a line that ends in a semicolon or a brace.
+function outside(i,   line) {
+    line = code[i]
+    sub(/ *\/\*.*\*\/$/, "", line)
+    if (piece == "" && line ~ /^#/) return 1
+    if (piece == "" && line !~ /^(static|typedef|enum|struct|const gt_op) /) return 0
+    if (piece == "") piece = "begun"
+    if (line ~ /\{$/) piece = "body"
+    if (piece == "body" ? line ~ /^}/ : line ~ /[;}]$/) piece = ""
     return 1
 }
 
 # The lines that are outside (or not), under their numbers in the block: messages name these.
 function write_lines(file, wanted,   i, last) {
     last = -1
-    inside_piece = 0
+    piece = ""
     for (i = 1; i <= lines; i++) {
         if (outside(i) != wanted && !has_main) continue
         if (has_main && !wanted) return

@@ -5,14 +5,15 @@
  *     selftest ops [NAME]         operations and compositions, or those called NAME
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
+ *     selftest faults [NAME]      every allocation failed in turn, in all stories or the one called NAME
  *
  * The last line is "N passed, N failed"; the exit status is 1 when something failed, or nothing ran. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/harness.h"
-#include "tests/support/sweeps.h"
+#include "support/harness.h"
+#include "support/sweeps.h"
 
 int main(int argc, char **argv) {
     const char *part = argc > 1 ? argv[1] : NULL, *detail = argc > 2 ? argv[2] : NULL;
@@ -24,6 +25,7 @@ int main(int argc, char **argv) {
         sweep_graphs(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "graph") == 0)
         sweep_graphs(stdout, 1, is_soak() ? 10000 : 400, &total);
+    if (!part || strcmp(part, "faults") == 0) sweep_faults(stdout, detail, &total);
     printf("%d passed, %d failed\n", total.passed, total.failed);
     return total.failed > 0 || total.passed == 0;
 }

@@ -1,5 +1,5 @@
 /* tests/support/harness.c: see harness.h. */
-#include "tests/support/harness.h"
+#include "support/harness.h"
 
 #include <float.h>
 #include <math.h>
@@ -11,8 +11,8 @@
 #include "grad/grad.h"
 #include "graph/tape.h"
 #include "ops/ops.h"
-#include "tests/support/probe.h"
-#include "tests/support/strided.h"
+#include "support/probe.h"
+#include "support/strided.h"
 
 enum { MOST_SAMPLES = 500, ATTEMPTS = 4, ENTRIES = 24, FEW_ENTRIES = 4, MOST_RESULTS = GT_MAX_OUT };
 

@@ -11,7 +11,7 @@
 #define TESTS_HARNESS_H
 
 #include "graph/graph.h"
-#include "tests/support/numeric.h"
+#include "support/numeric.h"
 
 typedef enum verdict { PASS, FAIL, CANNOT_TELL } verdict;
 

@@ -1,5 +1,5 @@
 /* tests/support/numeric.c: see numeric.h. */
-#include "tests/support/numeric.h"
+#include "support/numeric.h"
 
 #include <float.h>
 #include <math.h>

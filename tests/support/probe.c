@@ -1,5 +1,5 @@
 /* tests/support/probe.c: see probe.h. */
-#include "tests/support/probe.h"
+#include "support/probe.h"
 
 #include <math.h>
 #include <stdio.h>

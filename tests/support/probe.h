@@ -5,7 +5,7 @@
 #define TESTS_PROBE_H
 
 #include "graph/graph.h"
-#include "tests/support/numeric.h"
+#include "support/numeric.h"
 
 enum { PROBE_LEAVES = 24, PROBE_RESULTS = GT_MAX_OUT, PROBE_WATCHED = 64 };
 

@@ -28,7 +28,7 @@ static inline bool quick_failed_with(const gt_tape *tape, const char *part) {
 
 static inline double quick_value(gt_params *params, const char *name) {
     gt_param_info info;
-    if (!gt_params_find(params, name, &info)) return NAN;
+    if (!gt_params_find(params, name, &info)) return (double)NAN;
     return info.dtype == GT_F64 ? *(const double *)info.data : (double)*(const float *)info.data;
 }
 

@@ -1,6 +1,6 @@
 /* tests/support/strided.c: two operations that undo one another, and are each other's gradient: `spread` lays
  * the elements of x out in a longer vector, `look` sees them there through strides. */
-#include "tests/support/strided.h"
+#include "support/strided.h"
 
 #include <math.h>
 #include <string.h>

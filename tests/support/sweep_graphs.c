@@ -6,10 +6,10 @@
 
 #include "grad/grad.h"
 #include "ops/ops.h"
-#include "tests/support/harness.h"
-#include "tests/support/probe.h"
-#include "tests/support/random_graph.h"
-#include "tests/support/sweeps.h"
+#include "support/harness.h"
+#include "support/probe.h"
+#include "support/random_graph.h"
+#include "support/sweeps.h"
 
 typedef struct judgement {
     verdict verdict; /* the worst so far */

@@ -3,8 +3,8 @@
 
 #include "nn/nn.h"
 #include "ops/ops.h"
-#include "tests/support/harness.h"
-#include "tests/support/sweeps.h"
+#include "support/harness.h"
+#include "support/sweeps.h"
 
 /* One kind of thing: how many there are, how many hold, and what came up. */
 typedef struct walk {

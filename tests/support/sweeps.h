@@ -16,5 +16,7 @@ void sweep_operations(FILE *out, const char *name, score *s);
 void sweep_mutants(FILE *out, const char *name, score *s);
 /* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
 void sweep_graphs(FILE *out, uint64_t first, int count, score *s);
+/* Every allocation failed in turn, in every story, or in the one of that name. */
+void sweep_faults(FILE *out, const char *name, score *s);
 
 #endif
