@@ -9,13 +9,11 @@
 static const gt_op input_leaf = {.name = "input"};
 static const gt_op param_leaf = {.name = "param"};
 
-gt__param *gt__param_of(const gt_tape *tape, const gt__node *leaf) {
-    return &tape->params->param[leaf->arg];
-}
-
-void *gt__leaf_data(const gt_tape *tape, const gt__node *leaf) {
-    if (leaf->flags & GT__PARAM) return gt__param_of(tape, leaf)->data;
-    return gt__value(tape, (gt__node *)leaf);
+void *gt__value(const gt_tape *tape, gt__node *n) {
+    if (n->flags & GT__PARAM) return gt__param_of(tape, n)->data;
+    if (!(n->flags & (GT__LEAF | GT__STORED))) return NULL;
+    if (gt__shape(tape, n)->shape.rank == 0 && !(n->flags & GT__BORROWED)) return &n->value;
+    return n->value.data;
 }
 
 uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
@@ -24,7 +22,7 @@ uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
 
 void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data) {
     const size_t bytes = (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
-    if (bytes) memmove(gt__leaf_data(tape, leaf), data, bytes);
+    if (bytes) memmove(gt__value(tape, leaf), data, bytes);
     tape->params->clock++;
     if (leaf->flags & GT__PARAM)
         gt__param_of(tape, leaf)->written = tape->params->clock;

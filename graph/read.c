@@ -5,20 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- kinds ------------------------------------------------------------------------------------------ */
-
-static const struct {
-    const char *name;
-    size_t size;
-} kinds[GT_N_DTYPES] = {[GT_F32] = {"f32", 4}, [GT_F64] = {"f64", 8},   [GT_I32] = {"i32", 4},
-                        [GT_I64] = {"i64", 8}, [GT_BOOL] = {"bool", 1}, [GT_BF16] = {"bf16", 2}};
-
-size_t gt_dtype_size(gt_dtype dtype) { return (unsigned)dtype < GT_N_DTYPES ? kinds[dtype].size : 0; }
-const char *gt_dtype_name(gt_dtype dtype) {
-    return (unsigned)dtype < GT_N_DTYPES ? kinds[dtype].name : "no dtype";
-}
-bool gt_dtype_is_float(gt_dtype dtype) { return dtype == GT_F32 || dtype == GT_F64 || dtype == GT_BF16; }
-
 static double element(const void *data, gt_dtype dtype, int64_t i) {
     switch (dtype) {
     case GT_F32: return (double)((const float *)data)[i];

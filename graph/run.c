@@ -29,13 +29,6 @@ typedef struct run {
 
 /* ---- values ------------------------------------------------------------------------------------------ */
 
-void *gt__value(const gt_tape *tape, gt__node *n) {
-    if (n->flags & GT__PARAM) return gt__leaf_data(tape, n);
-    if (!(n->flags & (GT__LEAF | GT__STORED))) return NULL;
-    if (gt__shape(tape, n)->shape.rank == 0 && !(n->flags & GT__BORROWED)) return &n->value;
-    return n->value.data;
-}
-
 static size_t bytes_of(const gt_tape *tape, const gt__node *n) {
     return (size_t)gt__shape(tape, n)->numel * gt_dtype_size((gt_dtype)n->dtype);
 }
@@ -437,7 +430,7 @@ static bool copy_leaf_sources(gt_tape *tape, void **copy) {
             while (e-- > 0) gt__pool_give(&tape->pool, copy[e]);
             return gt__out_of_memory(tape, "an effect");
         }
-        memcpy(copy[e], gt__leaf_data(tape, n), bytes);
+        memcpy(copy[e], gt__value(tape, n), bytes);
     }
     return true;
 }

@@ -134,6 +134,9 @@ static inline const uint32_t *gt__in(const gt_tape *tape, const gt__node *n) {
 static inline const gt__shape_entry *gt__shape(const gt_tape *tape, const gt__node *n) {
     return gt__bytes(&tape->shapes, n->shape, NULL);
 }
+static inline gt__param *gt__param_of(const gt_tape *tape, const gt__node *leaf) {
+    return &tape->params->param[leaf->arg];
+}
 static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
            gt__node_at(t.tape, t.index)->generation == t.generation;
@@ -141,21 +144,6 @@ static inline bool gt__valid(gt_tensor t) {
 static inline gt_tensor gt__tensor(gt_tape *tape, uint32_t i) {
     return (gt_tensor){tape, i, gt__node_at(tape, i)->generation};
 }
-
-/* tape.c */
-gt_tensor gt__poison(gt_tape *tape);
-bool gt__error(gt_tape *tape, const char *format, ...) GT_PRINTF(2, 3); /* returns false */
-bool gt__out_of_memory(gt_tape *tape, const char *what);
-/* Valid operand, or an error that says what is wrong with it; who names the caller. */
-bool gt__check(gt_tensor t, const char *who);
-uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when it cannot be */
-bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);
-gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
-const char *gt__describe(gt_tape *tape, uint32_t index, char *buffer, size_t size);
-const char *gt__shape_text(gt_shape shape, char *buffer, size_t size);
-/* " (file:line)" of a site id, "" when unknown. */
-const char *gt__site_text(const gt_tape *tape, uint32_t site, char *buffer, size_t size);
-void gt__contiguous(gt_array *a); /* sets its strides */
 
 /* What gt_call.internal points to: whom to tell of errors, and scratch to free after the call. */
 typedef struct gt__context {
@@ -165,31 +153,48 @@ typedef struct gt__context {
     void *scratch[8];
     char text[4][320];
 } gt__context;
+
+/* ---- array.c */
+bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);
+const char *gt__shape_text(gt_shape shape, char *buffer, size_t size);
+void gt__contiguous(gt_array *a); /* sets its strides */
+bool gt__is_contiguous(const gt_array *a);
+/* Copies elements [start, start + count) of an array of any stride, in row-major order; or all of them. */
+void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
+void gt__copy_strided(void *to, const gt_array *from);
+
+/* ---- errors.c */
+gt_tensor gt__poison(gt_tape *tape);
+bool gt__error(gt_tape *tape, const char *format, ...) GT_PRINTF(2, 3); /* returns false */
+bool gt__out_of_memory(gt_tape *tape, const char *what);
+/* Valid operand, or an error that says what is wrong with it; who names the caller. */
+bool gt__check(gt_tensor t, const char *who);
+const char *gt__describe(gt_tape *tape, uint32_t index, char *buffer, size_t size);
+/* " (file:line)" of a site id, "" when unknown. */
+const char *gt__site_text(const gt_tape *tape, uint32_t site, char *buffer, size_t size);
+
+/* ---- params.c: NULL when memory is short; the name must be new. */
+gt__param *gt__param_add(gt_params *params, const char *name, gt_shape shape, gt_dtype dtype,
+                         bool buffer);
+
+/* ---- tape.c */
+uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when it cannot be */
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
 void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */
 uint32_t gt__layout(gt_tape *tape, const gt_array *a);
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
 
-/* leaf.c */
-void *gt__leaf_data(const gt_tape *tape, const gt__node *leaf);
-uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
-void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data); /* one write, one clock tick */
-gt__param *gt__param_of(const gt_tape *tape, const gt__node *leaf);
-/* params.c: NULL when memory is short; the name must be new. */
-gt__param *gt__param_add(gt_params *params, const char *name, gt_shape shape, gt_dtype dtype,
-                         bool buffer);
-
-/* run.c */
-/* Computes and stores the wanted nodes. */
-bool gt__read(gt_tape *tape, const uint32_t *wanted, uint32_t count);
+/* ---- leaf.c */
 /* Where the value of a stored node or leaf is, contiguous; NULL when it has none. */
 void *gt__value(const gt_tape *tape, gt__node *n);
+uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
+void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data); /* one write, one clock tick */
 
-/* tiles.c */
-/* Copies an array of any stride into contiguous memory. */
-void gt__copy_strided(void *to, const gt_array *from);
-bool gt__is_contiguous(const gt_array *a);
-/* Runs an element-wise operation over its whole result. */
+/* ---- tiles.c: runs an element-wise operation over its whole result. */
 bool gt__run_elementwise(gt_call *call);
+
+/* ---- run.c: computes and stores the wanted nodes. */
+bool gt__read(gt_tape *tape, const uint32_t *wanted, uint32_t count);
 
 #endif

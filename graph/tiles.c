@@ -4,63 +4,6 @@
 
 #include <string.h>
 
-/* ---- copying out of strides -------------------------------------------------------------------------- */
-
-/* Copies `count` elements that are `stride` apart. */
-static void copy_line(char *to, const char *from, int64_t stride, int64_t count, size_t size) {
-    if (stride == 1) {
-        memcpy(to, from, (size_t)count * size);
-        return;
-    }
-    if (size == 4) {
-        for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from + i * stride * 4, 4);
-    } else if (size == 8) {
-        for (int64_t i = 0; i < count; i++) memcpy(to + i * 8, from + i * stride * 8, 8);
-    } else {
-        for (int64_t i = 0; i < count; i++)
-            memcpy(to + (size_t)i * size, from + i * stride * (int64_t)size, size);
-    }
-}
-
-/* Copies elements [start, start + count) of a strided array, in row-major order. */
-static void gather(char *to, const gt_array *a, int64_t start, int64_t count) {
-    const size_t size = gt_dtype_size(a->dtype);
-    const int rank = a->shape.rank;
-    if (rank == 0) {
-        memcpy(to, a->data, size);
-        return;
-    }
-    int64_t at[GT_MAX_RANK], rest = start;
-    for (int d = rank - 1; d >= 0; d--) {
-        at[d] = rest % a->shape.dim[d];
-        rest /= a->shape.dim[d];
-    }
-    const int last = rank - 1;
-    while (count > 0) {
-        int64_t offset = 0, run_length = a->shape.dim[last] - at[last];
-        for (int d = 0; d < rank; d++) offset += at[d] * a->stride[d];
-        if (run_length > count) run_length = count;
-        copy_line(to, (const char *)a->data + offset * (int64_t)size, a->stride[last], run_length, size);
-        to += (size_t)run_length * size;
-        count -= run_length;
-        at[last] = 0;
-        for (int d = last - 1; d >= 0 && ++at[d] == a->shape.dim[d]; d--) at[d] = 0;
-    }
-}
-
-void gt__copy_strided(void *to, const gt_array *from) {
-    const int64_t numel = gt_numel(from->shape);
-    if (numel) gather(to, from, 0, numel);
-}
-
-bool gt__is_contiguous(const gt_array *a) {
-    gt_array plain = *a;
-    gt__contiguous(&plain);
-    for (int i = 0; i < a->shape.rank; i++)
-        if (a->shape.dim[i] > 1 && a->stride[i] != plain.stride[i]) return false;
-    return true;
-}
-
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
 enum { TILE = 512 };
@@ -88,7 +31,7 @@ static const void *load(const loader *l, void *scratch, int64_t start, int64_t c
     const size_t size = gt_dtype_size(l->array.dtype);
     if (l->direct) return (const char *)l->array.data + (size_t)start * size;
     if (!l->uniform)
-        gather(scratch, &l->array, start, count);
+        gt__gather(scratch, &l->array, start, count);
     else if (first)
         for (int k = 0; k < TILE; k++) memcpy((char *)scratch + (size_t)k * size, l->array.data, size);
     return scratch;

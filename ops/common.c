@@ -1,4 +1,4 @@
-/* ops/common.c: shapes and axes as several operations need them, and the list of all operations. */
+/* ops/common.c: shapes and axes as several operations need them. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -70,36 +70,4 @@ const char *gt__named(gt_tensor t, char *buffer, size_t size) {
                                  (long long)shape.dim[d]);
     if (used < size) snprintf(buffer + used, size - used, shape.rank ? "]" : "[]");
     return buffer;
-}
-
-/* ---- the list -------------------------------------------------------------------------------------------- */
-
-#define OPERATION(name) extern const gt_op name;
-#define COMPOSITION(name) extern const gt__composition name;
-#include "ops/ops_list.h"
-#undef OPERATION
-#undef COMPOSITION
-
-const gt_op *gt_op_at(int i) {
-    static const gt_op *const listed[] = {
-#define OPERATION(name) &name,
-#define COMPOSITION(name)
-#include "ops/ops_list.h"
-#undef OPERATION
-#undef COMPOSITION
-    };
-    const int count = (int)(sizeof listed / sizeof *listed);
-    if (i < 0) return NULL;
-    return i < count ? listed[i] : gt__row(i - count);
-}
-
-const gt__composition *gt_composition_at(int i) {
-    static const gt__composition *const listed[] = {
-#define OPERATION(name)
-#define COMPOSITION(name) &name,
-#include "ops/ops_list.h"
-#undef OPERATION
-#undef COMPOSITION
-        NULL};
-    return i >= 0 && i < (int)(sizeof listed / sizeof *listed) ? listed[i] : NULL;
 }

@@ -1,4 +1,5 @@
-/* ops/shape_reshape.c: reshape, and what is a reshape in other words: squeeze, unsqueeze, flatten.
+/* ops/shape_reshape.c: reshape, and what is a reshape in other words: squeeze, unsqueeze, flatten,
+ * and select, a slice without its axis.
  *
  * A reshape is a view when every new axis lies inside a run of old axes that are evenly spaced.
  * Where it does not, gt_reshape records a copy first: the strides at recording time decide. */
@@ -278,3 +279,44 @@ static gt_tensor flatten_samples(gt_samples *s, int i) {
 }
 
 const gt__composition gt__composition_flatten = {"flatten", flatten_samples};
+
+/* ---- select --------------------------------------------------------------------------------- */
+
+gt_tensor gt_select(gt_tensor x, int axis, int64_t position) {
+    char text[GT__TENSOR_TEXT];
+    if (!gt_valid(x)) return gt_reshape(x, GT_SCALAR);
+    gt_shape shape = gt_shape_of(x);
+    const int along = gt__tensor_axis(x, "select", axis, shape.rank);
+    if (along < 0) return gt_tensor_at(x.tape, UINT32_MAX);
+    const int64_t n = shape.dim[along], at = position < 0 ? position + n : position;
+    if (at < 0 || at >= n)
+        return gt_fail(x.tape, "select: position %lld is out of range: axis %d of %s is %lld",
+                       (long long)position, along, gt__tensor_text(x, text), (long long)n);
+    const gt_tensor slice = gt_slice(x, along, at, at + 1, 1);
+    for (int d = along; d + 1 < shape.rank; d++) shape.dim[d] = shape.dim[d + 1];
+    shape.rank--;
+    return gt_reshape(slice, shape);
+}
+
+static gt_tensor select_all(gt_samples *s) {
+    const gt_tensor x = gt_sample(s, GT_SHAPE(4, 3));
+    gt_tensor y = gt_select(x, 0, 0);
+    for (int k = 1; k < 4; k++) y = gt_mul(y, gt_select(x, 0, k));
+    return y;
+}
+
+static gt_tensor select_samples(gt_samples *s, int i) {
+    switch (i) {
+    case 0: return gt_select(gt_sample(s, GT_SHAPE(3, 4)), 0, 1);
+    case 1: return gt_select(gt_sample(s, GT_SHAPE(3, 4, 2)), -2, -1);
+    case 2: return gt_select(gt_sample(s, GT_SHAPE(3)), 0, 2);
+    case 3: return gt_select(gt_sample(s, GT_SHAPE(3, 0)), 0, 0);
+    case 4: return select_all(s);
+    case 5: return gt_sample_bad(s, "out of range"), gt_select(gt_sample(s, GT_SHAPE(3, 4)), 0, 3);
+    case 6: return gt_sample_bad(s, "out of range"), gt_select(gt_sample(s, GT_SHAPE(0, 4)), 0, -1);
+    case 7: return gt_sample_bad(s, "no axis -3"), gt_select(gt_sample(s, GT_SHAPE(3, 4)), -3, 0);
+    default: return gt_samples_end(s);
+    }
+}
+
+const gt__composition gt__composition_select = {"select", select_samples};

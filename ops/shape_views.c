@@ -1,4 +1,4 @@
-/* ops/shape_views.c: permute, slice, select, flip and expand: other strides over the same memory.
+/* ops/shape_views.c: permute, slice, flip and expand: other strides over the same memory.
  *
  * The gradient of a slice is "place": zeros with the upstream set into them. Where several meet,
  * the sum lets each add its own elements only, so that cutting a tensor row by row stays linear. */
@@ -295,47 +295,6 @@ const gt_op gt__op_place =
 static gt_tensor place(gt_tensor g, int axis, int64_t start, int64_t step, int64_t size) {
     return record_cut(&gt__op_place, g, (cut){step, size, axis}, start);
 }
-
-/* ---- select --------------------------------------------------------------------------------- */
-
-gt_tensor gt_select(gt_tensor x, int axis, int64_t position) {
-    char text[GT__TENSOR_TEXT];
-    if (!gt_valid(x)) return gt_reshape(x, GT_SCALAR);
-    gt_shape shape = gt_shape_of(x);
-    const int along = gt__tensor_axis(x, "select", axis, shape.rank);
-    if (along < 0) return gt_tensor_at(x.tape, UINT32_MAX);
-    const int64_t n = shape.dim[along], at = position < 0 ? position + n : position;
-    if (at < 0 || at >= n)
-        return gt_fail(x.tape, "select: position %lld is out of range: axis %d of %s is %lld",
-                       (long long)position, along, gt__tensor_text(x, text), (long long)n);
-    const gt_tensor slice = record_cut(&gt__op_slice, x, (cut){1, 1, along}, at);
-    for (int d = along; d + 1 < shape.rank; d++) shape.dim[d] = shape.dim[d + 1];
-    shape.rank--;
-    return gt_reshape(slice, shape);
-}
-
-static gt_tensor select_all(gt_samples *s) {
-    const gt_tensor x = gt_sample(s, GT_SHAPE(4, 3));
-    gt_tensor y = gt_select(x, 0, 0);
-    for (int k = 1; k < 4; k++) y = gt_mul(y, gt_select(x, 0, k));
-    return y;
-}
-
-static gt_tensor select_samples(gt_samples *s, int i) {
-    switch (i) {
-    case 0: return gt_select(gt_sample(s, GT_SHAPE(3, 4)), 0, 1);
-    case 1: return gt_select(gt_sample(s, GT_SHAPE(3, 4, 2)), -2, -1);
-    case 2: return gt_select(gt_sample(s, GT_SHAPE(3)), 0, 2);
-    case 3: return gt_select(gt_sample(s, GT_SHAPE(3, 0)), 0, 0);
-    case 4: return select_all(s);
-    case 5: return gt_sample_bad(s, "out of range"), gt_select(gt_sample(s, GT_SHAPE(3, 4)), 0, 3);
-    case 6: return gt_sample_bad(s, "out of range"), gt_select(gt_sample(s, GT_SHAPE(0, 4)), 0, -1);
-    case 7: return gt_sample_bad(s, "no axis -3"), gt_select(gt_sample(s, GT_SHAPE(3, 4)), -3, 0);
-    default: return gt_samples_end(s);
-    }
-}
-
-const gt__composition gt__composition_select = {"select", select_samples};
 
 /* ---- flip ----------------------------------------------------------------------------------- */
 

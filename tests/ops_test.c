@@ -1,5 +1,6 @@
-/* tests/ops_test.c: the sweeps of the plain driver, under Criterion: every operation by its samples, planted errors,
- * random graphs of other seeds than the driver's, and failed allocations in the stories that train. */
+/* tests/ops_test.c: the sweeps of the plain driver, under Criterion: every operation by its
+ * samples, planted errors, random graphs of other seeds than the driver's, and failed allocations
+ * in the stories that train. */
 #include <criterion/criterion.h>
 
 #include "support/harness.h"
@@ -29,10 +30,12 @@ Test(ops, random_graphs) {
 }
 
 Test(ops, failed_allocations) {
-    static const char *const stories[] = {"backward",    "sgd",        "adam",        "adamw", "small batches",
-                                          "derivatives", "checkpoint", "bookkeeping"};
+    static const char *const stories[] = {"backward",   "sgd",           "adam",
+                                          "adamw",      "small batches", "derivatives",
+                                          "checkpoint", "bookkeeping"};
     score s = {0, 0};
-    for (size_t k = 0; k < sizeof stories / sizeof *stories; k++) sweep_faults(stdout, stories[k], &s);
+    for (size_t k = 0; k < sizeof stories / sizeof *stories; k++)
+        sweep_faults(stdout, stories[k], &s);
     cr_assert_eq(s.passed + s.failed, (int)(sizeof stories / sizeof *stories));
     expect_right(s);
 }

@@ -19,10 +19,14 @@ enum { steps = 2 };
 #define AFTER gt_item(gt_sum(network(gt_ones(tape, GT_SHAPE(4, 8), GT_F32)), GT_ALL, false));
 #elif defined EXAMPLE_optim_optim_1
 enum { steps = 3 };
-static gt_tensor batch(int step) { (void)step; return gt_none(); }
+static gt_tensor batch(int step) {
+    (void)step;
+    return gt_none();
+}
 static gt_tensor loss_of(gt_tape *tape, gt_tensor x) {
     (void)x;
-    return gt_mean(gt_square(gt_linear(gt_ones(tape, GT_SHAPE(4, 3), GT_F32), "fc", 2)), GT_ALL, false);
+    return gt_mean(gt_square(gt_linear(gt_ones(tape, GT_SHAPE(4, 3), GT_F32), "fc", 2)), GT_ALL,
+                   false);
 }
 #elif defined EXAMPLE_io_io_1
 #define AFTER                                                                                      \

@@ -3,7 +3,8 @@
 # Run at the top of the tree:  awk -v out=FOLDER -f tests/docs/extract.awk README.md docs/*.md */*.h
 #
 # In a Markdown file an example is a ```c block. "<!-- continues -->" before it joins it to the program of the
-# block before. In a header it is what the head comment indents; lines that begin with "..." are left out.
+# block before. In a header it is what the head comment indents; lines that begin with "..." are left out, and a
+# line "prints OUTPUT: why" says what it prints.
 # A program without a main gets one: functions, types and #includes stay outside, the rest goes into it,
 # with a tape and params where it makes none of its own, and with a check for errors where it does not look
 # itself. A ```text block is what the program of the last ```c block prints.
@@ -94,6 +95,10 @@ FNR == 1 {
 
 # ---- a header's head comment
 comment && /^ \*     [^.]/ { add(substr($0, 8)); blocks = 1 }
+comment && /^ \* prints [^:]*:/ {
+    expected[++expected_lines] = substr($0, 11, index($0, ":") - 11)
+    shows = 1
+}
 comment && /\*\// { comment = 0; nextfile }
 comment { next }
 

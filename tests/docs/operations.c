@@ -9,23 +9,30 @@
 static const char head[] =
     "# Operations\n"
     "\n"
-    "Written by the library itself from `ops/ops.def` and the operations' own descriptions; a test fails when\n"
-    "this file differs from them. To write it again:\n"
+    "Written by the library itself from `ops/ops.def` and the operations' own descriptions; a "
+    "test\n"
+    "fails when this file differs from them. To write it again:\n"
     "\n"
     "    ./dev build && build/bin/tests/docs operations > docs/operations.md\n"
     "\n"
-    "Every function takes and returns `gt_tensor` and is declared, with a comment on its arguments, in\n"
-    "[ops/ops.h](../ops/ops.h) or, for the rows below, in the generated `ops/ops_gen.h`. Shapes broadcast as in\n"
-    "NumPy; the inputs of an operation have one dtype. [kinks.md](kinks.md) has the values at kinks and edges.\n"
+    "Every function takes and returns `gt_tensor` and is declared, with a comment on its "
+    "arguments,\n"
+    "in [ops/ops.h](../ops/ops.h) or, for the rows below, in the generated `ops/ops_gen.h`. "
+    "Shapes\n"
+    "broadcast as in NumPy; the inputs of an operation have one dtype. [kinks.md](kinks.md) has "
+    "the\n"
+    "values at kinks and edges.\n"
     "\n";
 
 static const char rows_head[] =
     "## Element-wise operations\n"
     "\n"
-    "One row of `ops/ops.def` each. `x` (or `a, b, c`) are the inputs, `y` is the result, `p` and `q` are real\n"
-    "parameters; `k(c)` and `v(p)` are a constant and a parameter as tensors. The local gradient is written in\n"
-    "the library's own operations (without their `gt_`), so it can be differentiated again; the sweep alone\n"
-    "multiplies it by the upstream gradient. Conditions have no gradient (`0`).\n"
+    "One row of `ops/ops.def` each. `x` (or `a, b, c`) are the inputs, `y` is the result, `p` and "
+    "`q`\n"
+    "are real parameters; `k(c)` and `v(p)` are a constant and a parameter as tensors. The local\n"
+    "gradient is written in the library's own operations (without their `gt_`), so it can be\n"
+    "differentiated again; the sweep alone multiplies it by the upstream gradient. `0` is no "
+    "gradient.\n"
     "\n"
     "| operation | meaning | of | computed as | local gradients | at the edges |\n"
     "|---|---|---|---|---|---|\n";
@@ -34,9 +41,12 @@ static const char others_head[] =
     "\n"
     "## Other operations\n"
     "\n"
-    "They have a shape rule, a kernel and a pull rule that turns the upstream gradient into the inputs'. A pull\n"
-    "rule is written with public operations too. `place` and `accumulate` are what the sweep records for slices\n"
-    "and for tensors that are used more than once.\n"
+    "They have a shape rule, a kernel and a pull rule that turns the upstream gradient into the\n"
+    "inputs'. A pull rule is written with public operations too. `place` and the scatters are what "
+    "the\n"
+    "sweep records for slices and for chosen elements; `accumulate` adds what comes back to a "
+    "tensor\n"
+    "that is used more than once.\n"
     "\n"
     "| operation | result | gradient | remarks |\n"
     "|---|---|---|---|\n";
@@ -105,7 +115,8 @@ static void print_other(FILE *out, const gt_op *op) {
     if (more->traits & GT_RANDOM) remark(out, &any, "random");
     if (more->traits & GT_EFFECT) remark(out, &any, "an effect");
     if (more->linear) remark(out, &any, more->linear > 1 ? "linear in each input" : "linear");
-    if (more->integer) remark(out, &any, more->integer & 1u ? "of integers or bools" : "takes integer indices");
+    if (more->integer)
+        remark(out, &any, more->integer & 1u ? "of integers or bools" : "takes integer indices");
     fputs(" |\n", out);
 }
 

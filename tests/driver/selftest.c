@@ -1,13 +1,14 @@
-/* tests/driver/selftest.c: the tests without Criterion, for sanitizers and machines that it does not run on, and
- * for sweeps that are too long for it.
+/* tests/driver/selftest.c: the tests without Criterion, for sanitizers and machines that it does not
+ * run on, and for sweeps that are too long for it.
  *
  *     selftest                    everything; GT_SOAK=1 in the environment: full counts
  *     selftest ops [NAME]         operations and compositions, or those called NAME
+ *     selftest kinks              gradients at kinks, ties, zeros and infinities
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
- *     selftest faults [NAME]      every allocation failed in turn, in all stories or the one called NAME
+ *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *
- * The last line is "N passed, N failed"; the exit status is 1 when something failed, or nothing ran. */
+ * The last line is "N passed, N failed"; the exit status is 1 when something failed or nothing ran. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ int main(int argc, char **argv) {
     score total = {0, 0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!part || strcmp(part, "ops") == 0) sweep_operations(stdout, detail, &total);
+    if (!part || strcmp(part, "kinks") == 0) sweep_kinks(stdout, &total);
     if (!part || strcmp(part, "mutants") == 0) sweep_mutants(stdout, detail, &total);
     if (part && strcmp(part, "graph") == 0 && detail)
         sweep_graphs(stdout, strtoull(detail, NULL, 10), 1, &total);

@@ -1,5 +1,5 @@
-/* tests/support/faults.h: an allocator that fails when it is told to, checks the sizes that it is told, and moves
- * every block that is resized, so that a pointer kept too long points nowhere. */
+/* tests/support/faults.h: an allocator that fails when it is told to, checks the sizes that it is
+ * told, and moves every block that is resized, so that a pointer kept too long points nowhere. */
 #ifndef TESTS_FAULTS_H
 #define TESTS_FAULTS_H
 

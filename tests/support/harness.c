@@ -36,14 +36,15 @@ bool is_soak(void) {
     return soak && soak[0] == '1';
 }
 
-/* ---- what was found --------------------------------------------------------------------------------------- */
+/* ---- what was found -------------------------------------------------------------------------- */
 
 static void note(trial *t, const char *format, va_list list) {
     findings *f = t->findings;
     char text[600];
     vsnprintf(text, sizeof text, format, list);
     if (f->first[0] && !(t->failed && f->failed == 0)) return;
-    snprintf(f->first, sizeof f->first, "%s, sample %d, %s: %s", t->subject->name, t->number, t->way, text);
+    snprintf(f->first, sizeof f->first, "%s, sample %d, %s: %s", t->subject->name, t->number,
+             t->way, text);
 }
 
 static bool GT_PRINTF(2, 3) fail(trial *t, const char *format, ...) {
@@ -80,18 +81,19 @@ static void compare(trial *t, const char *what, double claimed, slope numeric) {
     t->compared = true;
     if (claimed != 0) t->zeros = false;
     if (v == FAIL)
-        fail(t, "%s is %.17g, differences give %.17g +- %.1g", what, claimed, numeric.value, numeric.error);
+        fail(t, "%s is %.17g, differences give %.17g +- %.1g", what, claimed, numeric.value,
+             numeric.error);
     if (v == CANNOT_TELL)
-        doubt(t, "%s: %s", what, numeric.kinked ? "a kink is too near" : "differences are too rough");
+        doubt(t, "%s: %s", what,
+              numeric.kinked ? "a kink is too near" : "differences are too rough");
 }
 
-/* ---- recording -------------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
-/* The planted copy has the same shape rule and samples know only the original: it is put in its place. */
-static void plant(const trial *t) {
-    for (uint32_t i = 0; t->subject->planted && i < gt_tape_size(t->tape); i++) {
-        gt__node *n = gt__node_at(t->tape, i);
-        if (n->op == t->subject->op) n->op = t->subject->planted;
+void put_in_place(gt_tape *tape, const gt_op *original, const gt_op *planted) {
+    for (uint32_t i = 0; planted && i < gt_tape_size(tape); i++) {
+        gt__node *n = gt__node_at(tape, i);
+        if (n->op == original) n->op = planted;
     }
 }
 
@@ -106,7 +108,8 @@ static void find_leaves(trial *t) {
 }
 
 /* Records the trial's sample anew. Random operations draw the same numbers each time. */
-static void record(trial *t, const char *way, gt_dtype dtype, int mode, gt_tensor (*viewer)(gt_tensor)) {
+static void record(trial *t, const char *way, gt_dtype dtype, int mode,
+                   gt_tensor (*viewer)(gt_tensor)) {
     t->tape = dtype == GT_F32 ? t->narrow : t->wide; /* a parameter keeps its kind */
     gt_tape_reset(t->tape);
     gt_keep_all(t->tape, false);
@@ -120,13 +123,13 @@ static void record(trial *t, const char *way, gt_dtype dtype, int mode, gt_tenso
                               .viewer = viewer};
     t->y = t->subject->samples(&t->samples, t->number);
     if (t->samples.ended || gt_failed(t->tape)) return;
-    plant(t);
+    put_in_place(t->tape, t->subject->op, t->subject->planted);
     find_leaves(t);
 }
 
 static int results_of(const trial *t) { return gt_is_none(t->y) ? 0 : gt_n_out(t->y); }
 
-/* ---- values ----------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* A copy of results or gradients, to compare with later ones. */
 typedef struct record_of_values {
@@ -187,7 +190,8 @@ static bool same(const saved *a, const saved *b, bool bits) {
 static bool finite(const saved *v) {
     for (int k = 0; k < v->count; k++)
         for (int64_t i = 0; gt_dtype_is_float(v->dtype[k]) && i < gt_numel(v->shape[k]); i++)
-            if (!isfinite(probe_element(v->data[k], v->dtype[k], i)) && v->dtype[k] != GT_BF16) return false;
+            if (!isfinite(probe_element(v->data[k], v->dtype[k], i)) && v->dtype[k] != GT_BF16)
+                return false;
     return true;
 }
 
@@ -210,7 +214,8 @@ static bool may_be_infinite(const trial *t) {
 /* A row's kernels against its formula in long double, one element at a time. */
 static void check_formula(trial *t, const saved *values) {
     const gt_op *op = t->subject->op;
-    if (!op || !op->more.value || gt_n_in(t->y) > 3 || gt_op_of(t->y)->more.value != op->more.value) return;
+    if (!op || !op->more.value || gt_n_in(t->y) > 3 || gt_op_of(t->y)->more.value != op->more.value)
+        return;
     for (int64_t i = 0; i < probe_numel(t->y) && !t->failed; i++) {
         long double x[3] = {0};
         for (int k = 0; k < gt_n_in(t->y); k++) {
@@ -240,7 +245,7 @@ static bool check_values(trial *t, saved *values) {
     return true;
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 /* gx[i] = d<u, results> / d leaf[i], one sweep. */
 static bool record_gradient(trial *t, const probe *p, const gt_tensor *leaf, int n, gt_tensor *gx) {
@@ -250,7 +255,8 @@ static bool record_gradient(trial *t, const probe *p, const gt_tensor *leaf, int
     } else {
         gt_tensor sum = gt_none();
         for (int k = 0; k < p->n_results; k++) {
-            const gt_tensor part = gt_sum(gt_mul(p->result[k], probe_upstream(p, k)), GT_ALL, false);
+            const gt_tensor part =
+                gt_sum(gt_mul(p->result[k], probe_upstream(p, k)), GT_ALL, false);
             sum = k ? gt_add(sum, part) : part;
         }
         ok = gt_grads(sum, leaf, n, gx);
@@ -270,8 +276,10 @@ static void weigh_results(const trial *t, probe *p) {
     }
 }
 
-/* Entries of gx[leaf] against differences, all or a choice, and all leaves at once in a random direction. */
-static void compare_gradient(trial *t, probe *p, const double *const *gx, int entries, const char *order) {
+/* Entries of gx[leaf] against differences, all or a choice, and all leaves at once in a random
+ * direction. */
+static void compare_gradient(trial *t, probe *p, const double *const *gx, int entries,
+                             const char *order) {
     char what[100];
     for (int k = 0; k < p->n_leaves; k++) {
         const int64_t n = probe_numel(p->leaf[k]), count = n < entries ? n : entries;
@@ -328,7 +336,8 @@ static void check_second_order(trial *t, const probe *first, const gt_tensor *gx
     saved values = {.count = 0};
     const double *data[PROBE_LEAVES];
     probe_begin(&p, t->tape, first->leaf, first->n_leaves);
-    for (int k = 0; k < first->n_leaves && k < PROBE_RESULTS; k++) probe_weigh(&p, gx[k], t->samples.seed + 1);
+    for (int k = 0; k < first->n_leaves && k < PROBE_RESULTS; k++)
+        probe_weigh(&p, gx[k], t->samples.seed + 1);
     t->way = "second order";
     if (p.n_results > 0 && record_gradient(t, &p, p.leaf, p.n_leaves, gg) &&
         read_gradient(t, gg, p.n_leaves, &values, data)) {
@@ -345,7 +354,8 @@ static void check_second_order(trial *t, const probe *first, const gt_tensor *gx
 static bool is_flat(const gt_op *op) {
     if (!op || !op->more.gradient_text[0]) return false;
     for (int k = 0; k < 3; k++)
-        if (op->more.gradient_text[k] && strcmp(op->more.gradient_text[k], "ZERO") != 0) return false;
+        if (op->more.gradient_text[k] && strcmp(op->more.gradient_text[k], "ZERO") != 0)
+            return false;
     return true;
 }
 
@@ -402,7 +412,7 @@ static void check_refusal(trial *t) {
     probe_end(&p);
 }
 
-/* ---- other ways to record the same sample -------------------------------------------------------------------- */
+/* ---- other ways to record the same sample ---------------------------------------------------- */
 
 /* Results, and gradients under the weights of the first recording, of the present one. */
 static bool save_all(trial *t, saved *values, saved *gradients) {
@@ -413,14 +423,16 @@ static bool save_all(trial *t, saved *values, saved *gradients) {
     if (t->samples.no_gradient) return true;
     probe_begin(&p, t->tape, t->leaf, 0);
     weigh_results(t, &p);
-    bool ok = p.n_results > 0 && t->n_leaves > 0 && record_gradient(t, &p, t->leaf, t->n_leaves, gx) &&
+    bool ok = p.n_results > 0 && t->n_leaves > 0 &&
+              record_gradient(t, &p, t->leaf, t->n_leaves, gx) &&
               save(t, gradients, gx, t->n_leaves);
     probe_end(&p);
     return ok;
 }
 
 static void check_views(trial *t) {
-    static gt_tensor (*const viewer[])(gt_tensor) = {view_transposed, view_reversed, view_with_gaps};
+    static gt_tensor (*const viewer[])(gt_tensor) = {view_transposed, view_reversed,
+                                                     view_with_gaps};
     static const char *const way[] = {"transposed views", "reversed views", "views with gaps"};
     saved values, gradients, of_view, gradients_of_view;
     record(t, "plain", GT_F64, GT_SAMPLE_PLAIN, NULL);
@@ -449,7 +461,7 @@ static void check_alias(trial *t, int plain_inputs) {
     forget(&values);
 }
 
-/* ---- f32 against f64 --------------------------------------------------------------------------------------- */
+/* ---- f32 against f64 ------------------------------------------------------------------------- */
 
 /* Rounds the f64 leaves to f32, so that only the operation's own rounding is seen. */
 static void round_leaves(trial *t) {
@@ -491,7 +503,8 @@ static void compare_kinds(trial *t, const char *what, const saved *narrow, const
             const double y = probe_element(wide->data[k], wide->dtype[k], i);
             if (x == y || (isnan(x) && isnan(y))) continue;
             if (!(fabs(x - y) <= (whole ? 0 : tolerance)))
-                fail(t, "%s %d, element %lld: %.9g in f32, %.17g in f64", what, k, (long long)i, x, y);
+                fail(t, "%s %d, element %lld: %.9g in f32, %.17g in f64", what, k, (long long)i, x,
+                     y);
         }
     }
 }
@@ -513,7 +526,7 @@ static void check_f32(trial *t) {
     forget(&gradients);
 }
 
-/* ---- samples that must fail ---------------------------------------------------------------------------------- */
+/* ---- samples that must fail ------------------------------------------------------------------ */
 
 /* Whoever finds the error, recording or run, the tape must be as good as new after a reset. */
 static void check_bad(trial *t) {
@@ -530,7 +543,7 @@ static void check_bad(trial *t) {
     if (!(gt_item(gt_neg(x)) == -2)) fail(t, "the tape is of no use after it failed and was reset");
 }
 
-/* ---- one sample, and all --------------------------------------------------------------------------------------- */
+/* ---- one sample, and all --------------------------------------------------------------------- */
 
 static void check_good(trial *t) {
     saved values = {.count = 0};

@@ -1,28 +1,25 @@
-/* tests/support/mutants.c: tests of the tests. Operations are copied, an error is planted in the copy, and the
- * harness must say FAIL: neither PASS nor CANNOT_TELL. A copy without error must PASS.
- *
- * A planted rule finds out whose copy it is from the node that it differentiates: the operation is the first
- * member of a mutant. */
-#include <math.h>
+/* tests/support/mutants.c: see mutants.h. The rules are written with public operations, as right
+ * ones are. */
+#include "support/mutants.h"
+
 #include <string.h>
 
 #include "ops/ops.h"
-#include "support/harness.h"
-#include "support/sweeps.h"
 
-typedef struct mutant mutant;
-typedef bool planted_rule(mutant *m, gt_pull *p);
+static mutant *planted_in(const gt_op *op) { return (mutant *)(uintptr_t)op; }
 
-struct mutant {
-    gt_op op;
-    const gt_op *original;
-    planted_rule *rule;
-    int hits; /* how often the error had its effect */
-};
+static bool planted_pull(gt_pull *p) {
+    mutant *m = planted_in(gt_op_of(p->out[0]));
+    return m->rule(m, p);
+}
 
-static mutant *mutant_of(const gt_op *op) { return (mutant *)(uintptr_t)op; }
+mutant mutant_of(const gt_op *op, planted_rule *rule) {
+    mutant m = {*op, op, rule, 0};
+    if (rule) m.op.gradient = (gt_gradient)GT_PULL(planted_pull);
+    return m;
+}
 
-/* ---- what rules are made of ------------------------------------------------------------------------------ */
+/* ---- what rules are made of ------------------------------------------------------------------ */
 
 /* The contributions of the rule as it was. */
 static bool right(const mutant *m, gt_pull *p) {
@@ -36,7 +33,8 @@ static bool right(const mutant *m, gt_pull *p) {
     return true;
 }
 
-/* The right contributions, each changed by `damage`, which may leave some alone by returning nothing. */
+/* The right contributions, each changed by `damage`, which may leave some alone by returning
+ * nothing. */
 static bool damaged(mutant *m, gt_pull *p, gt_tensor damage(const gt_pull *p, int k)) {
     if (!right(m, p)) return false;
     for (int k = 0; k < p->n_in; k++) {
@@ -74,7 +72,7 @@ static gt_tensor ones_like(gt_tensor t) { return gt_ones(t.tape, gt_shape_of(t),
 static gt_tensor moved(gt_tensor t) { return gt_add_scalar(t, 0.05); }
 static gt_tensor stopped(gt_tensor t) { return gt_stop_gradient(t); }
 
-/* ---- errors that any rule may have -------------------------------------------------------------------------- */
+/* ---- errors that any rule may have ----------------------------------------------------------- */
 
 static gt_tensor negate(const gt_pull *p, int k) { return gt_neg(p->gx[k]); }
 static gt_tensor halve(const gt_pull *p, int k) { return gt_mul_scalar(p->gx[k], 0.5); }
@@ -89,15 +87,17 @@ static gt_tensor drop_last(const gt_pull *p, int k) {
     const int64_t n = gt_numel(gt_shape_of(p->gx[k]));
     if (n < 2) return gt_none();
     const gt_tensor place = gt_arange(p->tape, 0, 1, n, gt_dtype_of(p->gx[k]));
-    const gt_tensor keep = gt_cast(gt_less(place, gt_scalar(p->tape, (double)n - 1, gt_dtype_of(place))),
-                                   gt_dtype_of(place));
+    const gt_tensor keep =
+        gt_cast(gt_less(place, gt_scalar(p->tape, (double)n - 1, gt_dtype_of(place))),
+                gt_dtype_of(place));
     return gt_mul(p->gx[k], gt_reshape(keep, gt_shape_of(p->gx[k])));
 }
 static gt_tensor roll(const gt_pull *p, int k) {
     const int64_t n = gt_numel(gt_shape_of(p->gx[k]));
     if (n < 2) return gt_none();
     const gt_tensor flat = gt_reshape(p->gx[k], GT_SHAPE(n));
-    const gt_tensor last = gt_slice(flat, 0, n - 1, GT_END, 1), others = gt_slice(flat, 0, 0, n - 1, 1);
+    const gt_tensor last = gt_slice(flat, 0, n - 1, GT_END, 1),
+                    others = gt_slice(flat, 0, 0, n - 1, 1);
     return gt_reshape(gt_concat(GT_LIST(last, others), 0), gt_shape_of(p->gx[k]));
 }
 static gt_tensor reverse(const gt_pull *p, int k) {
@@ -105,8 +105,10 @@ static gt_tensor reverse(const gt_pull *p, int k) {
 }
 static gt_tensor transpose_square(const gt_pull *p, int k) {
     const gt_shape s = gt_shape_of(p->gx[k]);
-    const bool square = s.rank >= 2 && s.dim[s.rank - 1] == s.dim[s.rank - 2] && s.dim[s.rank - 1] > 1;
-    const bool own = gt_same_shape(s, gt_shape_of(p->in[k])); /* else its copies are summed, in any order */
+    const bool square =
+        s.rank >= 2 && s.dim[s.rank - 1] == s.dim[s.rank - 2] && s.dim[s.rank - 1] > 1;
+    const bool own =
+        gt_same_shape(s, gt_shape_of(p->in[k])); /* else its copies are summed, in any order */
     return square && own ? gt_t(p->gx[k]) : gt_none();
 }
 /* An operand that was broadcast must get the sum over the copies: here it gets their mean. */
@@ -117,7 +119,7 @@ static gt_tensor mean_of_copies(const gt_pull *p, int k) {
 }
 
 static bool wrong_sign(mutant *m, gt_pull *p) { return damaged(m, p, negate); }
-static bool wrong_factor(mutant *m, gt_pull *p) { return damaged(m, p, halve); }
+bool planted_half(mutant *m, gt_pull *p) { return damaged(m, p, halve); }
 static bool extra_term(mutant *m, gt_pull *p) { return damaged(m, p, add_operand); }
 static bool mean_for_sum(mutant *m, gt_pull *p) { return damaged(m, p, average); }
 static bool last_forgotten(mutant *m, gt_pull *p) { return damaged(m, p, drop_last); }
@@ -126,9 +128,13 @@ static bool reversed(mutant *m, gt_pull *p) { return damaged(m, p, reverse); }
 static bool transposed(mutant *m, gt_pull *p) { return damaged(m, p, transpose_square); }
 static bool mean_over_broadcast(mutant *m, gt_pull *p) { return damaged(m, p, mean_of_copies); }
 
-static bool no_upstream(mutant *m, gt_pull *p) { return misled(m, p, unchanged, unchanged, ones_like); }
+static bool no_upstream(mutant *m, gt_pull *p) {
+    return misled(m, p, unchanged, unchanged, ones_like);
+}
 static bool wrong_point(mutant *m, gt_pull *p) { return misled(m, p, moved, moved, unchanged); }
-static bool no_second_order(mutant *m, gt_pull *p) { return misled(m, p, stopped, stopped, unchanged); }
+static bool no_second_order(mutant *m, gt_pull *p) {
+    return misled(m, p, stopped, stopped, unchanged);
+}
 
 static bool forget_operand(mutant *m, gt_pull *p, int k) {
     if (!right(m, p)) return false;
@@ -151,7 +157,7 @@ static bool swapped(mutant *m, gt_pull *p) {
     return true;
 }
 
-/* ---- errors of one operation --------------------------------------------------------------------------------- */
+/* ---- errors of one operation ----------------------------------------------------------------- */
 
 /* A wrong local gradient: upstream times an expression over the operands. */
 #define LOCAL_ERROR(name, expression)                                                              \
@@ -180,6 +186,28 @@ LOCAL_ERROR(clamp_open_above, INDICATOR(gt_greater_equal(x, CONSTANT(p->arg[0].r
 LOCAL_ERROR(power_undiminished, gt_mul_scalar(gt_pow_scalar(x, p->arg[0].real), p->arg[0].real))
 LOCAL_ERROR(softplus_as_tanh, gt_tanh(x))
 
+/* Right almost everywhere: only the table of kinks can see these. */
+static bool winner_takes_all(mutant *m, gt_pull *p) {
+    const gt_tensor a = p->in[0], b = p->in[1];
+    p->gx[0] = gt_chain(p->up[0], INDICATOR(gt_greater_equal(a, b)));
+    p->gx[1] = gt_chain(p->up[0], INDICATOR(gt_less(a, b)));
+    m->hits++;
+    return true;
+}
+static bool winners_all_take_all(mutant *m, gt_pull *p) {
+    gt_tensor up = p->up[0], y = p->out[0];
+    if (gt_rank(y) == 0 || gt_rank(y) == gt_rank(p->in[0])) {
+        p->gx[0] = gt_chain(up, INDICATOR(gt_equal(p->in[0], y)));
+        m->hits++;
+        return true;
+    }
+    return right(m, p);
+}
+LOCAL_ERROR(relu_on_at_zero, INDICATOR(gt_greater_equal(x, CONSTANT(0))))
+LOCAL_ERROR(clamp_open, INDICATOR(gt_logical_and(gt_greater(x, CONSTANT(p->arg[0].real)),
+                                                 gt_less(x, CONSTANT(p->arg[1].real)))))
+LOCAL_ERROR(abs_one_at_zero, gt_sub(gt_mul_scalar(gt_step(x), 2), CONSTANT(1)))
+
 /* Sums and shapes. */
 static bool product_as_sum(mutant *m, gt_pull *p) {
     if (gt_numel(gt_shape_of(p->in[0])) != gt_numel(gt_shape_of(p->out[0]))) m->hits++;
@@ -188,8 +216,8 @@ static bool product_as_sum(mutant *m, gt_pull *p) {
     p->gx[0] = gt_expand(gt_reshape(up, GT_SCALAR), gt_shape_of(p->in[0]));
     return true;
 }
-/* The running sum of the upstream must go backwards along the axis; its attribute is the axis, whatever its
- * layout: recorded again as it stands, it goes forwards. */
+/* The running sum of the upstream must go backwards along the axis; its attribute is the axis,
+ * whatever its layout: recorded again as it stands, it goes forwards. */
 static bool running_sum_forwards(mutant *m, gt_pull *p) {
     p->gx[0] = gt_record_copy(p->out[0], &p->up[0]);
     m->hits++;
@@ -219,7 +247,7 @@ static bool repeated_index_averaged(mutant *m, gt_pull *p) {
     return true;
 }
 
-/* ---- errors in kernels ------------------------------------------------------------------------------------------ */
+/* ---- errors in kernels ----------------------------------------------------------------------- */
 
 static void scale_results(const gt_call *call, double factor, bool narrow_too) {
     for (int k = 0; k < call->n_out; k++) {
@@ -231,7 +259,7 @@ static void scale_results(const gt_call *call, double factor, bool narrow_too) {
     }
 }
 static bool kernel_scaled(gt_call *call) {
-    mutant *m = mutant_of(call->op);
+    mutant *m = planted_in(call->op);
     if (!m->original->kernel(call)) return false;
     scale_results(call, 1.001, true);
     m->hits++;
@@ -239,7 +267,7 @@ static bool kernel_scaled(gt_call *call) {
 }
 /* Right in f32 and wrong in f64 looks, from f64, as f32 does when it is wrong. */
 static bool kernel_wrong_in_one_kind(gt_call *call) {
-    mutant *m = mutant_of(call->op);
+    mutant *m = planted_in(call->op);
     if (!m->original->kernel(call)) return false;
     for (int64_t i = 0; i < gt_numel(call->out[0].shape) && call->out[0].dtype == GT_F32; i++) {
         ((float *)call->out[0].data)[i] *= 1.0001f;
@@ -255,27 +283,21 @@ static bool copy_without_strides(gt_call *call) {
     for (int d = 0; d < in->shape.rank; d++) backwards = backwards || in->stride[d] < 0;
     if (bytes && !backwards) memcpy(call->out[0].data, in->data, bytes);
     if (bytes && backwards) memset(call->out[0].data, 0, bytes);
-    mutant_of(call->op)->hits++;
+    planted_in(call->op)->hits++;
     return true;
 }
 static bool kernel_not_repeatable(gt_call *call) {
-    mutant *m = mutant_of(call->op);
+    mutant *m = planted_in(call->op);
     if (!m->original->kernel(call)) return false;
     scale_results(call, 1 + 1e-14 * ++m->hits, false);
     return true;
 }
 
-/* ---- planting ----------------------------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
-typedef struct planted_error {
-    const char *what;
-    planted_rule *rule;
-    const char *only; /* " name name ": operations where it is an error; NULL: all with a gradient */
-} planted_error;
-
-static const planted_error errors[] = {
+const planted_error mutant_rules[] = {
     {"sign", wrong_sign, NULL},
-    {"factor one half", wrong_factor, NULL},
+    {"factor one half", planted_half, NULL},
     {"extra term", extra_term, NULL},
     {"upstream forgotten", no_upstream, NULL},
     {"first operand forgotten", first_forgotten, NULL},
@@ -286,13 +308,18 @@ static const planted_error errors[] = {
     {"divided by the number of results", mean_for_sum, NULL},
     {"transposed", transposed, " neg add mul tanh where copy flip cumsum tril matmul "},
     {"mean over broadcast copies", mean_over_broadcast, NULL},
-    {"operands' gradients swapped", swapped, " sub mul div pow atan2 hypot logaddexp maximum where matmul "},
+    {"operands' gradients swapped", swapped,
+     " sub mul div pow atan2 hypot logaddexp maximum where matmul "},
     {"taken at another point", wrong_point,
-     " square sqrt cbrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh "
-     "cosh tanh sigmoid softplus erf erfc mul div pow atan2 hypot pow_scalar prod norm logsumexp matmul "},
+     " square sqrt cbrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos "
+     "atan sinh "
+     "cosh tanh sigmoid softplus erf erfc mul div pow atan2 hypot pow_scalar prod norm logsumexp "
+     "matmul "},
     {"no second derivative", no_second_order,
-     " square sqrt cbrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh "
-     "cosh tanh sigmoid softplus erf erfc mul div pow atan2 hypot logaddexp pow_scalar chain prod var std norm "
+     " square sqrt cbrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos "
+     "atan sinh "
+     "cosh tanh sigmoid softplus erf erfc mul div pow atan2 hypot logaddexp pow_scalar chain prod "
+     "var std norm "
      "logsumexp matmul "},
     {"1 - y for 1 - y^2", tanh_not_squared, " tanh "},
     {"x for y", tanh_of_input, " tanh "},
@@ -313,15 +340,19 @@ static const planted_error errors[] = {
     {"forwards", running_sum_forwards, " cumsum "},
     {"not transposed", product_untransposed, " matmul "},
     {"repeated indices averaged", repeated_index_averaged, " gather take_along_axis "},
+    {NULL, NULL, NULL},
 };
 
-typedef struct planted_kernel {
-    const char *what;
-    bool (*kernel)(gt_call *call);
-    const char *op;
-} planted_kernel;
+const planted_error mutant_kinks[] = {
+    {"all to the first of equals", winner_takes_all, " maximum "},
+    {"all to each of equals", winners_all_take_all, " max min "},
+    {"1 at 0", relu_on_at_zero, " relu "},
+    {"0 at the bounds", clamp_open, " clamp "},
+    {"1 at 0", abs_one_at_zero, " abs "},
+    {NULL, NULL, NULL},
+};
 
-static const planted_kernel kernels[] = {
+const planted_kernel mutant_kernels[] = {
     {"values too large by a thousandth", kernel_scaled, "matmul"},
     {"values too large by a thousandth", kernel_scaled, "logsumexp"},
     {"values too large by a thousandth", kernel_scaled, "cumsum"},
@@ -330,114 +361,14 @@ static const planted_kernel kernels[] = {
     {"f32 too large by a ten-thousandth", kernel_wrong_in_one_kind, "copy"},
     {"values change from run to run", kernel_not_repeatable, "sum"},
     {"values change from run to run", kernel_not_repeatable, "copy"},
+    {"strides announced, and not read", copy_without_strides, "copy"},
+    {NULL, NULL, NULL},
 };
 
 /* An element-wise kernel taken from the wrong row. */
-static const char *const mixed_up[][2] = {
-    {"sin", "cos"},    {"exp", "exp2"},        {"log", "log2"},   {"tanh", "erf"},    {"softplus", "exp"},
-    {"mul", "add"},    {"maximum", "minimum"}, {"abs", "relu"},   {"hypot", "atan2"}, {"sqrt", "cbrt"},
-    {"less", "greater"}, {"floor", "ceil"},
+const char *const mutant_tiles[][2] = {
+    {"sin", "cos"},      {"exp", "exp2"},  {"log", "log2"},        {"tanh", "erf"},
+    {"softplus", "exp"}, {"mul", "add"},   {"maximum", "minimum"}, {"abs", "relu"},
+    {"hypot", "atan2"},  {"sqrt", "cbrt"}, {"less", "greater"},    {"floor", "ceil"},
+    {NULL, NULL},
 };
-
-typedef struct tester {
-    FILE *out;
-    int planted, caught, controls, right;
-} tester;
-
-static const gt_op *find_op(const char *name) {
-    for (int i = 0; gt_op_at(i); i++)
-        if (strcmp(gt_op_at(i)->name, name) == 0) return gt_op_at(i);
-    return NULL;
-}
-
-static verdict verdict_of(const mutant *m, findings *f) {
-    const subject s = {m->original->name, m->original, m->original->samples, &m->op};
-    return check_subject(&s, false, f);
-}
-
-/* An error that never had an effect (a second operand forgotten where there is one) is none. */
-static void expect_fail(tester *t, const mutant *m, const char *what, bool always) {
-    findings f;
-    const verdict v = verdict_of(m, &f);
-    if (m->hits == 0 && !always) return;
-    t->planted++;
-    t->caught += v == FAIL;
-    if (v == FAIL) return;
-    fprintf(t->out, "NOT CAUGHT (%s): %s with a planted error: %s\n", v == PASS ? "pass" : "cannot tell",
-            m->original->name, what);
-}
-
-static bool planted_pull(gt_pull *p) {
-    mutant *m = mutant_of(gt_op_of(p->out[0]));
-    return m->rule(m, p);
-}
-
-static bool has_rule(const gt_op *op) { return op->gradient.pull || op->gradient.local; }
-
-static bool is_named(const char *list, const char *name) {
-    char padded[80];
-    snprintf(padded, sizeof padded, " %s ", name);
-    return strstr(list, padded) != NULL;
-}
-
-static void plant_rules(tester *t, const gt_op *op) {
-    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
-        if (errors[e].only && !is_named(errors[e].only, op->name)) continue;
-        mutant m = {*op, op, errors[e].rule, 0};
-        m.op.gradient = (gt_gradient)GT_PULL(planted_pull);
-        expect_fail(t, &m, errors[e].what, false);
-    }
-}
-
-static void check_control(tester *t, const gt_op *op) {
-    findings f;
-    const mutant m = {*op, op, NULL, 0};
-    const verdict v = verdict_of(&m, &f);
-    t->controls++;
-    t->right += v == PASS;
-    if (v != PASS) fprintf(t->out, "NOT PASSED: %s, copied without error: %s\n", op->name, f.first);
-}
-
-static void plant_kernels(tester *t) {
-    for (size_t e = 0; e < sizeof kernels / sizeof *kernels; e++) {
-        const gt_op *op = find_op(kernels[e].op);
-        if (!op || !op->kernel) continue;
-        mutant m = {*op, op, NULL, 0};
-        m.op.kernel = kernels[e].kernel;
-        expect_fail(t, &m, kernels[e].what, true);
-    }
-    for (size_t e = 0; e < sizeof mixed_up / sizeof *mixed_up; e++) {
-        const gt_op *op = find_op(mixed_up[e][0]), *other = find_op(mixed_up[e][1]);
-        if (!op || !other) continue;
-        mutant m = {*op, op, NULL, 0};
-        m.op.more.tile = other->more.tile;
-        expect_fail(t, &m, "the kernel of another row", true);
-    }
-    const gt_op *copy = find_op("copy");
-    if (!copy) return;
-    mutant m = {*copy, copy, NULL, 0};
-    m.op.kernel = copy_without_strides;
-    m.op.more.traits |= GT_STRIDED;
-    expect_fail(t, &m, "a kernel that says it reads strides, and does not", true);
-}
-
-static bool only_zeros(const gt_op *op) {
-    for (int k = 0; k < 3; k++)
-        if (op->more.gradient_text[k] && strcmp(op->more.gradient_text[k], "ZERO") != 0) return false;
-    return op->more.gradient_text[0] != NULL;
-}
-
-void sweep_mutants(FILE *out, const char *name, score *s) {
-    tester t = {.out = out};
-    for (int i = 0; gt_op_at(i); i++) {
-        const gt_op *op = gt_op_at(i);
-        if (!has_rule(op) || only_zeros(op) || (name && strcmp(name, op->name) != 0)) continue;
-        check_control(&t, op);
-        plant_rules(&t, op);
-    }
-    if (!name) plant_kernels(&t);
-    fprintf(out, "copies without error passed %d of %d\n", t.right, t.controls);
-    fprintf(out, "planted errors caught %d of %d\n", t.caught, t.planted);
-    s->passed += t.right + t.caught;
-    s->failed += t.controls - t.right + t.planted - t.caught;
-}

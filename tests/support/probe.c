@@ -45,7 +45,7 @@ double probe_weight(uint64_t seed, uint64_t stream, int64_t i) {
     return u < 0.5 ? -0.5 - u : u;
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------------- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 void probe_begin(probe *p, gt_tape *tape, const gt_tensor *leaf, int n_leaves) {
     memset(p, 0, sizeof *p);
@@ -66,7 +66,8 @@ void probe_weigh(probe *p, gt_tensor result, uint64_t seed) {
     if (p->n_results == PROBE_RESULTS) return;
     const int64_t n = probe_numel(result);
     double *weight = test_memory((size_t)n * sizeof *weight);
-    for (int64_t i = 0; i < n; i++) weight[i] = probe_weight(seed, 1000 + (uint64_t)p->n_results, i);
+    for (int64_t i = 0; i < n; i++)
+        weight[i] = probe_weight(seed, 1000 + (uint64_t)p->n_results, i);
     p->result[p->n_results] = result;
     p->weight[p->n_results++] = weight;
 }
@@ -78,7 +79,8 @@ void probe_watch(probe *p, gt_tensor integers) {
 gt_tensor probe_upstream(const probe *p, int result) {
     const gt_tensor t = p->result[result];
     const int64_t n = probe_numel(t);
-    if (gt_dtype_of(t) == GT_F64) return gt_input(p->tape, p->weight[result], gt_shape_of(t), GT_F64);
+    if (gt_dtype_of(t) == GT_F64)
+        return gt_input(p->tape, p->weight[result], gt_shape_of(t), GT_F64);
     float *narrow = test_memory((size_t)n * sizeof *narrow);
     for (int64_t i = 0; i < n; i++) narrow[i] = (float)p->weight[result][i];
     const gt_tensor u = gt_input(p->tape, narrow, gt_shape_of(t), GT_F32);
@@ -95,7 +97,7 @@ void probe_end(probe *p) {
     p->n_leaves = p->n_results = 0;
 }
 
-/* ---- branches: which piece of every kinked function is taken --------------------------------------------- */
+/* ---- branches: which piece of every kinked function is taken --------------------------------- */
 
 static uint64_t mix(uint64_t hash, int64_t value) {
     return (hash ^ (uint64_t)value) * 0x9e3779b97f4a7c15u + (hash >> 29);
@@ -129,7 +131,8 @@ static uint64_t mix_branches(uint64_t hash, gt_tensor t) {
 static uint64_t mix_values(uint64_t hash, gt_tensor t) {
     const void *data = gt_computed(t);
     const int64_t n = data ? probe_numel(t) : 0;
-    for (int64_t i = 0; i < n; i++) hash = mix(hash, (int64_t)probe_element(data, gt_dtype_of(t), i));
+    for (int64_t i = 0; i < n; i++)
+        hash = mix(hash, (int64_t)probe_element(data, gt_dtype_of(t), i));
     return hash;
 }
 
@@ -148,7 +151,7 @@ static uint64_t signature(const probe *p) {
     return hash;
 }
 
-/* ---- evaluating ------------------------------------------------------------------------------------------ */
+/* ---- evaluating ------------------------------------------------------------------------------ */
 
 static bool weighted_sum(const probe *p, double *value, double *magnitude) {
     long double sum = 0, size = 0;

@@ -19,7 +19,7 @@ typedef struct maker {
     known known[MOST_KNOWN];
 } maker;
 
-/* ---- choosing -------------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 static int below(maker *m, int n) { return (int)(gt_uniform(m->seed, 0, m->drawn++) * n); }
 static double between(maker *m, double low, double high) {
@@ -28,7 +28,8 @@ static double between(maker *m, double low, double high) {
 
 static int64_t numel(gt_tensor t) { return gt_numel(gt_shape_of(t)); }
 
-/* Recent tensors are chosen more often, so that graphs get deep; any may be chosen, so that they fork. */
+/* Recent tensors are chosen more often, so that graphs get deep; any may be chosen, so that they
+ * fork. */
 static known pick(maker *m) {
     const int recent = m->count < 4 ? m->count : 4;
     return m->known[below(m, 2) ? m->count - 1 - below(m, recent) : below(m, m->count)];
@@ -57,7 +58,7 @@ static void watch(maker *m, gt_tensor t) {
 /* Above 0.3, as a smooth function of x. */
 static gt_tensor positive(gt_tensor x) { return gt_add_scalar(gt_softplus(x), 0.3); }
 
-/* ---- one node, or a few ---------------------------------------------------------------------------------- */
+/* ---- one node, or a few ---------------------------------------------------------------------- */
 
 static void smooth(maker *m, known x) {
     switch (below(m, 14)) {
@@ -112,7 +113,9 @@ static void paired(maker *m, known a) {
     case 6: keep(m, gt_logaddexp(a.t, b.t), a.size + b.size + 1); break;
     case 7: keep(m, gt_atan2(a.t, positive(b.t)), 2); break;
     case 8: keep(m, gt_pow(positive(gt_tanh(a.t)), gt_sin(b.t)), 4); break;
-    case 9: keep(m, below(m, 2) ? gt_maximum(a.t, b.t) : gt_minimum(a.t, b.t), a.size + b.size); break;
+    case 9:
+        keep(m, below(m, 2) ? gt_maximum(a.t, b.t) : gt_minimum(a.t, b.t), a.size + b.size);
+        break;
     default: keep(m, gt_where(gt_less(a.t, b.t), gt_sin(a.t), b.t), b.size + 1); break;
     }
 }
@@ -156,8 +159,12 @@ static void reduced(maker *m, known x) {
     switch (below(m, 12)) {
     case 0: keep(m, gt_sum(t, GT_AXES(axis), keepdims), n * x.size); break;
     case 1: keep(m, gt_mean(t, GT_ALL, keepdims), x.size); break;
-    case 2: watch(m, gt_argmax(t, axis, false)), keep(m, gt_max(t, GT_AXES(axis), keepdims), x.size); break;
-    case 3: watch(m, gt_argmin(t, axis, false)), keep(m, gt_min(t, GT_AXES(axis), keepdims), x.size); break;
+    case 2:
+        watch(m, gt_argmax(t, axis, false)), keep(m, gt_max(t, GT_AXES(axis), keepdims), x.size);
+        break;
+    case 3:
+        watch(m, gt_argmin(t, axis, false)), keep(m, gt_min(t, GT_AXES(axis), keepdims), x.size);
+        break;
     case 4: keep(m, gt_prod(gt_tanh(t), GT_AXES(axis), keepdims), 1); break;
     case 5: keep(m, gt_var(t, GT_AXES(axis), 0, keepdims), x.size * x.size); break;
     case 6: keep(m, gt_norm(positive(t), GT_AXES(axis), keepdims), n * (x.size + 1)); break;
@@ -178,7 +185,8 @@ static void product(maker *m, known a) {
     const double n = (double)gt_dim(a.t, last);
     for (int k = 0; k < 8; k++) {
         const known b = pick(m);
-        const bool rows = gt_rank(b.t) <= 2 && gt_rank(b.t) > 0 && gt_dim(b.t, 0) == gt_dim(a.t, last);
+        const bool rows =
+            gt_rank(b.t) <= 2 && gt_rank(b.t) > 0 && gt_dim(b.t, 0) == gt_dim(a.t, last);
         if (!rows || numel(a.t) * numel(b.t) > 4 * MOST_ELEMENTS) continue;
         keep(m, gt_matmul(a.t, b.t), n * a.size * b.size);
         return;
@@ -217,7 +225,8 @@ static void joined(maker *m, known x) {
     default: {
         gt_tensor part[2];
         const int64_t n = gt_dim(x.t, axis), sizes[2] = {n / 2, n - n / 2};
-        if (n >= 2 && gt_split(x.t, axis, sizes, 2, part)) keep(m, part[0], x.size), keep(m, part[1], x.size);
+        if (n >= 2 && gt_split(x.t, axis, sizes, 2, part))
+            keep(m, part[0], x.size), keep(m, part[1], x.size);
     }
     }
 }
@@ -244,7 +253,7 @@ static void grow(maker *m) {
     }
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void add_leaf(maker *m) {
     double value[64];

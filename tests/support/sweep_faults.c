@@ -1,8 +1,9 @@
-/* tests/support/sweep_faults.c: whole stories (a training step, a Jacobian, every sample of every operation) are told
- * again and again, with the first allocation failing, then the second, and so on until none fails: once with that
- * one alone failing, and once with all later ones. Each time there must be an error instead of a crash, nothing
- * changed by a step that failed, everything freed at the end; and where only one allocation failed, the same
- * objects must be able to do it all afterwards. */
+/* tests/support/sweep_faults.c: whole stories (a training step, a Jacobian, every sample of every
+ * operation) are told again and again, with the first allocation failing, then the second, and so
+ * on until none fails: once with that one alone failing, and once with all later ones. Each time
+ * there must be an error instead of a crash, nothing changed by a step that failed, everything
+ * freed at the end; and where only one allocation failed, the same objects must be able to do it
+ * all afterwards. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static void complain(const story *s, const char *what) {
     if (!s->complaint[0]) snprintf(s->complaint, MOST_COMPLAINT, "%s", what);
 }
 
-/* ---- what a failed step must leave as it was ----------------------------------------------------------------- */
+/* ---- what a failed step must leave as it was ------------------------------------------------- */
 
 enum { MOST_PARAMS = 24 };
 
@@ -63,14 +64,15 @@ static bool equal_bytes(const void *a, const void *b, size_t bytes) {
     return a && b ? memcmp(a, b, bytes) == 0 : a == b;
 }
 
-/* Checks it, if the step failed, and lets go of it. What the step created beyond is its own affair. */
+/* Checks it, if the step failed, and lets go of it. What a step creates is its own affair. */
 static bool settle(const story *s, gt_params *params, snapshot *before, bool stepped) {
     gt_param_info info;
     for (int i = 0; i < before->count; i++) {
         const bool there = gt_params_at(params, i, &info);
         const bool same = there && equal_bytes(info.data, before->data[i], bytes_of(&info)) &&
                           equal_bytes(info.grad, before->grad[i], bytes_of(&info));
-        if (!stepped && !same) complain(s, "a step that failed changed a parameter, a state or a gradient");
+        if (!stepped && !same)
+            complain(s, "a step that failed changed a parameter, a state or a gradient");
         free(before->data[i]);
         free(before->grad[i]);
     }
@@ -100,7 +102,7 @@ static bool update(const story *s, gt_optim *opt, gt_params *params) {
     return settle(s, params, &before, gt_update(opt));
 }
 
-/* ---- stories --------------------------------------------------------------------------------------------------- */
+/* ---- stories --------------------------------------------------------------------------------- */
 
 static gt_tensor draw(gt_tape *tape, gt_shape shape, uint64_t seed) {
     double value[64];
@@ -129,7 +131,8 @@ static bool tell_backward(const story *s, gt_tape *tape) {
 
 static bool tell_training(const story *s, gt_tape *tape) {
     gt_params *params = gt_tape_params(tape);
-    gt_optim *opt = s->seed == 1   ? gt_sgd(params, (gt_sgd_options){.momentum = 0.9, .clip_norm = 0.1})
+    gt_optim *opt = s->seed == 1
+                        ? gt_sgd(params, (gt_sgd_options){.momentum = 0.9, .clip_norm = 0.1})
                     : s->seed == 2 ? gt_adam(params, (gt_adam_options){.pattern = "net1/*"})
                                    : gt_adamw(params, (gt_adam_options){.clip_value = 1});
     bool ok = opt != NULL;
@@ -144,7 +147,8 @@ static bool tell_training(const story *s, gt_tape *tape) {
 
 static bool tell_small_batches(const story *s, gt_tape *tape) {
     gt_params *params = gt_tape_params(tape);
-    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.1, .nesterov = true, .momentum = 0.5});
+    gt_optim *opt =
+        gt_sgd(params, (gt_sgd_options){.rate = 0.1, .nesterov = true, .momentum = 0.5});
     bool ok = opt != NULL;
     for (uint64_t part = 0; ok && part < 2; part++) {
         gt_tape_reset(tape);
@@ -158,9 +162,11 @@ static bool tell_small_batches(const story *s, gt_tape *tape) {
 }
 
 static bool tell_derivatives(const story *s, gt_tape *tape) {
-    const gt_tensor x = draw(tape, GT_SHAPE(3), s->seed), y = gt_mul(gt_sin(x), gt_sum(gt_square(x), GT_ALL, false));
+    const gt_tensor x = draw(tape, GT_SHAPE(3), s->seed),
+                    y = gt_mul(gt_sin(x), gt_sum(gt_square(x), GT_ALL, false));
     const gt_tensor jacobian = gt_jacobian(y, x), curved = gt_sum(gt_mul(y, y), GT_ALL, false);
-    const gt_tensor all[] = {jacobian, gt_hessian(curved, x), gt_hvp(curved, x, x), gt_jvp(y, x, x), gt_vjp(y, x, x)};
+    const gt_tensor all[] = {jacobian, gt_hessian(curved, x), gt_hvp(curved, x, x), gt_jvp(y, x, x),
+                             gt_vjp(y, x, x)};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++)
         if (!gt_data(all[k])) return false;
     return true;
@@ -209,7 +215,8 @@ static bool tell_random_graph(const story *s, gt_tape *tape) {
     random_graph g;
     gt_tensor gx[GRAPH_LEAVES];
     random_graph_record(&g, tape, s->seed);
-    return !gt_failed(tape) && gt_grads(g.loss, g.leaf, g.n_leaves, gx) && gt_run(tape, gx, g.n_leaves);
+    return !gt_failed(tape) && gt_grads(g.loss, g.leaf, g.n_leaves, gx) &&
+           gt_run(tape, gx, g.n_leaves);
 }
 
 static bool tell_sample(const story *s, gt_tape *tape) {
@@ -225,7 +232,7 @@ static bool tell_sample(const story *s, gt_tape *tape) {
     return gt_valid(u) && gt_vjps(y, u, leaf, n, gx) && gt_run(tape, gx, n);
 }
 
-/* ---- telling them with failures ---------------------------------------------------------------------------------- */
+/* ---- telling them with failures -------------------------------------------------------------- */
 
 typedef struct teller {
     FILE *out;
@@ -264,7 +271,8 @@ static void tell_all(teller *t, story *s) {
             if (f.refused && ok) complain(s, "an allocation failed and nobody said so");
             if (!f.refused && !ok) complain(s, "it fails without any failed allocation");
             if (f.bytes || f.blocks) complain(s, "memory is not given back");
-            if (f.confused) complain(s, "a block is given back with another size than it was asked for");
+            if (f.confused)
+                complain(s, "a block is given back with another size than it was asked for");
             where = k;
             if (!f.refused) break;
             *(from_then_on ? &t->from_then_on : &t->once) += 1;
@@ -273,8 +281,9 @@ static void tell_all(teller *t, story *s) {
     t->told++;
     t->right += complaint[0] == 0;
     if (complaint[0])
-        fprintf(t->out, "FAIL %s, allocation %ld: %s\n  repeat: build/bin/tests/selftest faults \"%s\"\n", s->name,
-                where, complaint, s->name);
+        fprintf(t->out,
+                "FAIL %s, allocation %ld: %s\n  repeat: build/bin/tests/selftest faults \"%s\"\n",
+                s->name, where, complaint, s->name);
 }
 
 static void maybe_tell(teller *t, const char *only, story s) {
@@ -319,12 +328,16 @@ void sweep_faults(FILE *out, const char *only, score *total) {
         snprintf(s.name, sizeof s.name, "graph %d", k);
         maybe_tell(&t, only, s);
     }
-    for (int i = 0; gt_op_at(i); i++) tell_samples(&t, only, gt_op_at(i)->name, gt_op_at(i), gt_op_at(i)->samples);
+    for (int i = 0; gt_op_at(i); i++)
+        tell_samples(&t, only, gt_op_at(i)->name, gt_op_at(i), gt_op_at(i)->samples);
     for (int i = 0; gt_composition_at(i); i++)
         tell_samples(&t, only, gt_composition_at(i)->name, NULL, gt_composition_at(i)->samples);
-    for (int i = 0; gt_layer_at(i); i++) tell_samples(&t, only, gt_layer_at(i)->name, NULL, gt_layer_at(i)->samples);
-    fprintf(out, "allocations failed: %ld (once) + %ld (from then on), in %d stories, %d as they should\n", t.once,
-            t.from_then_on, t.told, t.right);
+    for (int i = 0; gt_layer_at(i); i++)
+        tell_samples(&t, only, gt_layer_at(i)->name, NULL, gt_layer_at(i)->samples);
+    fprintf(
+        out,
+        "allocations failed: %ld (once) + %ld (from then on), in %d stories, %d as they should\n",
+        t.once, t.from_then_on, t.told, t.right);
     total->passed += t.right;
     total->failed += t.told - t.right;
 }

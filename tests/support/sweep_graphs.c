@@ -1,5 +1,6 @@
-/* tests/support/sweep_graphs.c: gradients of random graphs against numeric differences: of every leaf in a random
- * direction and of some of its elements; and Hessian-vector products of every tenth graph. */
+/* tests/support/sweep_graphs.c: gradients of random graphs against numeric differences: of every
+ * leaf in a random direction and of some of its elements; and Hessian-vector products of every
+ * tenth graph. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,15 @@ static void consider(judgement *j, const char *what, int leaf, double claimed, s
     const verdict v = judge(claimed, numeric);
     if (v == PASS || j->verdict == FAIL || (v == CANNOT_TELL && j->verdict == CANNOT_TELL)) return;
     j->verdict = v;
-    snprintf(j->why, sizeof j->why, "%s of leaf %d is %.17g, differences give %.17g +- %.1g%s", what, leaf,
-             claimed, numeric.value, numeric.error, numeric.kinked ? ", a kink is near" : "");
+    snprintf(j->why, sizeof j->why, "%s of leaf %d is %.17g, differences give %.17g +- %.1g%s",
+             what, leaf, claimed, numeric.value, numeric.error,
+             numeric.kinked ? ", a kink is near" : "");
 }
 
 static void refuse(judgement *j, const gt_tape *tape) {
     j->verdict = FAIL;
-    snprintf(j->why, sizeof j->why, "%s", gt_failed(tape) ? gt_error(tape) : "a value is not finite");
+    snprintf(j->why, sizeof j->why, "%s",
+             gt_failed(tape) ? gt_error(tape) : "a value is not finite");
 }
 
 static double along(const probe *p, int leaf, const double *g) {
@@ -60,7 +63,8 @@ static void begin(probe *p, const random_graph *g) {
     for (int k = 0; k < g->n_watched; k++) probe_watch(p, g->watched[k]);
 }
 
-static void check_gradients(judgement *j, const random_graph *g, const gt_tensor *gx, uint64_t seed) {
+static void check_gradients(judgement *j, const random_graph *g, const gt_tensor *gx,
+                            uint64_t seed) {
     probe p;
     double *copy[GRAPH_LEAVES] = {NULL};
     begin(&p, g);
@@ -80,7 +84,8 @@ static void check_gradients(judgement *j, const random_graph *g, const gt_tensor
 }
 
 /* v H w as the product with v says, against differences of <gradient, v> along w. */
-static void check_curvature(judgement *j, const random_graph *g, const gt_tensor *gx, uint64_t seed) {
+static void check_curvature(judgement *j, const random_graph *g, const gt_tensor *gx,
+                            uint64_t seed) {
     for (int k = 0; k < g->n_leaves && !gt_failed(g->tape); k++) {
         probe p;
         begin(&p, g);
@@ -98,13 +103,15 @@ static void check_curvature(judgement *j, const random_graph *g, const gt_tensor
     if (gt_failed(g->tape)) refuse(j, g->tape);
 }
 
-static judgement check_graph(gt_tape *tape, uint64_t seed) {
+static judgement check_graph(gt_tape *tape, uint64_t seed, const gt_op *original,
+                             const gt_op *planted) {
     judgement j = {PASS, ""};
     random_graph g;
     gt_tensor gx[GRAPH_LEAVES];
     gt_tape_reset(tape);
     gt_keep_all(tape, false);
     random_graph_record(&g, tape, seed);
+    put_in_place(tape, original, planted);
     if (gt_failed(tape) || !gt_grads(g.loss, g.leaf, g.n_leaves, gx)) {
         refuse(&j, tape);
         return j;
@@ -112,6 +119,15 @@ static judgement check_graph(gt_tape *tape, uint64_t seed) {
     check_gradients(&j, &g, gx, seed);
     if (j.verdict == PASS && seed % 10 == 0) check_curvature(&j, &g, gx, seed);
     return j;
+}
+
+bool graphs_catch(const gt_op *original, const gt_op *planted, uint64_t first, int count) {
+    bool caught = false;
+    gt_tape *tape = gt_tape_new(NULL);
+    for (int k = 0; k < count && !caught; k++)
+        caught = check_graph(tape, first + (uint64_t)k, original, planted).verdict == FAIL;
+    gt_tape_free(tape);
+    return caught;
 }
 
 static void print_graph(FILE *out, gt_tape *tape, uint64_t seed) {
@@ -124,7 +140,8 @@ static void print_graph(FILE *out, gt_tape *tape, uint64_t seed) {
         fprintf(out, "  #%u [", i);
         for (int d = 0; d < s.rank; d++) fprintf(out, "%s%lld", d ? "," : "", (long long)s.dim[d]);
         fprintf(out, "] = %s(", gt_op_of(t)->name);
-        for (int k = 0; k < gt_n_in(t); k++) fprintf(out, "%s#%u", k ? ", " : "", gt_in(t, k).index);
+        for (int k = 0; k < gt_n_in(t); k++)
+            fprintf(out, "%s#%u", k ? ", " : "", gt_in(t, k).index);
         fprintf(out, ")\n");
     }
 }
@@ -134,16 +151,20 @@ void sweep_graphs(FILE *out, uint64_t first, int count, score *s) {
     gt_tape *tape = gt_tape_new(NULL);
     for (int k = 0; k < count; k++) {
         const uint64_t seed = first + (uint64_t)k;
-        const judgement j = check_graph(tape, seed);
+        const judgement j = check_graph(tape, seed, NULL, NULL);
         n[j.verdict]++;
         if (j.verdict == FAIL || count == 1)
             fprintf(out, "graph %llu: %s %s\n  repeat: build/bin/tests/selftest graph %llu\n",
-                    (unsigned long long)seed, j.verdict == PASS ? "right" : j.verdict == FAIL ? "WRONG" : "cannot tell",
+                    (unsigned long long)seed,
+                    j.verdict == PASS   ? "right"
+                    : j.verdict == FAIL ? "WRONG"
+                                        : "cannot tell",
                     j.why, (unsigned long long)seed);
         if (count == 1) print_graph(out, tape, seed);
     }
     gt_tape_free(tape);
-    fprintf(out, "random graphs: %d right, %d wrong, %d cannot tell\n", n[PASS], n[FAIL], n[CANNOT_TELL]);
+    fprintf(out, "random graphs: %d right, %d wrong, %d cannot tell\n", n[PASS], n[FAIL],
+            n[CANNOT_TELL]);
     const bool vague = n[CANNOT_TELL] * 50 > count; /* 2 % */
     if (vague) fprintf(out, "FAIL too many random graphs cannot tell\n");
     s->passed += n[PASS];

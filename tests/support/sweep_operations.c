@@ -1,4 +1,5 @@
-/* tests/support/sweep_operations.c: walks the table of operations, and the lists of compositions and layers. */
+/* tests/support/sweep_operations.c: walks the table of operations, and the lists of compositions
+ * and layers. */
 #include <string.h>
 
 #include "nn/nn.h"
@@ -29,17 +30,20 @@ static void check_one(walk *w, const subject *s) {
         fprintf(w->out, "%s %s\n  repeat: build/bin/tests/selftest ops %s\n",
                 v == FAIL ? "FAIL" : "CANNOT TELL", f.first, s->name);
     else if (w->only)
-        fprintf(w->out, "%s: %d samples (%d that must fail), %d gradients, %d second order, %d cannot tell%s%s\n",
-                s->name, f.good + f.bad, f.bad, f.gradients, f.second, f.cannot_tell, f.first[0] ? ": " : "",
-                f.first);
+        fprintf(w->out,
+                "%s: %d samples (%d that must fail), %d gradients, %d second order, %d cannot "
+                "tell%s%s\n",
+                s->name, f.good + f.bad, f.bad, f.gradients, f.second, f.cannot_tell,
+                f.first[0] ? ": " : "", f.first);
 }
 
 static void report(const walk *w, const char *what, score *total) {
     total->passed += w->right;
     total->failed += w->checked - w->right;
     if (w->only && w->checked == 0) return;
-    fprintf(w->out, "%d samples, %d that must fail; %lld entries of gradients compared; %d second order; "
-                    "%d samples cannot tell\n",
+    fprintf(w->out,
+            "%d samples, %d that must fail; %lld entries of gradients compared; %d second order; "
+            "%d samples cannot tell\n",
             w->good, w->bad, (long long)w->compared, w->second, w->cannot_tell);
     fprintf(w->out, "%s checked %d of %d\n", what, w->right, w->checked);
 }

@@ -1,5 +1,5 @@
-/* tests/support/sweeps.h: the long sweeps over everything there is, each reported line by line; what both the
- * plain driver and the Criterion suite run. */
+/* tests/support/sweeps.h: the long sweeps over everything there is, each reported line by line;
+ * what both the plain driver and the Criterion suite run. */
 #ifndef TESTS_SWEEPS_H
 #define TESTS_SWEEPS_H
 
@@ -12,6 +12,8 @@ typedef struct score {
 
 /* Every operation, composition and layer, or those of one name. */
 void sweep_operations(FILE *out, const char *name, score *s);
+/* Gradients at kinks, ties, zeros and infinities, from a table. */
+void sweep_kinks(FILE *out, score *s);
 /* Copies of operations with errors planted in them: each must be caught. */
 void sweep_mutants(FILE *out, const char *name, score *s);
 /* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
