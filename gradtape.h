@@ -15,7 +15,7 @@
  *     for (int step = 0; step < steps; step++) {
  *         gt_tensor x = gt_input(tape, images, GT_SHAPE(128, 784), GT_F32);
  *         gt_tensor loss = gt_cross_entropy(network(x), gt_input(tape, labels, GT_SHAPE(128), GT_I32));
- *         gt_minimize(opt, loss);
+ *         if (!gt_minimize(opt, loss)) break;
  *         printf("%g\n", gt_item(loss));
  *         gt_tape_reset(tape);
  *     }

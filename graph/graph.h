@@ -535,9 +535,9 @@ GT_API double gt_normal(uint64_t key, uint64_t ordinal, uint64_t i);
 
 /* ---- call sites: the macros in *_gen.h pass these, so that errors name the caller's line ------- */
 
-GT_API gt_tape *gt__tape_at(gt_tape *tape, const char *file, int line);
-GT_API gt_tensor gt__at(gt_tensor t, const char *file, int line);
-GT_API gt_list gt__list_at(gt_list list, const char *file, int line);
+GT_API gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line);
+GT_API gt_tensor gt_at(gt_tensor t, const char *file, int line);
+GT_API gt_list gt_list_at(gt_list list, const char *file, int line);
 
 #ifdef __cplusplus
 } /* extern "C" */

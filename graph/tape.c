@@ -92,16 +92,16 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape) {
 
 /* ---- recording ------------------------------------------------------------------------------------ */
 
-gt_tape *gt__tape_at(gt_tape *tape, const char *file, int line) {
+gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
     if (tape) tape->site = (gt__site){file, line};
     return tape;
 }
-gt_tensor gt__at(gt_tensor t, const char *file, int line) {
-    gt__tape_at(t.tape, file, line);
+gt_tensor gt_at(gt_tensor t, const char *file, int line) {
+    gt_tape_at(t.tape, file, line);
     return t;
 }
-gt_list gt__list_at(gt_list list, const char *file, int line) {
-    if (list.count > 0 && list.at) gt__tape_at(list.at[0].tape, file, line);
+gt_list gt_list_at(gt_list list, const char *file, int line) {
+    if (list.count > 0 && list.at) gt_tape_at(list.at[0].tape, file, line);
     return list;
 }
 

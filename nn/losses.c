@@ -56,7 +56,9 @@ static bool fit_labels(const char *who, gt_tensor logits, gt_tensor labels) {
 
 gt_tensor gt_cross_entropy(gt_tensor logits, gt_tensor labels) {
     if (!fit_labels("cross_entropy", logits, labels)) return poison_of(logits);
-    const gt_tensor index = gt_unsqueeze(labels, -1);
+    char label[200];
+    const gt_tensor index =
+        gt_name(gt_unsqueeze(labels, -1), "labels %s", gt_label(labels, label, sizeof label));
     const gt_tensor picked = gt_squeeze(gt_take_along_axis(logits, index, -1), GT_AXES(-1));
     const gt_tensor all = gt_logsumexp(logits, GT_AXES(-1), false);
     return gt_mean(gt_sub(all, picked), GT_ALL, false);

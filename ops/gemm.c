@@ -59,7 +59,7 @@ enum {
     MAX_TILE_COLUMNS = 32,
     THIN_COLUMNS = 256,      /* of C per task of a thin product */
     THIN = 8,                /* rows: up to here packing costs more than it gains */
-    WORTH_THREADS = 1 << 20, /* multiplications: up to here waking threads does */
+    WORTH_THREADS = 1 << 23, /* multiplications: up to here waking threads does */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -3,7 +3,7 @@
  *     gt_optim *opt = gt_adam(params, (gt_adam_options){.rate = 1e-3});
  *     for (int step = 0; step < steps; step++) {
  *         gt_tensor loss = loss_of(tape, batch(step));
- *         gt_minimize(opt, loss);
+ *         if (!gt_minimize(opt, loss)) break;
  *         printf("%g\n", gt_item(loss));
  *         gt_tape_reset(tape);
  *     }
