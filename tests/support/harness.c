@@ -12,6 +12,7 @@
 #include "graph/tape.h"
 #include "ops/ops.h"
 #include "support/probe.h"
+#include "support/saved.h"
 #include "support/strided.h"
 
 enum { MOST_SAMPLES = 500, ATTEMPTS = 4, ENTRIES = 24, FEW_ENTRIES = 4, MOST_RESULTS = GT_MAX_OUT };
@@ -131,33 +132,8 @@ static int results_of(const trial *t) { return gt_is_none(t->y) ? 0 : gt_n_out(t
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* A copy of results or gradients, to compare with later ones. */
-typedef struct record_of_values {
-    int count;
-    gt_dtype dtype[PROBE_LEAVES];
-    gt_shape shape[PROBE_LEAVES];
-    void *data[PROBE_LEAVES];
-} saved;
-
-static void forget(saved *v) {
-    for (int k = 0; k < v->count; k++) free(v->data[k]);
-    v->count = 0;
-}
-
 static bool save(trial *t, saved *v, const gt_tensor *from, int count) {
-    v->count = 0;
-    if (!gt_run(t->tape, from, count)) return fail(t, "does not run: %s", gt_error(t->tape));
-    for (int k = 0; k < count; k++) {
-        const void *data = gt_data(from[k]);
-        const size_t bytes = (size_t)probe_numel(from[k]) * gt_dtype_size(gt_dtype_of(from[k]));
-        if (!data && bytes) return fail(t, "cannot be read: %s", gt_error(t->tape));
-        v->dtype[k] = gt_dtype_of(from[k]);
-        v->shape[k] = gt_shape_of(from[k]);
-        v->data[k] = test_memory(bytes);
-        if (bytes) memcpy(v->data[k], data, bytes);
-        v->count = k + 1;
-    }
-    return true;
+    return saved_take(v, t->tape, from, count) || fail(t, "does not run: %s", gt_error(t->tape));
 }
 
 static bool save_results(trial *t, saved *v) {
@@ -167,32 +143,6 @@ static bool save_results(trial *t, saved *v) {
     v->count = 0;
     if (n == 0 || gt_failed(t->tape)) return fail(t, "cannot be recorded: %s", gt_error(t->tape));
     return save(t, v, out, n);
-}
-
-/* NaN equals NaN here, and -0 equals 0 unless bits are compared. */
-static bool same(const saved *a, const saved *b, bool bits) {
-    if (a->count != b->count) return false;
-    for (int k = 0; k < a->count; k++) {
-        if (a->dtype[k] != b->dtype[k] || !gt_same_shape(a->shape[k], b->shape[k])) return false;
-        const int64_t n = gt_numel(a->shape[k]);
-        const size_t bytes = (size_t)n * gt_dtype_size(a->dtype[k]);
-        if (memcmp(a->data[k], b->data[k], bytes) == 0) continue;
-        if (bits || !gt_dtype_is_float(a->dtype[k])) return false;
-        for (int64_t i = 0; i < n; i++) {
-            const double x = probe_element(a->data[k], a->dtype[k], i);
-            const double y = probe_element(b->data[k], b->dtype[k], i);
-            if (!(x == y || (isnan(x) && isnan(y)))) return false;
-        }
-    }
-    return true;
-}
-
-static bool finite(const saved *v) {
-    for (int k = 0; k < v->count; k++)
-        for (int64_t i = 0; gt_dtype_is_float(v->dtype[k]) && i < gt_numel(v->shape[k]); i++)
-            if (!isfinite(probe_element(v->data[k], v->dtype[k], i)) && v->dtype[k] != GT_BF16)
-                return false;
-    return true;
 }
 
 static bool has_infinite_input(const trial *t) {
@@ -235,13 +185,13 @@ static void check_formula(trial *t, const saved *values) {
 static bool check_values(trial *t, saved *values) {
     saved again;
     if (!save_results(t, values)) return false;
-    t->infinite = has_infinite_input(t) || !finite(values);
-    if (!finite(values) && !may_be_infinite(t)) fail(t, "a value is not finite");
+    t->infinite = has_infinite_input(t) || !saved_finite(values);
+    if (!saved_finite(values) && !may_be_infinite(t)) fail(t, "a value is not finite");
     check_formula(t, values);
     gt_replay(t->tape);
     if (!save_results(t, &again)) return false;
-    if (!same(values, &again, true)) fail(t, "a second run gives other bits");
-    forget(&again);
+    if (!saved_same(values, &again, true)) fail(t, "a second run gives other bits");
+    saved_forget(&again);
     return true;
 }
 
@@ -346,7 +296,7 @@ static void check_second_order(trial *t, const probe *first, const gt_tensor *gx
         compare_gradient(t, &p, data, t->thorough ? ENTRIES : FEW_ENTRIES, "second derivative");
         if (!t->failed && !t->doubtful && t->findings->compared > before) t->findings->second++;
     }
-    forget(&values);
+    saved_forget(&values);
     probe_end(&p);
 }
 
@@ -384,7 +334,7 @@ static void check_gradient(trial *t, int entries, bool second) {
         probe_settle(&p);
         if (!t->infinite)
             compare_gradient(t, &p, data, entries, "gradient");
-        else if (!finite(&values))
+        else if (!saved_finite(&values))
             fail(t, "the gradient is not finite"); /* differences say nothing at infinity */
         if (second && t->zeros && t->compared && has_entries(&p) && !is_flat(t->subject->op))
             doubt(t, "the gradient is all zeros"); /* f(x, x) = x - x may have it */
@@ -394,7 +344,7 @@ static void check_gradient(trial *t, int entries, bool second) {
         if (!t->failed && second && t->compared && has_entries(&p)) check_second_order(t, &p, gx);
     }
     t->doubtful = t->doubtful || doubtful_before;
-    forget(&values);
+    saved_forget(&values);
     probe_end(&p);
 }
 
@@ -440,16 +390,17 @@ static void check_views(trial *t) {
         for (int v = 0; v < 3 && !t->failed; v++) {
             record(t, way[v], GT_F64, GT_SAMPLE_VIEW, viewer[v]);
             if (save_all(t, &of_view, &gradients_of_view)) {
-                if (!same(&values, &of_view, true)) fail(t, "other bits than on contiguous inputs");
-                if (!same(&gradients, &gradients_of_view, false))
+                if (!saved_same(&values, &of_view, true))
+                    fail(t, "other bits than on contiguous inputs");
+                if (!saved_same(&gradients, &gradients_of_view, false))
                     fail(t, "another gradient than on contiguous inputs");
             }
-            forget(&of_view);
-            forget(&gradients_of_view);
+            saved_forget(&of_view);
+            saved_forget(&gradients_of_view);
         }
     }
-    forget(&values);
-    forget(&gradients);
+    saved_forget(&values);
+    saved_forget(&gradients);
 }
 
 static void check_alias(trial *t, int plain_inputs) {
@@ -458,7 +409,7 @@ static void check_alias(trial *t, int plain_inputs) {
     saved values = {.count = 0};
     if (check_values(t, &values) && !t->samples.no_gradient)
         check_gradient(t, t->thorough ? ENTRIES : FEW_ENTRIES, false);
-    forget(&values);
+    saved_forget(&values);
 }
 
 /* ---- f32 against f64 ------------------------------------------------------------------------- */
@@ -477,15 +428,6 @@ static void round_leaves(trial *t) {
     gt_replay(t->tape);
 }
 
-static double largest(const saved *v, int k) {
-    double most = 0;
-    for (int64_t i = 0; i < gt_numel(v->shape[k]); i++) {
-        const double x = fabs(probe_element(v->data[k], v->dtype[k], i));
-        if (isfinite(x) && x > most) most = x;
-    }
-    return most;
-}
-
 static void compare_kinds(trial *t, const char *what, const saved *narrow, const saved *wide) {
     if (narrow->count != wide->count) {
         fail(t, "%s: another number of them in f32", what);
@@ -496,7 +438,7 @@ static void compare_kinds(trial *t, const char *what, const saved *narrow, const
             fail(t, "%s %d has another shape in f32", what, k);
             return;
         }
-        const double tolerance = 40 * (double)FLT_EPSILON * fmax(1, largest(wide, k));
+        const double tolerance = 40 * (double)FLT_EPSILON * fmax(1, saved_largest(wide, k));
         const bool whole = !gt_dtype_is_float(wide->dtype[k]);
         for (int64_t i = 0; i < gt_numel(wide->shape[k]) && !t->failed; i++) {
             const double x = probe_element(narrow->data[k], narrow->dtype[k], i);
@@ -519,11 +461,11 @@ static void check_f32(trial *t) {
             compare_kinds(t, "value of result", &narrow, &values);
             if (!t->failed) compare_kinds(t, "gradient of input", &narrow_gradients, &gradients);
         }
-        forget(&narrow);
-        forget(&narrow_gradients);
+        saved_forget(&narrow);
+        saved_forget(&narrow_gradients);
     }
-    forget(&values);
-    forget(&gradients);
+    saved_forget(&values);
+    saved_forget(&gradients);
 }
 
 /* ---- samples that must fail ------------------------------------------------------------------ */
@@ -550,7 +492,7 @@ static void check_good(trial *t) {
     const int inputs = t->samples.drawn;
     const bool gradient = !t->samples.no_gradient;
     bool ok = check_values(t, &values);
-    forget(&values);
+    saved_forget(&values);
     if (ok && gradient) check_gradient(t, ENTRIES, true);
     if (ok && !gradient) check_refusal(t);
     if (ok && !t->failed) check_views(t);

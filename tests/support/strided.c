@@ -1,5 +1,5 @@
 /* tests/support/strided.c: two operations that undo one another, and are each other's gradient:
- * `spread` lays the elements of x out in a longer vector, `look` sees them there through strides. */
+ * `spread` lays the elements of x out in a longer vector, `look` sees them through strides. */
 #include "support/strided.h"
 
 #include <math.h>
