@@ -55,9 +55,12 @@ for python in "${PYTHON:-python3}" /usr/bin/python3; do
 done
 if [ "$peers" = must ] && [ -z "$torch" ]; then die "no PyTorch (Debian package python3-torch)"; fi
 
-# PyTorch at its best: Debian's OpenBLAS does not know newer processors, PyTorch itself stops at AVX2 unless asked,
-# and large temporaries should not go back to the kernel at every step.
+# PyTorch at its best: an OpenBLAS whose threads are PyTorch's own; Debian's does not know newer processors, PyTorch
+# itself stops at AVX2 unless asked, and large temporaries should not go back to the kernel at every step.
 peer_settings() {
+    for folder in /usr/lib/*/openblas-openmp; do
+        [ ! -e "$folder/libblas.so.3" ] || export LD_LIBRARY_PATH="$folder:${LD_LIBRARY_PATH-}"
+    done
     if grep -q avx512f /proc/cpuinfo 2>/dev/null; then
         export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SKYLAKEX}"
         export ATEN_CPU_CAPABILITY="${ATEN_CPU_CAPABILITY:-avx512}"
@@ -81,7 +84,10 @@ mkdir -p "$(dirname "$log")"
 : >"$log"
 trap 'rm -f "$log.part"' EXIT
 sed -n 's/^model name[^:]*: */processor: /p' /proc/cpuinfo 2>/dev/null | sort | uniq -c | sed 's/^ *//'
-[ -z "$torch" ] || "$torch" -c 'import torch; print("PyTorch", torch.__version__)'
+if [ -n "$torch" ]; then
+    "$torch" -c 'import torch; print("PyTorch", torch.__version__)'
+    (peer_settings; echo "OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE-} LD_LIBRARY_PATH=${LD_LIBRARY_PATH-}")
+fi
 echo "load before: $(uptime | sed 's/.*average[s]*: //'); $rounds rounds of $seconds s"
 
 round=1

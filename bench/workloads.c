@@ -16,8 +16,8 @@
 #include <xmmintrin.h>
 #endif
 
-enum { SAMPLES = 64, INPUTS = 1000, HIDDEN = 100, OUTPUTS = 10 };           /* the seed loop */
-enum { MOST_LAYERS = 3, CLASSES = 10 };                                     /* image classifiers */
+enum { SAMPLES = 64, INPUTS = 1000, HIDDEN = 100, OUTPUTS = 10 }; /* the seed loop */
+enum { MOST_LAYERS = 3, CLASSES = 10 };                           /* image classifiers */
 enum { POINTS = 100, NEURONS = 16, SCALARS = 337, SCALAR_OPERATIONS = 65077 }; /* scalars alone */
 
 typedef struct workload workload;
@@ -103,8 +103,7 @@ static bool prepare_perceptron(training *t) {
     t->x = draw_uniform(&draw, w->batch * w->width[0], 0, 1);
     t->label = malloc((size_t)w->batch * sizeof *t->label);
     if (!t->x || !t->label) return false;
-    for (int64_t i = 0; i < w->batch; i++)
-        t->label[i] = (int32_t)(CLASSES * bench_uniform(&draw));
+    for (int64_t i = 0; i < w->batch; i++) t->label[i] = (int32_t)(CLASSES * bench_uniform(&draw));
     bool ok = true;
     for (int i = 0; ok && i < w->layers; i++) {
         const int64_t in = w->width[i], out = w->width[i + 1];
@@ -193,15 +192,34 @@ static gt_tensor scalars(training *t) {
 /* ---- the list ------------------------------------------------------------------------------------ */
 
 static const workload workloads[] = {
-    {.name = "W1", .prepare = prepare_seed_loop, .loss = seed_loop, .scale = 1,
+    {.name = "W1",
+     .prepare = prepare_seed_loop,
+     .loss = seed_loop,
+     .scale = 1,
      .optimizer = {.rate = 1e-4}},
-    {.name = "W1s", .prepare = prepare_seed_loop, .loss = seed_loop, .scale = 0.03162277660168379,
+    {.name = "W1s",
+     .prepare = prepare_seed_loop,
+     .loss = seed_loop,
+     .scale = 0.03162277660168379,
      .optimizer = {.rate = 1e-4}},
-    {.name = "W2", .prepare = prepare_perceptron, .loss = perceptron, .batch = 128, .layers = 3,
-     .width = {784, 512, 256, CLASSES}, .optimizer = {.rate = 0.05, .momentum = 0.9}},
-    {.name = "W3", .prepare = prepare_perceptron, .loss = perceptron, .batch = 32, .layers = 2,
-     .width = {784, 64, CLASSES}, .optimizer = {.rate = 0.1}},
-    {.name = "W9", .prepare = prepare_scalars, .loss = scalars, .optimizer = {.rate = 0.05},
+    {.name = "W2",
+     .prepare = prepare_perceptron,
+     .loss = perceptron,
+     .batch = 128,
+     .layers = 3,
+     .width = {784, 512, 256, CLASSES},
+     .optimizer = {.rate = 0.05, .momentum = 0.9}},
+    {.name = "W3",
+     .prepare = prepare_perceptron,
+     .loss = perceptron,
+     .batch = 32,
+     .layers = 2,
+     .width = {784, 64, CLASSES},
+     .optimizer = {.rate = 0.1}},
+    {.name = "W9",
+     .prepare = prepare_scalars,
+     .loss = scalars,
+     .optimizer = {.rate = 0.05},
      .operations = SCALAR_OPERATIONS},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof *workloads };

@@ -64,6 +64,7 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
     s->low = s->root = root.index;
     s->of_backward = false;
     s->n_notes = 0;
+    memset(s->constant, 0, sizeof s->constant);
     for (int k = 0; k < count; k++)
         if (wanted[k].index < s->low) s->low = wanted[k].index;
     const uint32_t size = s->root - s->low + 1;
@@ -178,7 +179,7 @@ bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p) {
     for (int k = 0; k < n_out; k++) out[k] = copy_or_self(s, gt_out(t, k));
     s->n_in = n_in;
     *p = (gt_pull){.tape = s->tape, .attr = gt_attr(t), .arg = s->arg, .n_arg = n_arg, .n_in = n_in, .n_out = n_out,
-                   .in = in, .out = out, .up = s->up, .wanted = s->wanted, .gx = gx};
+                   .in = in, .out = out, .up = s->up, .wanted = s->wanted, .gx = gx, .constant = s->constant};
     return true;
 }
 

@@ -34,6 +34,7 @@ typedef struct gt__sweep {
     uint32_t arrived_room;
     int n_in;
     gt_tensor up[GT_MAX_OUT];
+    gt_tensor constant[GT_PULL_CONSTANTS];
     gt_tensor *leaf, *gradient; /* parameters of a backward */
     uint32_t leaf_room, gradient_room;
 } gt__sweep;

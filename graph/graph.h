@@ -364,7 +364,9 @@ typedef struct gt_pull {
     const gt_tensor *up;
     const bool *wanted;
     gt_tensor *gx;
+    gt_tensor *constant; /* GT_PULL_CONSTANTS scalars that rules of this sweep have recorded, or absent */
 } gt_pull;
+enum { GT_PULL_CONSTANTS = 8 };
 
 /* What an operation's author may say of its gradient: one of these. */
 typedef struct gt_gradient {

@@ -74,15 +74,14 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape) {
     }
     entry.shape.rank = shape.rank;
     for (int i = 0; i < shape.rank; i++) entry.shape.dim[i] = shape.dim[i];
-    gt__shape_text(shape, text, sizeof text);
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dim[i] < 0) {
-            gt_fail(tape, "shape [%s]: axis %d is negative", text, i);
+            gt_fail(tape, "shape [%s]: axis %d is negative", gt__shape_text(shape, text, sizeof text), i);
             return 0;
         }
     }
     if (!gt__checked_numel(entry.shape, 8, &entry.numel)) {
-        gt_fail(tape, "shape [%s]: too many elements", text);
+        gt_fail(tape, "shape [%s]: too many elements", gt__shape_text(shape, text, sizeof text));
         return 0;
     }
     const uint32_t id = gt__intern(&tape->shapes, &entry, sizeof entry);
@@ -235,7 +234,11 @@ static void describe_operands(gt_tape *tape, const uint32_t *index, int n_in) {
         else
             gt__contiguous(a);
     }
-    memset(tape->array + n_in, 0, GT_MAX_OUT * sizeof *tape->array);
+    for (int k = 0; k < GT_MAX_OUT; k++) { /* results begin as scalars; clearing all of them costs too much */
+        tape->array[n_in + k].data = NULL;
+        tape->array[n_in + k].dtype = GT_F32;
+        tape->array[n_in + k].shape.rank = 0;
+    }
 }
 
 uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
@@ -257,7 +260,9 @@ uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
                            uint32_t arg) {
     for (int k = 0; k < call->n_out; k++) {
-        const uint32_t shape = gt__intern_shape(tape, call->out[k].shape);
+        const bool as_input = call->n_in && gt_same_shape(call->out[k].shape, call->in[0].shape);
+        const uint32_t shape = as_input ? gt__node_at(tape, in[0])->shape
+                                        : gt__intern_shape(tape, call->out[k].shape);
         uint32_t layout = 0;
         if (shape && call->op->more.traits & GT_VIEW) layout = gt__layout(tape, &call->out[k]);
         if (!shape || layout == UINT32_MAX) return false;

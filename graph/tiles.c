@@ -27,13 +27,24 @@ static loader make_loader(const gt_array *in, gt_shape shape) {
     return l;
 }
 
+/* Sizes known to the compiler: a call of memcpy for each element would cost more than the operation. */
+static void repeat(void *to, const void *element, int64_t count, size_t size) {
+    char *byte = to;
+    if (size == 4)
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, element, 4);
+    else if (size == 8)
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, element, 8);
+    else
+        for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
+}
+
 static const void *load(const loader *l, void *scratch, int64_t start, int64_t count, bool first) {
     const size_t size = gt_dtype_size(l->array.dtype);
     if (l->direct) return (const char *)l->array.data + (size_t)start * size;
     if (!l->uniform)
         gt__gather(scratch, &l->array, start, count);
-    else if (first)
-        for (int k = 0; k < TILE; k++) memcpy((char *)scratch + (size_t)k * size, l->array.data, size);
+    else if (first) /* no later tile is longer */
+        repeat(scratch, l->array.data, count, size);
     return scratch;
 }
 
@@ -54,6 +65,12 @@ bool gt__run_elementwise(gt_call *call) {
     const gt_dtype in_dtype = call->n_in ? call->in[call->n_in - 1].dtype : out->dtype;
     const gt_tile tile = call->op->more.tile(in_dtype, out->dtype);
     if (!tile || call->n_in > 3) return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
+    if (out->shape.rank == 0) { /* then so are the inputs: graphs of scalars have many of these */
+        const void *x[3] = {NULL, NULL, NULL};
+        for (int k = 0; k < call->n_in; k++) x[k] = call->in[k].data;
+        tile(out->data, x, call->arg, 1);
+        return true;
+    }
     const int64_t numel = gt_numel(out->shape), tiles = (numel + TILE - 1) / TILE;
     loader l[3];
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);

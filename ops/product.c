@@ -71,13 +71,22 @@ static bool batch_shape(const gt_call *call, gt_shape *batch) {
     return true;
 }
 
+/* What operands_fit finds nothing wrong with, found without writing texts. */
+static bool are_matrices(const gt_array *a, const gt_array *b) {
+    const bool defined = a->dtype == GT_F32 || a->dtype == GT_F64 || a->dtype == GT_BF16;
+    return defined && a->dtype == b->dtype && a->shape.rank >= 2 && b->shape.rank >= 2 &&
+           a->shape.dim[a->shape.rank - 1] == b->shape.dim[b->shape.rank - 2];
+}
+
 static bool matmul_shape(gt_call *call) {
     const gt_array *a = &call->in[0], *b = &call->in[1];
-    const operand left = {gt_operand(call, 0), a->shape, a->dtype};
-    const operand right = {gt_operand(call, 1), b->shape, b->dtype};
-    char text[1024];
-    if (!operands_fit(&left, &right, text, sizeof text)) return gt_call_fail(call, "%s", text);
-    if (a->shape.rank < 2 || b->shape.rank < 2) return gt_call_fail(call, "operands are matrices");
+    if (!are_matrices(a, b)) {
+        const operand left = {gt_operand(call, 0), a->shape, a->dtype};
+        const operand right = {gt_operand(call, 1), b->shape, b->dtype};
+        char text[1024];
+        if (!operands_fit(&left, &right, text, sizeof text)) return gt_call_fail(call, "%s", text);
+        return gt_call_fail(call, "operands are matrices");
+    }
     gt_shape *shape = &call->out[0].shape;
     if (!batch_shape(call, shape)) return false;
     shape->dim[shape->rank++] = a->shape.dim[a->shape.rank - 2];

@@ -3,6 +3,7 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
 #include "ops/rows.h"
@@ -158,8 +159,21 @@
 static gt_tensor value(const gt_pull *pull, double number) {
     return gt_full(pull->tape, GT_SCALAR, number, gt_dtype_of(pull->out[0]));
 }
+/* Recorded once for a sweep: rules ask for 0 and 1 again and again. */
 static gt_tensor constant(const gt_pull *pull, double number) {
-    return gt_mark_constant(value(pull, number));
+    const gt_dtype dtype = gt_dtype_of(pull->out[0]);
+    gt_tensor *free_place = NULL;
+    for (int i = 0; pull->constant && i < GT_PULL_CONSTANTS && !free_place; i++) {
+        const gt_tensor known = pull->constant[i];
+        if (!gt_valid(known))
+            free_place = &pull->constant[i];
+        else if (gt_dtype_of(known) == dtype &&
+                 memcmp(&gt_args(known)[0].real, &number, sizeof number) == 0)
+            return known;
+    }
+    const gt_tensor made = gt_mark_constant(value(pull, number));
+    if (free_place) *free_place = made;
+    return made;
 }
 
 #define k(number) constant(pull, number)
