@@ -7,12 +7,14 @@
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
+ *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
  *
  * The last line is "N passed, N failed"; the exit status is 1 when something failed or nothing ran. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/chain.h"
 #include "support/harness.h"
 #include "support/sweeps.h"
 
@@ -28,6 +30,11 @@ int main(int argc, char **argv) {
     else if (!part || strcmp(part, "graph") == 0)
         sweep_graphs(stdout, 1, is_soak() ? 10000 : 400, &total);
     if (!part || strcmp(part, "faults") == 0) sweep_faults(stdout, detail, &total);
+    if (part && strcmp(part, "chain") == 0) {
+        const bool right = chain_check(detail ? atoi(detail) : 1000000);
+        total.passed += right;
+        total.failed += !right;
+    }
     printf("%d passed, %d failed\n", total.passed, total.failed);
     return total.failed > 0 || total.passed == 0;
 }
