@@ -11,6 +11,7 @@ static bool sweep_as_rule(gt__sweep *s, gt_tensor root, gt_tensor seed, const gt
                           int count) {
     const gt_recorder before = gt_record_as(s->tape, GT_BY_RULE);
     const bool ok = gt__sweep_mark(s, root, wanted, count) && gt__sweep_run(s, root, seed);
+    gt_record_for(s->tape, gt_none());
     gt_record_as(s->tape, before);
     return ok;
 }
@@ -25,7 +26,11 @@ static gt_tensor seed_of(gt_tensor root) {
 
 /* Valid, float, of one tape, and not on a failed one: a sweep over half a recording helps nobody. */
 static bool fit(gt_tensor t, gt_tape *tape, const char *who) {
-    if (!t.tape || gt_failed(t.tape)) return false;
+    if (gt_failed(tape)) return false;
+    if (!t.tape) {
+        gt_fail(tape, "%s: given no tensor", who);
+        return false;
+    }
     if (t.tape != tape) {
         gt_fail(tape, "%s: tensors of two tapes", who);
         gt_fail(t.tape, "%s: tensors of two tapes", who);
@@ -194,22 +199,30 @@ static bool deliver(void *user) {
     return true;
 }
 
+/* Room for gradients and the loss. */
+static int room_of(const gt__sweep *s) {
+    const uint32_t room = s->leaf_room < s->gradient_room ? s->leaf_room : s->gradient_room;
+    return room ? (int)room - 1 : 0;
+}
+
 bool gt_backward_for(gt_tensor loss, const char *pattern) {
     if (!fit_root(loss, "backward")) return false;
     gt__sweep *s = gt__sweep_of(loss.tape);
     if (!s) return false;
-    int count = gt_parameter_gradients(loss, pattern, s->leaf, s->gradient, (int)s->leaf_room);
-    if (count > (int)s->leaf_room) {
-        if (!gt__sweep_grow(s, &s->gradient, &s->gradient_room, (uint64_t)count, sizeof *s->gradient) ||
-            !gt__sweep_grow(s, &s->leaf, &s->leaf_room, (uint64_t)count, sizeof *s->leaf))
+    const int room = room_of(s);
+    int count = gt_parameter_gradients(loss, pattern, s->leaf, s->gradient, room);
+    if (count > room || (count == 0 && !s->gradient)) {
+        const uint64_t need = (uint64_t)count + 1;
+        if (!gt__sweep_grow(s, &s->leaf, &s->leaf_room, need, sizeof *s->leaf) ||
+            !gt__sweep_grow(s, &s->gradient, &s->gradient_room, need, sizeof *s->gradient))
             return false;
-        count = gt_parameter_gradients(loss, pattern, s->leaf, s->gradient, count);
+        count = gt_parameter_gradients(loss, pattern, s->leaf, s->gradient, room_of(s));
     }
     if (count < 0) return false;
     gt_keep(loss);
+    s->gradient[count] = loss; /* the gradients may not need its value */
     delivery d = {s->leaf, s->gradient, count};
-    const gt_tensor root = loss;
-    return gt_commit_with(loss.tape, s->gradient, count, deliver, &d) && gt_run(loss.tape, &root, 1);
+    return gt_commit_with(loss.tape, s->gradient, count + 1, deliver, &d);
 }
 
 bool gt_backward(gt_tensor loss) { return gt_backward_for(loss, NULL); }

@@ -65,8 +65,10 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
     s->of_backward = false;
     s->n_notes = 0;
     memset(s->constant, 0, sizeof s->constant);
-    for (int k = 0; k < count; k++)
-        if (wanted[k].index < s->low) s->low = wanted[k].index;
+    for (int k = 0; k < count; k++) { /* an operation is visited at its first result */
+        const uint32_t first = wanted[k].index - (uint32_t)gt_out_index(wanted[k]);
+        if (first < s->low) s->low = first;
+    }
     const uint32_t size = s->root - s->low + 1;
     if (!gt__sweep_grow(s, &s->visit, &s->visit_room, size, sizeof *s->visit)) return false;
     memset(s->visit, 0, size * sizeof *s->visit);
@@ -148,6 +150,7 @@ static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
         if (!gt__sweep_grow(s, &s->operand, &s->operand_room, (uint64_t)n_in + 1, sizeof *s->operand))
             return false;
         for (uint32_t k = 0; k < n_in; k++) s->operand[k] = copy_or_self(s, gt_in(t, (int)k));
+        gt_record_for(s->tape, t);
         const gt_tensor copy = gt_record_copy(t, s->operand);
         if (!gt_valid(copy)) return false;
         for (uint32_t k = 0; k < (uint32_t)gt_n_out(t) && i + k <= s->root; k++)

@@ -23,6 +23,7 @@ static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor gx) {
     if (gt_is_none(gx)) return true;
     if (!gt_same_shape(gt_shape_of(gx), gt_shape_of(x))) gx = gt_sum_to(gx, gt_shape_of(x));
+    if (gt_is_leaf(gx)) gx = gt_copy(gx); /* a gradient is a value: a later write must not change it */
     if (!gt_valid(gx)) return false;
     return gt__sweep_note(s, x.index, gx);
 }
@@ -60,11 +61,11 @@ bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
         gt_pull p;
         bool any = false;
         if (!gt__sweep_operands(s, t, &p)) return false;
+        gt_record_for(s->tape, t);
         for (int k = 0; k < p.n_out; k++) {
             s->up[k] = upstream(s, i + (uint32_t)k);
             any = any || !gt_is_none(s->up[k]);
         }
-        gt_site_of(s->tape, t);
         if (any && p.n_in > 0 && !gt_is_leaf(t) && !pull(s, gt_op_of(t), &p)) return false;
         if (gt_failed(s->tape)) return false;
     }

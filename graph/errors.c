@@ -24,6 +24,7 @@ static void fail(gt_tape *tape, const char *format, va_list list) {
     if (tape->failed) return;
     tape->failed = true;
     tape->failed_at = tape->size;
+    tape->n_errors++;
     vsnprintf(tape->message, sizeof tape->message, format, list);
     if (tape->hook) tape->hook(tape->hook_user, tape->message);
 }
@@ -128,6 +129,8 @@ bool gt_call_fail(const gt_call *call, const char *format, ...) {
     va_start(list, format);
     vsnprintf(message, sizeof message, format, list);
     va_end(list);
+    const bool first = !c->tape->failed;
     gt_fail(c->tape, "%s: %s", call->op->name, message);
+    if (first) c->tape->failed_at = c->node;
     return false;
 }

@@ -212,9 +212,12 @@ GT_API gt_params *gt_tape_params(gt_tape *tape);
 /* Forgets all nodes and any error; memory is kept for the next recording. Parameters stay. */
 GT_API void gt_tape_reset(gt_tape *tape);
 typedef struct gt_marker {
-    uint32_t size, generation, arg_size, side_size;
+    const gt_tape *tape;
+    uint32_t size, generation, arg_size, side_size, n_ranges, n_errors;
+    bool in_checkpoint;
 } gt_marker;
-/* gt_rewind forgets what was recorded since the mark, its effects not yet applied included. */
+/* gt_rewind forgets what was recorded since the mark, its effects not yet applied included, and an error of
+ * that time. A checkpoint that was open at the mark is open again. */
 GT_API gt_marker gt_mark(gt_tape *tape);
 GT_API void gt_rewind(gt_tape *tape, gt_marker mark);
 /* Recording more than this many nodes is an error that asks for a rewind; 0: no limit. */
@@ -508,10 +511,12 @@ GT_API const gt_arg *gt_args(gt_tensor t);
 GT_API int gt_n_args(gt_tensor t);
 /* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal. */
 GT_API gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in);
-/* Who records: nodes of rules and optimizers are no sinks, and take the call site of `at`. */
+/* Who records: nodes of rules and optimizers are no sinks. */
 typedef enum gt_recorder { GT_BY_USER, GT_BY_RULE } gt_recorder;
 GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);
-GT_API void gt_site_of(gt_tape *tape, gt_tensor at);
+/* What is recorded from now on is on behalf of `at`, until gt_none(): it takes the call site of `at`, and what
+ * makes `at` stale makes it stale, so that a gradient never mixes old values and new. */
+GT_API void gt_record_for(gt_tape *tape, gt_tensor at);
 /* A constant written by a rule: the only kind that peepholes may look at. */
 GT_API gt_tensor gt_mark_constant(gt_tensor t);
 GT_API bool gt_is_constant(gt_tensor t);

@@ -23,7 +23,6 @@ uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
 void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data) {
     const size_t bytes = (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
     if (bytes) memmove(gt__value(tape, leaf), data, bytes);
-    tape->params->clock++;
     if (leaf->flags & GT__PARAM)
         gt__param_of(tape, leaf)->written = tape->params->clock;
     else
@@ -47,6 +46,7 @@ bool gt_set(gt_tensor leaf, const void *data) {
         gt_fail(leaf.tape, "set: no data for %s", name);
         return false;
     }
+    leaf.tape->params->clock++;
     gt__leaf_write(leaf.tape, n, data);
     return true;
 }
@@ -82,6 +82,8 @@ static gt_tensor new_input(gt_tape *tape, const char *who, const void *data, gt_
     if (!n) return gt__pool_give(&tape->pool, block), gt__poison(tape);
     n->flags |= GT__LEAF;
     gt__unset(n, GT__RULE);
+    n->clock = 0;
+    if (!data) data = n; /* no elements: any address but NULL, which would mean an error */
     if (block) tape->stored[tape->n_stored++] = tape->size - 1;
     if (!copy) n->flags |= GT__BORROWED;
     if (copy && scalar)
@@ -103,16 +105,19 @@ gt_tensor gt_borrow(gt_tape *tape, const void *data, gt_shape shape, gt_dtype dt
 
 /* ---- parameters ------------------------------------------------------------------------------------ */
 
-static gt_tensor leaf_of(gt_tape *tape, gt__param *p) {
-    const uint32_t place = (uint32_t)(p - tape->params->param);
-    const uint32_t before = tape->leaf_room;
-    p->uses++;
-    if (!gt__grow(tape->allocator, &tape->leaf, &tape->leaf_room, (uint64_t)place + 1,
-                  sizeof *tape->leaf))
+static uint32_t place_of(const gt_tape *tape, const gt__param *p) {
+    return (uint32_t)(p - tape->params->param);
+}
+
+static gt_tensor leaf_of(gt_tape *tape, const gt__param *p) {
+    const uint32_t place = place_of(tape, p);
+    const uint32_t before = tape->use_room;
+    if (!gt__grow(tape->allocator, &tape->use, &tape->use_room, (uint64_t)place + 1,
+                  sizeof *tape->use))
         return gt__out_of_memory(tape, "parameter leaves"), gt__poison(tape);
-    if (tape->leaf_room > before)
-        memset(tape->leaf + before, 0, (tape->leaf_room - before) * sizeof *tape->leaf);
-    const uint32_t known = tape->leaf[place];
+    if (tape->use_room > before)
+        memset(tape->use + before, 0, (tape->use_room - before) * sizeof *tape->use);
+    const uint32_t known = tape->use[place].leaf;
     if (known && known <= tape->size) {
         const gt__node *n = gt__node_at(tape, known - 1);
         if (n->flags & GT__PARAM && n->arg == place) return gt__tensor(tape, known - 1);
@@ -124,7 +129,7 @@ static gt_tensor leaf_of(gt_tape *tape, gt__param *p) {
     gt__unset(n, GT__RULE);
     if (p->trainable) n->flags |= GT__TRAINED;
     n->arg = place;
-    tape->leaf[place] = tape->size;
+    tape->use[place].leaf = tape->size;
     return gt__tensor(tape, tape->size - 1);
 }
 
@@ -232,6 +237,8 @@ static gt_tensor named_leaf(gt_tape *tape, const char *name, gt_shape shape, gt_
     gt__param *p = NULL;
     const uint32_t id = gt__lookup(&tape->params->names, full, strlen(full));
     if (id && id <= tape->params->count) p = &tape->params->param[id - 1];
+    /* After an error names and shapes may be wrong: nothing that outlives the tape is made of them. */
+    if (!p && tape->failed) return gt__poison(tape);
     /* An optimizer may add its state to loaded parameters; a network may not add parameters. */
     if (!p && tape->params->frozen && (trainable || tape->recorder == GT_BY_USER))
         return unknown_name(tape, full);
@@ -244,7 +251,12 @@ static gt_tensor named_leaf(gt_tape *tape, const char *name, gt_shape shape, gt_
     if (p->buffer == trainable)
         return gt_fail(tape, "%s is a %s, asked for as a %s", full,
                        p->buffer ? "buffer" : "parameter", trainable ? "parameter" : "buffer");
-    return leaf_of(tape, p);
+    const gt_tensor leaf = leaf_of(tape, p);
+    if (gt__valid(leaf)) {
+        p->uses++;
+        tape->use[place_of(tape, p)].uses++;
+    }
+    return leaf;
 }
 
 gt_tensor gt_param(gt_tape *tape, const char *name, gt_shape shape, gt_dtype dtype, gt_init init) {
@@ -260,10 +272,8 @@ gt_tensor gt_param_leaf(gt_tape *tape, const char *name) {
     if (!name) return gt_fail(tape, "parameter without a name");
     const uint32_t id = gt__lookup(&tape->params->names, name, strlen(name));
     if (id == 0 || id > tape->params->count) return unknown_name(tape, name);
-    gt__param *p = &tape->params->param[id - 1];
-    const gt_tensor leaf = leaf_of(tape, p);
-    p->uses--; /* found by its full name by an optimizer or a test: no layer used it */
-    return leaf;
+    /* Found by its full name by an optimizer or a test: no layer used it. */
+    return leaf_of(tape, &tape->params->param[id - 1]);
 }
 
 void gt_scope_push(gt_tape *tape, const char *format, ...) {
@@ -275,11 +285,13 @@ void gt_scope_push(gt_tape *tape, const char *format, ...) {
     va_end(list);
     if (length <= 0 || (size_t)length >= sizeof text || strchr(text, '/')) {
         gt_fail(tape, "scope: a name of 1 to 255 characters without '/' is needed");
+        tape->scopes_lost++;
         return;
     }
     if (!gt__grow(tape->allocator, &tape->scope, &tape->scope_room,
                   (uint64_t)tape->scope_size + (uint64_t)length + 1, 1)) {
         gt__out_of_memory(tape, "a scope");
+        tape->scopes_lost++;
         return;
     }
     memcpy(tape->scope + tape->scope_size, text, (size_t)length);
@@ -289,6 +301,10 @@ void gt_scope_push(gt_tape *tape, const char *format, ...) {
 
 void gt_scope_pop(gt_tape *tape) {
     if (!tape) return;
+    if (tape->scopes_lost) { /* else it would end the scope around the one that failed */
+        tape->scopes_lost--;
+        return;
+    }
     if (tape->scope_size == 0) {
         gt_fail(tape, "scope: pop without push");
         return;

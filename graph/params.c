@@ -117,7 +117,9 @@ bool gt_name_matches(const char *pattern, const char *name) {
 void gt_set_trainable(gt_params *params, const char *pattern, bool trainable) {
     for (uint32_t i = 0; params && i < params->count; i++) {
         gt__param *p = &params->param[i];
-        if (!p->buffer && gt_name_matches(pattern, p->name)) p->trainable = trainable;
+        if (p->buffer || !gt_name_matches(pattern, p->name)) continue;
+        p->trainable = trainable;
+        if (!trainable) p->has_grad = false;
     }
 }
 

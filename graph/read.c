@@ -111,6 +111,7 @@ static void print_values(FILE *out, const void *data, gt_dtype dtype, gt_shape s
 }
 
 void gt_print(gt_tensor t, FILE *out) {
+    if (!out) return;
     char name[320];
     const void *data = gt_data(t);
     if (!data) {

@@ -18,7 +18,8 @@ enum {
     ADDED = 8,     /* an input of a sum */
     FUSED = 16,    /* computed by its sum */
     OWNS = 32,     /* data is a block of the pool */
-    STALE = 64
+    STALE = 64,
+    READ = 128     /* the user recorded something of it: no sink */
 };
 
 typedef struct run {
@@ -58,7 +59,13 @@ static bool reserve_slots(gt_tape *tape, uint32_t count) {
     return true;
 }
 
+static bool is_ready(const gt_tape *tape, uint32_t i) {
+    return gt__node_at(tape, i)->flags & (GT__LEAF | GT__STORED);
+}
+
+/* What is there already has no part in the run: old leaves would stretch its range over the whole tape. */
 static void need(run *r, uint32_t i, unsigned state) {
+    if (is_ready(r->tape, i)) return;
     r->tape->slot[i].state |= NEED | state;
     if (r->low > r->high) {
         r->low = r->high = i;
@@ -104,7 +111,7 @@ static bool mark_inputs(run *r, uint32_t i) {
     for (uint32_t k = 0; k < n_in; k++) {
         if (leaf_is_newer(tape, gt__node_at(tape, in[k]), n)) return fail_stale(tape, i, in[k]);
         need(r, in[k], n->op->more.traits & GT_SUMS ? ADDED : 0);
-        tape->slot[in[k]].uses++;
+        if (!is_ready(tape, in[k])) tape->slot[in[k]].uses++;
     }
     return true;
 }
@@ -113,7 +120,7 @@ static bool mark(run *r) {
     if (r->low > r->high) return true;
     for (uint32_t i = r->high + 1; i-- > r->low;) {
         const gt__node *n = gt__node_at(r->tape, i);
-        if (!(r->tape->slot[i].state & NEED) || n->flags & (GT__LEAF | GT__STORED)) continue;
+        if (!(r->tape->slot[i].state & NEED)) continue;
         if (n->out)
             need(r, i - n->out, 0);
         else if (!mark_inputs(r, i))
@@ -127,7 +134,7 @@ static bool mark(run *r) {
 static void release(gt_tape *tape, uint32_t i) {
     for (;;) {
         gt__slot *s = &tape->slot[i];
-        if (gt__node_at(tape, i)->flags & (GT__LEAF | GT__STORED) || --s->uses > 0) return;
+        if (is_ready(tape, i) || s->state & FUSED || --s->uses > 0) return; /* fused: has no value */
         if (s->state & OWNS) {
             gt__pool_give(&tape->pool, s->data);
             s->state &= ~(unsigned)OWNS;
@@ -196,7 +203,7 @@ static bool compute_view(run *r, uint32_t i, gt_call *call) {
     s->layout = gt__layout(tape, out);
     s->owner = base;
     if (s->layout == UINT32_MAX) return false;
-    tape->slot[base].uses++; /* released with this view */
+    if (!is_ready(tape, base)) tape->slot[base].uses++; /* released with this view */
     return true;
 }
 
@@ -208,8 +215,10 @@ static bool call_node(run *r, uint32_t i, bool (*f)(run *, uint32_t, gt_call *),
     if (!gt__reserve_arrays(tape, n_in)) return false;
     gt__context context;
     context.tape = tape;
+    context.node = i;
     context.index = gt__in(tape, n);
-    context.n_scratch = context.next_text = 0;
+    context.scratch = NULL;
+    context.next_text = 0;
     gt_array few[3 + GT_MAX_OUT], *array = n_in > 3 ? tape->array : few;
     gt_call call = {.op = n->op,
                     .attr = gt__bytes(&tape->attrs, n->attr, NULL),
@@ -227,13 +236,11 @@ static bool call_node(run *r, uint32_t i, bool (*f)(run *, uint32_t, gt_call *),
     }
     if (target) call.out[0] = *target;
     const gt__site site = tape->site, *own = gt__bytes(&tape->sites, n->site, NULL);
-    const bool failed_before = tape->failed;
     tape->site = own ? *own : (gt__site){NULL, 0};
     const bool strided = n->op->more.traits & (GT_STRIDED | GT_ELEMENTWISE | GT_VIEW);
     const bool ok = (strided || make_contiguous(&call, array)) && f(r, i, &call);
     gt__free_scratch(&context);
-    if (!ok && !tape->failed) gt_fail(tape, "%s: failed", n->op->name);
-    if (!ok && !failed_before) tape->failed_at = i;
+    if (!ok && !tape->failed) gt_call_fail(&call, "failed");
     tape->site = site;
     return ok;
 }
@@ -270,7 +277,8 @@ static bool call_sum(run *r, uint32_t i, gt_call *call) {
         part.in = &one;
         part.out = (gt_array *)&out;
         if (!gt__is_contiguous(&one) && !make_contiguous(&part, &one)) return false;
-        if (!call->op->more.accumulate(&part)) return false;
+        if (!part.op->more.accumulate(&part)) return false;
+        gt__free_scratch(part.internal);
     }
     return true;
 }
@@ -327,7 +335,7 @@ static bool forward(run *r) {
     for (uint32_t i = r->low; i <= r->high && r->low <= r->high; i++) {
         const gt__node *n = gt__node_at(tape, i);
         const unsigned state = tape->slot[i].state;
-        if (!(state & NEED) || state & FUSED || n->out || n->flags & (GT__LEAF | GT__STORED)) continue;
+        if (!(state & NEED) || state & FUSED || n->out) continue;
         if (!compute(r, i)) return false;
     }
     return true;
@@ -337,6 +345,9 @@ static bool forward(run *r) {
 
 static bool begin(run *r, gt_tape *tape, bool reading) {
     *r = (run){.tape = tape, .low = 1, .high = 0, .reading = reading};
+    if (tape->running)
+        return gt__error(tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
+                               "must not");
     return reserve_slots(tape, tape->size + 1);
 }
 
@@ -397,24 +408,34 @@ static bool is_pending(const gt_tape *tape, uint32_t effect) {
     return !(gt__node_at(tape, effect)->flags & GT__APPLIED);
 }
 
-/* Sinks are what the user recorded and nothing consumes. A stale one is left alone: reading it later says
- * so. Staleness passes from inputs to results unless a stored value stands between. */
-static void want_sinks(run *r) {
-    gt_tape *tape = r->tape;
-    const bool fresh = tape->size == 0 || gt__node_at(tape, 0)->clock == tape->params->clock;
+/* Marks in the slots what is stale, and what the user's later operations read. Staleness passes from inputs
+ * to results unless a stored value stands between. */
+static void survey(gt_tape *tape) {
     for (uint32_t i = 0; i < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
-        if (n->flags & (GT__LEAF | GT__STORED)) continue;
-        bool stale = false;
-        for (uint32_t k = 0; !fresh && k < gt__n_in(n); k++) {
-            const uint32_t j = gt__in(tape, n)[k];
-            stale = stale || tape->slot[j].state & STALE || leaf_is_newer(tape, gt__node_at(tape, j), n);
+        const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
+        const bool by_user = !(n->flags & GT__RULE);
+        for (uint32_t k = 0; k < n_in; k++) {
+            gt__slot *s = &tape->slot[in[k]];
+            if (s->state & STALE || leaf_is_newer(tape, gt__node_at(tape, in[k]), n))
+                tape->slot[i].state |= STALE;
+            if (by_user) s->state |= READ;
         }
-        if (stale) tape->slot[i].state |= STALE;
-        const bool sink = !(n->flags & (GT__CONSUMED | GT__RULE)) && !(n->op->more.traits & GT_EFFECT);
-        if (sink && !stale) need(r, i, STORE);
+        if (n->flags & GT__STORED) tape->slot[i].state &= ~(unsigned)STALE;
     }
-    for (uint32_t i = 0; !fresh && i < tape->size; i++) tape->slot[i].state &= ~(unsigned)STALE;
+}
+
+/* Sinks are what the user recorded and nothing of the user's reads. A stale one is left alone: reading it
+ * later says so. */
+static void want_sinks(run *r) {
+    gt_tape *tape = r->tape;
+    survey(tape);
+    for (uint32_t i = 0; i < tape->size; i++) {
+        const gt__node *n = gt__node_at(tape, i);
+        const bool idle = !(tape->slot[i].state & (READ | STALE)) && !(n->flags & (GT__UNASKED | GT__RULE));
+        tape->slot[i].state &= ~(unsigned)(READ | STALE);
+        if (idle && !(n->op->more.traits & GT_EFFECT)) need(r, i, STORE);
+    }
 }
 
 /* Sources that are leaves may be written by another effect: they are copied first. */
@@ -435,7 +456,9 @@ static bool copy_leaf_sources(gt_tape *tape, void **copy) {
     return true;
 }
 
+/* All at one tick of the clock: they happen together. */
 static void apply(gt_tape *tape, void **copy) {
+    if (tape->n_effects) tape->params->clock++;
     for (uint32_t e = 0; e < tape->n_effects; e++) {
         gt__node *n = gt__node_at(tape, tape->effect[e]);
         if (!is_pending(tape, tape->effect[e])) continue;
@@ -468,8 +491,8 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
             return gt__error(tape, "commit: a wanted tensor is not of this tape");
     run r;
     if (!begin(&r, tape, false)) return false;
-    for (int k = 0; k < count; k++) need(&r, wanted[k].index, HOLD);
     want_sinks(&r);
+    for (int k = 0; k < count; k++) need(&r, wanted[k].index, HOLD);
     void **copy = gt__pool_take(&tape->pool, tape->n_effects * sizeof *copy);
     bool ok = copy || gt__out_of_memory(tape, "effects");
     ok = ok && want_effects(&r) && execute(&r) && copy_leaf_sources(tape, copy);
@@ -486,7 +509,7 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
 bool gt_commit(gt_tape *tape) { return gt_commit_with(tape, NULL, 0, NULL, NULL); }
 
 void gt_replay(gt_tape *tape) {
-    if (!tape) return;
+    if (!tape || tape->running) return;
     for (uint32_t i = 0; i < tape->size; i++) {
         gt__node *n = gt__node_at(tape, i);
         if (!(n->flags & GT__LEAF)) {

@@ -41,7 +41,7 @@ void gt_tape_free(gt_tape *tape) {
     gt__free(a, tape->arg, tape->arg_room * sizeof *tape->arg);
     gt__free(a, tape->stored, tape->stored_room * sizeof *tape->stored);
     gt__free(a, tape->effect, tape->effect_room * sizeof *tape->effect);
-    gt__free(a, tape->leaf, tape->leaf_room * sizeof *tape->leaf);
+    gt__free(a, tape->use, tape->use_room * sizeof *tape->use);
     gt__free(a, tape->range, tape->range_room * sizeof *tape->range);
     gt__free(a, tape->scope, tape->scope_room);
     gt__free(a, tape->slot, tape->slot_room * sizeof *tape->slot);
@@ -104,10 +104,13 @@ gt_list gt_list_at(gt_list list, const char *file, int line) {
     return list;
 }
 
-void gt_site_of(gt_tape *tape, gt_tensor at) {
-    if (!gt__valid(at)) return;
-    const gt__site *s = gt__bytes(&tape->sites, gt__node_at(tape, at.index)->site, NULL);
+void gt_record_for(gt_tape *tape, gt_tensor at) {
+    tape->dated = gt__valid(at);
+    if (!tape->dated) return;
+    const gt__node *n = gt__node_at(tape, at.index);
+    const gt__site *s = gt__bytes(&tape->sites, n->site, NULL);
     tape->site = s ? *s : (gt__site){NULL, 0};
+    tape->date = n->flags & GT__LEAF ? tape->params->clock : n->clock;
 }
 
 gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
@@ -148,7 +151,7 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
     n->shape = shape;
     n->dtype = dtype & 15u;
     n->site = site;
-    n->clock = tape->params->clock;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
     n->generation = tape->generation;
     if (tape->recorder == GT_BY_RULE) n->flags |= GT__RULE;
     tape->size++;
@@ -191,27 +194,31 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
     for (int k = 0; k < n_in; k++) {
         assert(in[k] < self); /* the topological sort */
         place[k] = in[k];
-        gt__node *input = gt__node_at(tape, in[k]);
-        if (tape->recorder == GT_BY_USER) input->flags |= GT__CONSUMED;
-        n->flags |= input->flags & GT__TRAINED;
+        n->flags |= gt__node_at(tape, in[k])->flags & GT__TRAINED;
     }
     (void)self;
     return true;
 }
 
 void *gt_scratch(const gt_call *call, size_t bytes) {
+    enum { ALIGNMENT = 64 };
     gt__context *c = call->internal;
-    const int room = (int)(sizeof c->scratch / sizeof *c->scratch);
-    void *block = c->n_scratch < room ? gt__pool_take(&c->tape->pool, bytes) : NULL;
-    if (block)
-        c->scratch[c->n_scratch++] = block;
-    else
+    char *block = bytes < SIZE_MAX / 8 ? gt__pool_take(&c->tape->pool, bytes + ALIGNMENT) : NULL;
+    if (!block) {
         gt__out_of_memory(c->tape, "scratch of an operation");
-    return block;
+        return NULL;
+    }
+    memcpy(block, &c->scratch, sizeof c->scratch);
+    c->scratch = block;
+    return block + ALIGNMENT;
 }
 
 void gt__free_scratch(gt__context *c) {
-    while (c->n_scratch) gt__pool_give(&c->tape->pool, c->scratch[--c->n_scratch]);
+    while (c->scratch) {
+        void *block = c->scratch;
+        memcpy(&c->scratch, block, sizeof c->scratch);
+        gt__pool_give(&c->tape->pool, block);
+    }
 }
 
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count) {
@@ -257,6 +264,17 @@ uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
     return UINT32_MAX;
 }
 
+/* A user's shape rule can leave anything behind; shapes are checked when they are interned. */
+static bool sound_results(const gt_call *call) {
+    if (call->n_out < 1 || call->n_out > GT_MAX_OUT)
+        return gt_call_fail(call, "the shape rule gives %d results: 1 to %d can be", call->n_out, GT_MAX_OUT);
+    for (int k = 0; k < call->n_out; k++)
+        if ((unsigned)call->out[k].dtype >= GT_N_DTYPES)
+            return gt_call_fail(call, "the shape rule gives %d as dtype of result %d",
+                                (int)call->out[k].dtype, k);
+    return true;
+}
+
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
                            uint32_t arg) {
     for (int k = 0; k < call->n_out; k++) {
@@ -272,7 +290,7 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->attr = attr;
         n->arg = arg;
         n->out = (unsigned)k & 15u;
-        if (k > 0) n->flags |= GT__CONSUMED; /* a sink only when asked for: see gt_out */
+        if (k > 0) n->flags |= GT__UNASKED;
     }
     return true;
 }
@@ -310,8 +328,10 @@ static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int 
     describe_operands(tape, in, n_in);
     gt__context context;
     context.tape = tape;
+    context.node = start;
     context.index = in;
-    context.n_scratch = context.next_text = 0;
+    context.scratch = NULL;
+    context.next_text = 0;
     gt_call call = {.op = op,
                     .attr = gt__bytes(&tape->attrs, attr, NULL),
                     .arg = tape->arg + arg,
@@ -320,7 +340,7 @@ static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int 
                     .in = tape->array,
                     .out = tape->array + n_in,
                     .internal = &context};
-    const bool ok = op->shape(&call) && append_results(tape, &call, in, attr, arg) &&
+    const bool ok = op->shape(&call) && sound_results(&call) && append_results(tape, &call, in, attr, arg) &&
                     note_effect(tape, op, start);
     gt__free_scratch(&context);
     if (ok) return gt__tensor(tape, start);
@@ -371,14 +391,29 @@ gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {
 }
 
 gt_tensor gt_apply(const gt_op *op, gt_list in) {
+    gt_tape *tape = in.count > 0 && in.at ? in.at[0].tape : NULL;
+    if (!op || !op->name || !in.at) return gt_fail(tape, "apply: no operation, or no operands");
+    if (!op->shape || !(op->kernel || op->more.view || op->more.tile))
+        return gt_fail(tape, "%s: an operation needs a shape rule and a kernel", op->name);
     return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
 }
 
 /* ---- marks ------------------------------------------------------------------------------------------ */
 
+static bool in_checkpoint(const gt_tape *tape) {
+    return tape->n_ranges && tape->range[tape->n_ranges - 1].end == UINT32_MAX;
+}
+
 gt_marker gt_mark(gt_tape *tape) {
-    if (!tape) return (gt_marker){0, 0, 0, 0};
-    return (gt_marker){tape->size, tape->generation, tape->arg_size, tape->side_size};
+    if (!tape) return (gt_marker){.tape = NULL};
+    return (gt_marker){.tape = tape,
+                       .size = tape->size,
+                       .generation = tape->size ? gt__node_at(tape, tape->size - 1)->generation : 0,
+                       .arg_size = tape->arg_size,
+                       .side_size = tape->side_size,
+                       .n_ranges = tape->n_ranges,
+                       .n_errors = tape->n_errors,
+                       .in_checkpoint = in_checkpoint(tape)};
 }
 
 static void release_stored(gt_tape *tape, uint32_t size) {
@@ -395,25 +430,28 @@ static void release_stored(gt_tape *tape, uint32_t size) {
 static void rewind_to(gt_tape *tape, gt_marker mark) {
     release_stored(tape, mark.size);
     while (tape->n_effects && tape->effect[tape->n_effects - 1] >= mark.size) tape->n_effects--;
-    while (tape->n_ranges && tape->range[tape->n_ranges - 1].begin >= mark.size) tape->n_ranges--;
-    if (tape->n_ranges && tape->range[tape->n_ranges - 1].end > mark.size)
-        tape->range[tape->n_ranges - 1].end = mark.size;
+    if (tape->n_ranges > mark.n_ranges) tape->n_ranges = mark.n_ranges;
+    while (tape->n_ranges && tape->range[tape->n_ranges - 1].begin > mark.size) tape->n_ranges--;
+    if (mark.in_checkpoint && tape->n_ranges == mark.n_ranges)
+        tape->range[tape->n_ranges - 1].end = UINT32_MAX;
     tape->arg_size = mark.arg_size;
     tape->side_size = mark.side_size;
     tape->size = mark.size;
     tape->generation++;
-    if (tape->failed && mark.size <= tape->failed_at) tape->failed = false;
+    if (mark.size <= tape->failed_at && mark.n_errors != tape->n_errors) tape->failed = false;
 }
 
-/* A mark is void once the tape was rewound below it. */
+/* A mark is void once the tape was rewound below it: then the node before it is another one, or none. */
 static bool mark_holds(const gt_tape *tape, gt_marker mark) {
     if (mark.size > tape->size) return false;
-    return mark.size == 0 || gt__node_at(tape, mark.size - 1)->generation <= mark.generation;
+    return mark.size == 0 || gt__node_at(tape, mark.size - 1)->generation == mark.generation;
 }
 
 void gt_rewind(gt_tape *tape, gt_marker mark) {
     if (!tape || tape->running) return;
-    if (mark_holds(tape, mark))
+    if (mark.tape != tape)
+        gt_fail(tape, "rewind: a mark of another tape");
+    else if (mark_holds(tape, mark))
         rewind_to(tape, mark);
     else
         gt_fail(tape, "rewind: the tape was rewound below this mark before");
@@ -428,13 +466,22 @@ static void bound_tables(gt_tape *tape) {
         if (tables[i]->count > MANY) gt__table_clear(tables[i]);
 }
 
+/* Other tapes, an optimizer's own among them, count their uses of the same parameters. */
+static void forget_uses(gt_tape *tape) {
+    for (uint32_t i = 0; i < tape->use_room; i++) {
+        if (i < tape->params->count) tape->params->param[i].uses -= tape->use[i].uses;
+        tape->use[i].uses = 0;
+    }
+}
+
 void gt_tape_reset(gt_tape *tape) {
     if (!tape || tape->running) return;
-    rewind_to(tape, (gt_marker){0, 0, 0, 0});
+    rewind_to(tape, (gt_marker){.tape = tape});
     tape->failed = false;
-    tape->scope_size = 0;
+    tape->scope_size = tape->scopes_lost = 0;
     tape->recorder = GT_BY_USER;
+    tape->dated = false;
     tape->site = (gt__site){NULL, 0};
     bound_tables(tape);
-    for (uint32_t i = 0; i < tape->params->count; i++) tape->params->param[i].uses = 0;
+    forget_uses(tape);
 }

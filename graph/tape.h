@@ -18,7 +18,7 @@ enum {
     GT__BORROWED = 1 << 2,  /* leaf whose memory is the caller's */
     GT__STORED = 1 << 3,    /* value holds the result, contiguous */
     GT__KEEP = 1 << 4,      /* to be stored when computed */
-    GT__CONSUMED = 1 << 5,  /* some node reads it */
+    GT__UNASKED = 1 << 5,   /* a later result that nobody asked for with gt_out: no sink */
     GT__RULE = 1 << 6,      /* recorded by a rule, not by the user */
     GT__CONSTANT = 1 << 7,  /* constant written by a rule */
     GT__TRAINED = 1 << 8,   /* depends on a trainable parameter */
@@ -35,7 +35,7 @@ typedef struct gt__node {
     gt__cell value;
     uint32_t in[3]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
     uint32_t shape, layout, attr, arg, name, site;
-    uint32_t clock; /* when recorded; for leaves of inputs: when last written */
+    uint32_t clock; /* when recorded; for leaves of inputs: when overwritten, 0 if never */
     uint32_t generation;
     unsigned dtype : 4, arity : 3, out : 4, flags : 21;
 } gt__node;
@@ -89,6 +89,12 @@ typedef struct gt__range {
     uint32_t begin, end;
 } gt__range;
 
+/* What a tape knows of one parameter. */
+typedef struct gt__use {
+    uint32_t leaf; /* index + 1 of its leaf on this tape */
+    uint32_t uses; /* how often the recording asked for it: this tape's share of gt__param.uses */
+} gt__use;
+
 struct gt_tape {
     gt_params *params;
     bool owns_params;
@@ -103,18 +109,23 @@ struct gt_tape {
     gt__pool pool;
     uint32_t *stored, n_stored, stored_room; /* nodes that own a block, in order of storing */
     uint32_t *effect, n_effects, effect_room;
-    uint32_t *leaf, leaf_room; /* leaf[param place]: index + 1 of its leaf on this tape */
+    gt__use *use; /* by place in gt_params */
+    uint32_t use_room;
     gt__range *range;          /* checkpoints; an open one ends at UINT32_MAX */
     uint32_t n_ranges, range_room;
     char *scope;
     uint32_t scope_size, scope_room;
+    uint32_t scopes_lost; /* pushes that failed, whose pops are to come */
     bool failed;
     uint32_t failed_at; /* nodes on the tape when it failed */
+    uint32_t n_errors;  /* so far: tells a mark before the error from one after it */
     char message[GT__MESSAGE];
     void (*hook)(void *user, const char *message);
     void *hook_user;
     gt__site site;
     gt_recorder recorder;
+    bool dated; /* nodes are recorded for another one: date is their clock */
+    uint32_t date;
     bool keep_all, eval, running;
     gt__slot *slot;
     uint32_t slot_room;
@@ -148,9 +159,10 @@ static inline gt_tensor gt__tensor(gt_tape *tape, uint32_t i) {
 /* What gt_call.internal points to: whom to tell of errors, and scratch to free after the call. */
 typedef struct gt__context {
     gt_tape *tape;
+    uint32_t node;         /* that runs or is about to be recorded: an error is its own */
     const uint32_t *index; /* nodes of the inputs */
-    int n_scratch, next_text;
-    void *scratch[8];
+    void *scratch;         /* blocks of the pool, each beginning with a pointer to the next */
+    int next_text;
     char text[4][320];
 } gt__context;
 
@@ -189,7 +201,8 @@ bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
 /* Where the value of a stored node or leaf is, contiguous; NULL when it has none. */
 void *gt__value(const gt_tape *tape, gt__node *n);
 uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
-void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data); /* one write, one clock tick */
+/* Overwrites a leaf as of the present clock, which the caller has raised. */
+void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data);
 
 /* ---- tiles.c: runs an element-wise operation over its whole result. */
 bool gt__run_elementwise(gt_call *call);

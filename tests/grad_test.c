@@ -214,3 +214,128 @@ Test(grad, slicing_many_rows_runs_through_regions) {
     for (int i = 0; i < ROWS * 3; i++) cr_assert_eq(((const double *)info.grad)[i], i / 3);
     gt_tape_free(tape);
 }
+
+/* ---- old values and new ------------------------------------------------------------------------- */
+
+Test(grad, of_a_value_whose_leaf_was_overwritten_is_stale_never_a_mix) {
+    for (int kept = 0; kept < 2; kept++) {
+        gt_tape *tape = gt_tape_new(NULL);
+        const double next = 10;
+        const gt_tensor w = quick_scalar(tape, 3);
+        if (kept) gt_checkpoint_begin(tape);
+        const gt_tensor h = gt_mul_scalar(w, 2);
+        if (kept) gt_checkpoint_end(tape);
+        const gt_tensor y = gt_mul(gt_square(h), w);
+        cr_assert_eq(gt_item(y), 108);
+        const gt_marker mark = gt_mark(tape);
+        gt_set(w, &next);
+        cr_assert(isnan(gt_item(gt_grad(y, w))), "y stays 108: no gradient of it can use w = 10");
+        cr_assert(quick_failed_with(tape, "stale"), "%s", gt_error(tape));
+        cr_assert_eq(gt_item(y), 108);
+        gt_rewind(tape, mark);
+        gt_replay(tape);
+        cr_assert_eq(gt_item(gt_grad(y, w)), 1200);
+        gt_tape_free(tape);
+    }
+}
+
+Test(grad, an_upstream_newer_than_the_value_is_not_stale) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double next = 7;
+    const gt_tensor x = quick_scalar(tape, 3), y = gt_square(x), u = quick_scalar(tape, 1);
+    gt_set(u, &next);
+    cr_assert_eq(gt_item(gt_vjp(y, u, x)), 42, "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
+Test(grad, a_gradient_that_equals_a_leaf_is_not_that_leaf) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double next = 10;
+    const gt_tensor w = quick_scalar(tape, 3), x = quick_scalar(tape, 4), g = gt_grad(gt_mul(w, x), x);
+    cr_assert(!gt_is_leaf(g));
+    cr_assert_eq(gt_item(g), 3);
+    gt_set(w, &next);
+    cr_assert_eq(gt_item(g), 3, "what was read stays");
+    gt_tape_free(tape);
+}
+
+Test(grad, with_respect_to_nothing_is_an_error) {
+    gt_tape *tape = gt_tape_new(NULL);
+    cr_assert(!gt_valid(gt_grad(quick_scalar(tape, 1), gt_none())));
+    cr_assert(quick_failed_with(tape, "no tensor"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
+/* ---- results and contributions ------------------------------------------------------------------ */
+
+static bool powers_shape(gt_call *call) {
+    call->n_out = 2;
+    call->out[0] = call->out[1] = call->in[0];
+    return true;
+}
+static bool powers_kernel(gt_call *call) {
+    const double x = *(const double *)call->in[0].data;
+    *(double *)call->out[0].data = x * x;
+    *(double *)call->out[1].data = x * x * x;
+    return true;
+}
+static bool powers_pull(gt_pull *p) {
+    if (!gt_is_none(p->up[1])) p->gx[0] = gt_mul(p->up[1], gt_mul_scalar(p->out[0], 3));
+    return true;
+}
+static gt_tensor no_samples(gt_samples *s, int i) {
+    (void)i;
+    return gt_samples_end(s);
+}
+
+Test(grad, with_respect_to_a_second_result) {
+    static const gt_op powers =
+        GT_OP("powers", powers_shape, powers_kernel, GT_PULL(powers_pull), no_samples, .traits = 0);
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 2), third = gt_out(gt_apply(&powers, GT_LIST(x)), 1);
+    const gt_tensor y = gt_square(third);
+    cr_assert_eq(gt_item(gt_grad(y, third)), 16);
+    cr_assert_eq(gt_item(gt_grad(y, x)), 192);
+    gt_tape_free(tape);
+}
+
+Test(grad, any_number_of_transposed_contributions_adds_up) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double data[6] = {0, 0, 0, 0, 0, 1};
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F64);
+    gt_tensor y = gt_scalar(tape, 0, GT_F64);
+    for (int i = 0; i < 12; i++) y = gt_add(y, gt_sum(gt_exp(gt_t(x)), GT_ALL, false));
+    const double *g = gt_data(gt_grad(y, x));
+    cr_assert_not_null(g, "%s", gt_error(tape));
+    cr_assert(g[0] == 12 && quick_near(g[5], 12 * exp(1), 1e-13));
+    gt_tape_free(tape);
+}
+
+Test(grad, contributions_added_in_place_leave_the_first_node_alone) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor first = gt_rand(tape, GT_SHAPE(6), GT_F64), x = gt_sin(first); /* node 0 is computed */
+    gt_tensor y = gt_scalar(tape, 0, GT_F64);
+    for (int i = 0; i < 3; i++)
+        y = gt_add(y, gt_sum(gt_exp(gt_slice(x, 0, 2 * i, 2 * i + 2, 1)), GT_ALL, false));
+    const gt_tensor g = gt_grad(y, x), late = gt_sum(gt_mul(first, gt_exp(gt_mul(g, g))), GT_ALL, false);
+    const double value = gt_item(late);
+    gt_replay(tape);
+    gt_keep_all(tape, true);
+    cr_assert_eq(gt_item(late), value);
+    gt_tape_free(tape);
+}
+
+Test(grad, backward_is_done_when_the_effects_are_even_if_no_gradient_needs_the_loss) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_params *params = gt_tape_params(tape);
+    const double two = 2;
+    const gt_tensor scale = gt_buffer(tape, "scale", GT_SCALAR, GT_F64), w = quick_param(tape, "w", 3);
+    gt_set(scale, &two);
+    const gt_tensor x = quick_scalar(tape, 5), slope = gt_grad(gt_mul(gt_mul(w, gt_exp(scale)), x), x);
+    const gt_tensor loss = gt_grad(gt_mul(slope, x), x);
+    gt_assign(scale, gt_add_scalar(scale, 1));
+    cr_assert(gt_backward(loss), "%s", gt_error(tape));
+    cr_assert(quick_near(gt_item(loss), 3 * exp(2), 1e-13), "%s", gt_error(tape));
+    cr_assert_eq(quick_value(params, "scale"), 3);
+    gt_tape_free(tape);
+}

@@ -216,3 +216,38 @@ Test(optim, a_loss_without_parameters_is_an_error) {
     gt_tape_free(tape);
     gt_params_free(params);
 }
+
+Test(optim, uses_count_the_recording_and_not_the_optimizers_own) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params), *other = gt_tape_new(params);
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.5});
+    gt_param_info info;
+    quick_param(other, "w", 3);
+    cr_assert(gt_backward(gt_mul(quick_param(tape, "w", 3), quick_param(tape, "w", 3))));
+    cr_assert(gt_update(opt), "%s", gt_params_error(params));
+    gt_params_find(params, "w", &info);
+    cr_assert_eq(info.uses, 3);
+    gt_tape_reset(tape);
+    gt_params_find(params, "w", &info);
+    cr_assert_eq(info.uses, 1, "the other tape's");
+    gt_optim_free(opt);
+    gt_tape_free(other);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
+Test(optim, a_frozen_parameter_has_no_gradient_left) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_params *params = gt_tape_params(tape);
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.5});
+    gt_param_info info;
+    cr_assert(gt_backward(gt_square(quick_param(tape, "w", 3))));
+    gt_set_trainable(params, "w", false);
+    gt_params_find(params, "w", &info);
+    cr_assert_null(info.grad);
+    gt_set_trainable(params, "w", true);
+    cr_assert(gt_update(opt));
+    cr_assert_eq(quick_value(params, "w"), 3);
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+}

@@ -372,3 +372,152 @@ Test(tape, printing_shortens_long_axes) {
     cr_assert_str_eq(text, "x[2,10] i64 [[0, 1, 2, ..., 7, 8, 9], [10, 11, 12, ..., 17, 18, 19]]\n");
     gt_tape_free(tape);
 }
+
+Test(tape, a_stale_sink_does_not_fail_a_step) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 1), w = quick_param(tape, "w", 2), sink = gt_neg(x);
+    const double next = 5;
+    gt_set(x, &next);
+    cr_assert(gt_backward(gt_square(w)), "%s", gt_error(tape));
+    cr_assert(isnan(gt_item(sink)));
+    cr_assert(quick_failed_with(tape, "stale"));
+    gt_tape_free(tape);
+}
+
+Test(tape, a_metric_whose_only_reader_was_rewound_is_a_sink_again) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.5});
+    const gt_tensor w = quick_param(tape, "w", 3), loss = gt_square(w), metric = gt_mul_scalar(w, 100);
+    const gt_marker mark = gt_mark(tape);
+    gt_neg(metric);
+    gt_rewind(tape, mark);
+    cr_assert(gt_minimize(opt, loss));
+    cr_assert_eq(gt_item(metric), 300, "%s", gt_error(tape));
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+}
+
+Test(tape, a_mark_made_after_an_error_does_not_clear_it) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 1);
+    const gt_marker before = gt_mark(tape);
+    gt_fail(tape, "lost");
+    const gt_marker after = gt_mark(tape);
+    gt_neg(x);
+    gt_rewind(tape, after);
+    cr_assert(quick_failed_with(tape, "lost"));
+    gt_rewind(tape, before);
+    cr_assert(!gt_failed(tape));
+    gt_tape_free(tape);
+}
+
+Test(tape, a_mark_of_another_tape_is_refused) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *one = gt_tape_new(params), *two = gt_tape_new(params);
+    quick_scalar(one, 1);
+    const gt_tensor kept = gt_add_scalar(quick_scalar(two, 1), 2);
+    gt_rewind(two, gt_mark(one));
+    cr_assert(quick_failed_with(two, "another tape"), "%s", gt_error(two));
+    cr_assert(gt_valid(kept));
+    gt_tape_free(one);
+    gt_tape_free(two);
+    gt_params_free(params);
+}
+
+Test(tape, a_rewind_inside_an_open_checkpoint_leaves_it_open) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 1);
+    uint32_t begin, end;
+    gt_checkpoint_begin(tape);
+    const gt_marker mark = gt_mark(tape);
+    gt_neg(gt_neg(x));
+    gt_checkpoint_end(tape);
+    gt_rewind(tape, mark);
+    const gt_tensor y = gt_exp(x);
+    gt_checkpoint_end(tape);
+    cr_assert(!gt_failed(tape), "%s", gt_error(tape));
+    cr_assert(gt_checkpoint_range(tape, y.index, &begin, &end));
+    cr_assert_eq(begin, 1);
+    cr_assert_eq(end, 2);
+    gt_tape_free(tape);
+}
+
+Test(tape, an_empty_buffer_without_an_address_can_be_read_and_assigned) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor none = gt_borrow(tape, NULL, GT_SHAPE(2, 0), GT_F64);
+    cr_assert_not_null(gt_data(none));
+    gt_assign(gt_buffer(tape, "state", GT_SHAPE(2, 0), GT_F64), none);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    cr_assert_eq(gt_item(gt_sum(none, GT_ALL, false)), 0);
+    gt_tape_free(tape);
+}
+
+Test(tape, after_an_error_no_parameter_is_made_and_scopes_stay_in_balance) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_params *params = gt_tape_params(tape);
+    const double data[2] = {1, 2};
+    gt_scope_push(tape, "net");
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(2), GT_F64);
+    const gt_marker mark = gt_mark(tape);
+    cr_assert(!gt_valid(gt_linear(x, "not/one", 3)));
+    cr_assert(quick_failed_with(tape, "scope"), "%s", gt_error(tape));
+    cr_assert_eq(gt_params_count(params), 0);
+    gt_rewind(tape, mark);
+    cr_assert(gt_valid(gt_linear(x, "one", 3)), "%s", gt_error(tape));
+    cr_assert(gt_params_find(params, "net/one/weight", &(gt_param_info){.name = NULL}), "still in net");
+    gt_tape_free(tape);
+}
+
+static bool two_shape(gt_call *call) {
+    call->n_out = 2;
+    call->out[0] = call->out[1] = call->in[0];
+    return true;
+}
+static bool nine_shape(gt_call *call) {
+    call->n_out = 9;
+    return true;
+}
+static bool odd_shape(gt_call *call) {
+    call->out[0] = call->in[0];
+    call->out[0].dtype = (gt_dtype)77;
+    return true;
+}
+static bool same_shape(gt_call *call) {
+    call->out[0] = call->in[0];
+    return true;
+}
+static bool no_kernel(gt_call *call) { return gt_call_fail(call, "never"); }
+static gt_tensor no_samples(gt_samples *s, int i) {
+    (void)i;
+    return gt_samples_end(s);
+}
+
+/* A kernel that reads a tensor in the middle of a run. */
+static gt_tensor read_inside;
+static bool reading_kernel(gt_call *call) {
+    *(double *)call->out[0].data = gt_item(read_inside);
+    return true;
+}
+
+Test(tape, a_user_operation_that_is_not_sound_is_an_error) {
+    static const gt_op nine = GT_OP("nine", nine_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op odd = GT_OP("odd", odd_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op empty = GT_OP("empty", two_shape, NULL, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op reads =
+        GT_OP("reads", same_shape, reading_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const struct {
+        const gt_op *op;
+        const char *message;
+    } row[] = {{&nine, "9 results"}, {&odd, "77 as dtype"}, {&empty, "a kernel"}, {NULL, "no operation"}};
+    gt_tape *tape = gt_tape_new(NULL);
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+        cr_assert(!gt_valid(gt_apply(row[k].op, GT_LIST(quick_scalar(tape, 1)))));
+        cr_assert(quick_failed_with(tape, row[k].message), "%s", gt_error(tape));
+        gt_tape_reset(tape);
+    }
+    const gt_tensor x = quick_scalar(tape, 1);
+    read_inside = gt_exp(x);
+    gt_item(gt_apply(&reads, GT_LIST(x)));
+    cr_assert(quick_failed_with(tape, "while the tape runs"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}

@@ -6,6 +6,7 @@
  *     selftest kinks              gradients at kinks, ties, zeros and infinities
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
+ *     selftest api [SEED]         random sequences of public calls, or those of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
  *
@@ -29,6 +30,10 @@ int main(int argc, char **argv) {
         sweep_graphs(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "graph") == 0)
         sweep_graphs(stdout, 1, is_soak() ? 10000 : 400, &total);
+    if (part && strcmp(part, "api") == 0 && detail)
+        sweep_api(stdout, strtoull(detail, NULL, 10), 1, &total);
+    else if (!part || strcmp(part, "api") == 0)
+        sweep_api(stdout, 1, is_soak() ? 20000 : 2000, &total);
     if (!part || strcmp(part, "faults") == 0) sweep_faults(stdout, detail, &total);
     if (part && strcmp(part, "chain") == 0) {
         const bool right = chain_check(detail ? atoi(detail) : 1000000);
