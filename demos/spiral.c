@@ -77,7 +77,7 @@ static bool draw(const float *point, const unsigned char *color, const char *pat
                               .regions = &regions};
     return plot_write(&(plot){.title = "A spiral of three arms",
                               .subtitle = "points, and what a network of 2-100-3 takes them for",
-                              .width = 640,
+                              .width = 600,
                               .height = 690,
                               .panel = &panel,
                               .n_panels = 1},

@@ -4,12 +4,9 @@
  * and the elements, big-endian as well. A plain file must have exactly the size that its header
  * implies. How much a gzipped one holds shows only while reading, so the buffer grows with what has
  * arrived. Assumes IEEE 754 floats. */
-#define _POSIX_C_SOURCE 200809L
-#include "io/io.h"
+#include "io/file.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #if defined(GT_WITH_ZLIB)
@@ -21,8 +18,7 @@
 #define FIRST_CHUNK ((size_t)1 << 16)
 
 typedef struct source {
-    FILE *file;
-    uint64_t file_size;
+    gt__file file;
     bool compressed;
 #if defined(GT_WITH_ZLIB)
     z_stream stream;
@@ -31,26 +27,6 @@ typedef struct source {
     unsigned char arrived[8192];
 #endif
 } source;
-
-static void *default_resize(void *user, void *block, size_t old_size, size_t new_size) {
-    (void)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(block);
-        return NULL;
-    }
-    return realloc(block, new_size);
-}
-
-GT_PRINTF(3, 4)
-static bool refuse(gt_idx *idx, const char *path, const char *format, ...) {
-    int used = snprintf(idx->error, sizeof idx->error, "%.160s: ", path);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(idx->error + used, sizeof idx->error - (size_t)used, format, args);
-    va_end(args);
-    return false;
-}
 
 size_t gt_idx_type_size(gt_idx_type type) {
     switch (type) {
@@ -67,26 +43,17 @@ size_t gt_idx_type_size(gt_idx_type type) {
 /* ---- the source: bytes of a plain or a gzipped file ------------------------------------------ */
 
 static bool open_source(source *s, gt_idx *idx, const char *path) {
-    s->file = fopen(path, "rb");
-    if (!s->file) return refuse(idx, path, "%s", strerror(errno));
-    if (fseek(s->file, 0, SEEK_END) != 0) return refuse(idx, path, "%s", strerror(errno));
-    const long size = ftell(s->file);
-    if (size < 0 || fseek(s->file, 0, SEEK_SET) != 0) {
-        return refuse(idx, path, "%s", strerror(errno));
-    }
-    s->file_size = (uint64_t)size;
-
+    if (!gt__file_open(&s->file, "gt_idx_read", path, idx->error)) return false;
     unsigned char magic[2];
-    s->compressed = fread(magic, 1, 2, s->file) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-    if (ferror(s->file)) return refuse(idx, path, "%s", strerror(errno));
-    rewind(s->file);
+    s->compressed = fread(magic, 1, 2, s->file.stream) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+    if (ferror(s->file.stream)) return gt__file_refuse(&s->file, "%s", strerror(errno));
+    rewind(s->file.stream);
     return true;
 }
 
-static bool read_plain(source *s, gt_idx *idx, const char *path, void *out, size_t want,
-                       size_t *got) {
-    *got = fread(out, 1, want, s->file);
-    return ferror(s->file) ? refuse(idx, path, "%s", strerror(errno)) : true;
+static bool read_plain(source *s, void *out, size_t want, size_t *got) {
+    *got = fread(out, 1, want, s->file.stream);
+    return ferror(s->file.stream) ? gt__file_refuse(&s->file, "%s", strerror(errno)) : true;
 }
 
 #if defined(GT_WITH_ZLIB)
@@ -112,26 +79,27 @@ static void zlib_free(void *user, void *address) {
     a->resize(a->user, block, block->bytes, 0);
 }
 
-static bool open_stream(source *s, gt_idx *idx, const char *path) {
+static bool open_stream(source *s, gt_idx *idx) {
     enum { GZIP_WINDOW = 16 + MAX_WBITS };
     s->stream.zalloc = zlib_alloc;
     s->stream.zfree = zlib_free;
     s->stream.opaque = &idx->allocator;
     s->stream_open = inflateInit2(&s->stream, GZIP_WINDOW) == Z_OK;
-    return s->stream_open ? true : refuse(idx, path, "out of memory");
+    return s->stream_open ? true : gt__file_refuse(&s->file, "out of memory");
 }
 
 /* A gzip file may be several members, one after the other; each ends with its checksum. */
-static bool next_input(source *s, gt_idx *idx, const char *path, bool *ended) {
+static bool next_input(source *s, bool *ended) {
     *ended = false;
     if (s->stream.avail_in == 0) {
-        s->stream.avail_in = (unsigned)fread(s->arrived, 1, sizeof s->arrived, s->file);
+        s->stream.avail_in = (unsigned)fread(s->arrived, 1, sizeof s->arrived, s->file.stream);
         s->stream.next_in = s->arrived;
-        if (ferror(s->file)) return refuse(idx, path, "%s", strerror(errno));
+        if (ferror(s->file.stream)) return gt__file_refuse(&s->file, "%s", strerror(errno));
     }
     if (s->stream.avail_in == 0) {
         *ended = true;
-        return s->member_ended ? true : refuse(idx, path, "the compressed data is cut short");
+        return s->member_ended ? true
+                               : gt__file_refuse(&s->file, "the compressed data is cut short");
     }
     if (s->member_ended) {
         inflateReset(&s->stream);
@@ -140,13 +108,12 @@ static bool next_input(source *s, gt_idx *idx, const char *path, bool *ended) {
     return true;
 }
 
-static bool read_compressed(source *s, gt_idx *idx, const char *path, void *out, size_t want,
-                            size_t *got) {
+static bool read_compressed(source *s, void *out, size_t want, size_t *got) {
     const size_t most = (size_t)1 << 30;
     *got = 0;
     while (*got < want) {
         bool ended;
-        if (!next_input(s, idx, path, &ended)) return false;
+        if (!next_input(s, &ended)) return false;
         if (ended) break;
         const size_t room = want - *got < most ? want - *got : most;
         s->stream.next_out = (unsigned char *)out + *got;
@@ -156,29 +123,28 @@ static bool read_compressed(source *s, gt_idx *idx, const char *path, void *out,
         if (status == Z_STREAM_END) {
             s->member_ended = true;
         } else if (status == Z_MEM_ERROR) {
-            return refuse(idx, path, "out of memory");
+            return gt__file_refuse(&s->file, "out of memory");
         } else if (status != Z_OK && status != Z_BUF_ERROR) {
-            return refuse(idx, path, "the compressed data is damaged (%s)",
-                          s->stream.msg ? s->stream.msg : "zlib gives no reason");
+            return gt__file_refuse(&s->file, "the compressed data is damaged (%s)",
+                                   s->stream.msg ? s->stream.msg : "zlib gives no reason");
         }
     }
     return true;
 }
 #endif
 
-static bool read_source(source *s, gt_idx *idx, const char *path, void *out, size_t want,
-                        size_t *got) {
+static bool read_source(source *s, void *out, size_t want, size_t *got) {
 #if defined(GT_WITH_ZLIB)
-    if (s->compressed) return read_compressed(s, idx, path, out, want, got);
+    if (s->compressed) return read_compressed(s, out, want, got);
 #endif
-    return read_plain(s, idx, path, out, want, got);
+    return read_plain(s, out, want, got);
 }
 
 static void close_source(source *s) {
 #if defined(GT_WITH_ZLIB)
     if (s->stream_open) inflateEnd(&s->stream);
 #endif
-    if (s->file) fclose(s->file);
+    gt__file_close(&s->file);
 }
 
 /* ---- header and elements --------------------------------------------------------------------- */
@@ -188,7 +154,7 @@ static uint32_t big_endian_32(const unsigned char *b) {
 }
 
 /* Sets shape, count and bytes; refuses sizes whose product overflows even where a 0 hides it. */
-static bool set_sizes(gt_idx *idx, const char *path, const unsigned char *sizes) {
+static bool set_sizes(const source *s, gt_idx *idx, const unsigned char *sizes) {
     const int64_t most = (int64_t)((SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX) / 8);
     int64_t product = 1;
     bool empty = false;
@@ -198,8 +164,8 @@ static bool set_sizes(gt_idx *idx, const char *path, const unsigned char *sizes)
         if (size == 0) {
             empty = true;
         } else if (product > most / size) {
-            return refuse(idx, path, "the sizes in the header overflow at axis %d (%lld)", axis,
-                          (long long)size);
+            return gt__file_refuse(&s->file, "the sizes in the header overflow at axis %d (%lld)",
+                                   axis, (long long)size);
         } else {
             product *= size;
         }
@@ -209,47 +175,49 @@ static bool set_sizes(gt_idx *idx, const char *path, const unsigned char *sizes)
     return true;
 }
 
-static bool read_header(source *s, gt_idx *idx, const char *path) {
+static bool read_header(source *s, gt_idx *idx) {
     unsigned char head[4], sizes[4 * GT_MAX_RANK];
     size_t got;
-    if (!read_source(s, idx, path, head, 4, &got)) return false;
-    if (got < 4) return refuse(idx, path, "%zu bytes are too few for an IDX file", got);
+    if (!read_source(s, head, 4, &got)) return false;
+    if (got < 4) return gt__file_refuse(&s->file, "%zu bytes are too few for an IDX file", got);
     if (head[0] != 0 || head[1] != 0) {
-        return refuse(idx, path, "no IDX file: it begins with %02x %02x instead of 00 00", head[0],
-                      head[1]);
+        return gt__file_refuse(&s->file, "no IDX file: it begins with %02x %02x instead of 00 00",
+                               head[0], head[1]);
     }
     idx->type = (gt_idx_type)head[2];
     if (gt_idx_type_size(idx->type) == 0) {
-        return refuse(idx, path, "unknown element type 0x%02x", head[2]);
+        return gt__file_refuse(&s->file, "unknown element type 0x%02x", head[2]);
     }
     if (head[3] < 1 || head[3] > GT_MAX_RANK) {
-        return refuse(idx, path, "rank %d, but 1 to %d are allowed", head[3], GT_MAX_RANK);
+        return gt__file_refuse(&s->file, "rank %d, but 1 to %d are allowed", head[3], GT_MAX_RANK);
     }
     idx->shape.rank = head[3];
     const size_t want = 4 * (size_t)head[3];
-    if (!read_source(s, idx, path, sizes, want, &got)) return false;
-    if (got < want) return refuse(idx, path, "the header is cut short");
-    return set_sizes(idx, path, sizes);
+    if (!read_source(s, sizes, want, &got)) return false;
+    if (got < want) return gt__file_refuse(&s->file, "the header is cut short");
+    return set_sizes(s, idx, sizes);
 }
 
 /* A header that claims more than the file can hold is refused before memory is taken. */
-static bool check_claim(const source *s, gt_idx *idx, const char *path) {
+static bool check_claim(const source *s, const gt_idx *idx) {
     const uint64_t header = 4 + 4 * (uint64_t)idx->shape.rank;
-    const uint64_t held = s->file_size > header ? s->file_size - header : 0;
+    const uint64_t held = s->file.size > header ? s->file.size - header : 0;
     if (!s->compressed && held != idx->bytes) {
-        return refuse(idx, path, "the header promises %llu bytes of elements, the file holds %llu",
-                      (unsigned long long)idx->bytes, (unsigned long long)held);
+        return gt__file_refuse(&s->file,
+                               "the header promises %llu bytes of elements, the file holds %llu",
+                               (unsigned long long)idx->bytes, (unsigned long long)held);
     }
-    if (s->compressed && idx->bytes / MOST_PER_COMPRESSED_BYTE > s->file_size) {
-        return refuse(idx, path,
-                      "the header promises %llu bytes of elements, more than %llu compressed bytes "
-                      "can hold",
-                      (unsigned long long)idx->bytes, (unsigned long long)s->file_size);
+    if (s->compressed && idx->bytes / MOST_PER_COMPRESSED_BYTE > s->file.size) {
+        return gt__file_refuse(
+            &s->file,
+            "the header promises %llu bytes of elements, more than %llu compressed bytes "
+            "can hold",
+            (unsigned long long)idx->bytes, (unsigned long long)s->file.size);
     }
     return true;
 }
 
-static bool read_elements(source *s, gt_idx *idx, const char *path) {
+static bool read_elements(source *s, gt_idx *idx) {
     const gt_allocator *a = &idx->allocator;
     size_t have = 0, capacity = 0;
     while (have < idx->bytes) {
@@ -261,15 +229,16 @@ static bool read_elements(source *s, gt_idx *idx, const char *path) {
         if (data) {
             idx->data = data;
             capacity = wider;
-            if (!read_source(s, idx, path, (char *)data + have, capacity - have, &got)) break;
+            if (!read_source(s, (char *)data + have, capacity - have, &got)) break;
         } else {
-            refuse(idx, path, "out of memory for %llu bytes", (unsigned long long)wider);
+            gt__file_refuse(&s->file, "out of memory for %llu bytes", (unsigned long long)wider);
             break;
         }
         have += got;
         if (have < capacity) {
-            refuse(idx, path, "the header promises %llu bytes of elements, the file holds %llu",
-                   (unsigned long long)idx->bytes, (unsigned long long)have);
+            gt__file_refuse(&s->file,
+                            "the header promises %llu bytes of elements, the file holds %llu",
+                            (unsigned long long)idx->bytes, (unsigned long long)have);
             break;
         }
     }
@@ -278,11 +247,11 @@ static bool read_elements(source *s, gt_idx *idx, const char *path) {
     return complete;
 }
 
-static bool expect_end(source *s, gt_idx *idx, const char *path) {
+static bool expect_end(source *s) {
     char beyond;
     size_t got;
-    if (!read_source(s, idx, path, &beyond, 1, &got)) return false;
-    return got == 0 ? true : refuse(idx, path, "bytes follow after the last element");
+    if (!read_source(s, &beyond, 1, &got)) return false;
+    return got == 0 ? true : gt__file_refuse(&s->file, "bytes follow after the last element");
 }
 
 static void to_native_order(gt_idx *idx) {
@@ -305,20 +274,20 @@ static void to_native_order(gt_idx *idx) {
 bool gt_idx_read(gt_idx *idx, const char *path, const gt_allocator *allocator) {
     *idx = (gt_idx){0};
     idx->type = GT_IDX_U8;
-    idx->allocator = allocator ? *allocator : (gt_allocator){default_resize, NULL};
-    if (!path) return refuse(idx, "gt_idx_read", "the path is NULL");
+    idx->allocator = gt__io_allocator(allocator);
 
     source s = {0};
     bool ok = open_source(&s, idx, path);
 #if defined(GT_WITH_ZLIB)
-    ok = ok && (!s.compressed || open_stream(&s, idx, path));
+    ok = ok && (!s.compressed || open_stream(&s, idx));
 #else
     if (ok && s.compressed) {
-        ok = refuse(idx, path, "the file is gzipped, and this build has no zlib: gunzip it first");
+        ok = gt__file_refuse(&s.file,
+                             "the file is gzipped, and this build has no zlib: gunzip it first");
     }
 #endif
-    ok = ok && read_header(&s, idx, path) && check_claim(&s, idx, path) &&
-         read_elements(&s, idx, path) && expect_end(&s, idx, path);
+    ok = ok && read_header(&s, idx) && check_claim(&s, idx) && read_elements(&s, idx) &&
+         expect_end(&s);
     close_source(&s);
     if (ok) {
         to_native_order(idx);

@@ -7,8 +7,7 @@
  * read all the same.
  *
  * Assumes a little-endian machine, and says so on any other. */
-#define _POSIX_C_SOURCE 200809L
-#include "io/io.h"
+#include "io/file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__unix__) || defined(__APPLE__)
-#define HAVE_POSIX 1
-#include <fcntl.h>
-#include <unistd.h>
-#endif
 #if defined(GT_WITH_JANSSON)
 #include <jansson.h>
 #endif
@@ -38,13 +32,6 @@ static const struct {
 } dtypes[] = {{GT_F32, "F32"}, {GT_F64, "F64"},   {GT_I32, "I32"},
               {GT_I64, "I64"}, {GT_BOOL, "BOOL"}, {GT_BF16, "BF16"}};
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
-
-static bool little_endian(void) {
-    const uint16_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, 1);
-    return first == 1;
-}
 
 /* CRC-32 of ISO 3309 (as in zip and png), byte by byte. */
 typedef struct crc {
@@ -217,7 +204,8 @@ static bool make_header(text *t, const crc *c) {
     return true;
 }
 
-static bool write_all(FILE *file, const text *header) {
+static bool write_all(void *user, FILE *file) {
+    const text *header = user;
     unsigned char length[8];
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header->size >> (8 * i));
     bool ok = fwrite(length, 1, 8, file) == 8 &&
@@ -233,76 +221,22 @@ static bool write_all(FILE *file, const text *header) {
     return ok;
 }
 
-static bool flush_to_disk(FILE *file) {
-    if (fflush(file) != 0) return false;
-#if defined(HAVE_POSIX)
-    return fsync(fileno(file)) == 0;
-#else
-    return true;
-#endif
-}
-
-/* The rename itself reaches the disk with its folder. Some file systems cannot do this; the file is
- * in place by then, so it is no failure. */
-static void flush_folder(char *path) {
-#if defined(HAVE_POSIX)
-    char *slash = strrchr(path, '/');
-    if (slash) slash[slash == path ? 1 : 0] = 0;
-    const int folder = open(slash ? path : ".", O_RDONLY);
-    if (folder < 0) return;
-    fsync(folder);
-    close(folder);
-#else
-    (void)path;
-#endif
-}
-
-/* A new file beside the target; the first free name, so that neither another writer's nor a crashed
- * one's file is touched. */
-static FILE *open_beside(const char *path, char *temporary, size_t size) {
-    for (int i = 0; i < 10000; i++) {
-        snprintf(temporary, size, "%s.%d.tmp", path, i);
-        FILE *file = fopen(temporary, "wbx");
-        if (file || errno != EEXIST) return file;
-    }
-    return NULL;
-}
-
-static bool write_beside(const text *header, const char *path, char *temporary, size_t size) {
-    gt_params *params = header->params;
-    FILE *file = open_beside(path, temporary, size);
-    if (!file) return gt_params_fail(params, "%s: %s", temporary, strerror(errno));
-    bool ok = write_all(file, header) && flush_to_disk(file);
-    int reason = errno;
-    if (fclose(file) != 0 && ok) {
-        ok = false;
-        reason = errno;
-    }
-    if (ok && rename(temporary, path) != 0) {
-        ok = false;
-        reason = errno;
-    }
-    if (!ok) {
-        remove(temporary);
-        return gt_params_fail(params, "%s: %s", path, strerror(reason));
-    }
-    flush_folder(temporary);
-    return true;
-}
-
 bool gt_params_save(gt_params *params, const char *path) {
     if (!params) return false;
     if (!path) return gt_params_fail(params, "gt_params_save: the path is NULL");
-    if (!little_endian()) return gt_params_fail(params, "%s: needs a little-endian machine", path);
+    if (!gt__little_endian())
+        return gt_params_fail(params, "%s: needs a little-endian machine", path);
     if (!check_names(params)) return false;
 
     crc c;
     crc_init(&c);
     text header = {.params = params};
-    const size_t size = strlen(path) + 16;
+    const size_t size = strlen(path) + GT__BESIDE;
     char *temporary = gt_params_alloc(params, NULL, 0, size);
     if (!temporary) return gt_params_fail(params, "out of memory");
-    const bool ok = make_header(&header, &c) && write_beside(&header, path, temporary, size);
+    bool ok = make_header(&header, &c);
+    const int reason = ok ? gt__write_beside(path, temporary, write_all, &header) : 0;
+    if (reason) ok = gt_params_fail(params, "%s: %s", path, strerror(reason));
     if (header.at) gt_params_alloc(params, header.at, header.room, 0);
     gt_params_alloc(params, temporary, size, 0);
     return ok;
@@ -644,7 +578,8 @@ static bool install(const reader *r) {
 bool gt_params_load(gt_params *params, const char *path) {
     if (!params) return false;
     if (!path) return gt_params_fail(params, "gt_params_load: the path is NULL");
-    if (!little_endian()) return gt_params_fail(params, "%s: needs a little-endian machine", path);
+    if (!gt__little_endian())
+        return gt_params_fail(params, "%s: needs a little-endian machine", path);
 
     reader r = {.params = params, .path = path};
     crc_init(&r.crc);

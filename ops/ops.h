@@ -149,6 +149,53 @@ GT_RECORDS gt_tensor gt_outer(gt_tensor a, gt_tensor b);
  * left. */
 GT_RECORDS gt_tensor gt_einsum(const char *formula, gt_list operands);
 
+/* ---- convolution and pooling: images [n, channels, height, width]; f32 and f64 ---------------------------------- */
+
+/* One number for each axis of the field: {rows, columns}, in 1-D the first only. A stride, dilation or number of
+ * groups left 0 is 1. A window starts every `stride` elements, from `padding` zeros before the first to as many
+ * after the last; its elements are `dilation` apart. Each group of output channels sees its own group of input
+ * channels. */
+typedef struct gt_conv_options {
+    int64_t stride[2], padding[2], dilation[2];
+    int64_t output_padding[2]; /* of gt_conv_transpose: rows and columns more than the fewest; below the stride */
+    int64_t groups;
+} gt_conv_options;
+
+/* Sums of x [n, in, height, width] under windows, times w [out, in / groups, kernel height, kernel width], which is
+ * not flipped: [n, out, rows, columns], rows = (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1,
+ * rounded down. gt_conv1d takes [n, in, width] and [out, in / groups, kernel]. */
+GT_RECORDS gt_tensor gt_conv2d(gt_tensor x, gt_tensor w, gt_conv_options options);
+GT_RECORDS gt_tensor gt_conv1d(gt_tensor x, gt_tensor w, gt_conv_options options);
+/* The transpose of that linear map, from what it gives to what it takes: x [n, in, height, width] and
+ * w [in, out / groups, kernel height, kernel width] to [n, out, rows, columns], rows = (height - 1) stride -
+ * 2 padding + dilation (kernel - 1) + 1 + output_padding. */
+GT_RECORDS gt_tensor gt_conv_transpose2d(gt_tensor x, gt_tensor w, gt_conv_options options);
+GT_RECORDS gt_tensor gt_conv_transpose1d(gt_tensor x, gt_tensor w, gt_conv_options options);
+
+/* Windows of `kernel` {rows, columns}, as in a convolution. A stride left 0 is the kernel's size. */
+typedef struct gt_pool_options {
+    int64_t kernel[2], stride[2], padding[2]; /* padding is less than the kernel */
+    bool count_padding;                       /* averages: padding counts as zeros; else it does not count */
+} gt_pool_options;
+
+/* The largest element of each window; NaN wins; padding never does. gt_out(y, 1) gives its place, row * width +
+ * column, i64. Among equal ones the first in that order is the winner and takes all of the gradient. */
+GT_RECORDS gt_tensor gt_max_pool2d(gt_tensor x, gt_pool_options options);
+/* Zeros [n, channels, height, width] with the elements of x added at the places that index gives them, i64 and of
+ * x's shape, as gt_max_pool2d makes it. */
+GT_RECORDS gt_tensor gt_max_unpool2d(gt_tensor x, gt_tensor index, int64_t height, int64_t width);
+/* The mean of each window. */
+GT_RECORDS gt_tensor gt_avg_pool2d(gt_tensor x, gt_pool_options options);
+/* Means over rows x columns windows that cover x: row r goes from floor(r height / rows) to
+ * ceil((r + 1) height / rows). */
+GT_RECORDS gt_tensor gt_adaptive_avg_pool2d(gt_tensor x, int64_t rows, int64_t columns);
+/* Means over all axes after the second: [n, channels]. */
+GT_RECORDS gt_tensor gt_global_avg_pool(gt_tensor x);
+/* Graham 2014, with pseudorandom windows: rows x columns of them, each of floor or ceil of height / rows rows,
+ * and drawn for each image and axis; one row and column more if they overlap. rows is at most height. Each
+ * recording takes the next ordinal, as gt_rand. Winners are those of gt_max_pool2d. */
+GT_RECORDS gt_tensor gt_fractional_max_pool2d(gt_tensor x, int64_t rows, int64_t columns, bool overlapping);
+
 /* ---- effects and sums ------------------------------------------------------------------------------------------------ */
 
 /* Records that leaf takes value at the next commit (see gt_commit). Same shape and dtype; not a borrowed leaf.

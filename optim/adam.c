@@ -7,21 +7,12 @@
 #include <math.h>
 
 #include "ops/ops.h"
-#include "optim/optim.h"
+#include "optim/rules.h"
 
 typedef struct adam {
     gt_adam_options o;
     bool decoupled;
 } adam;
-
-/* state = beta state + (1 - beta) value, as an effect; returns the new state. */
-static gt_tensor moving_average(gt_optim *opt, const char *state, gt_tensor x, gt_tensor value,
-                                double beta) {
-    const gt_tensor old = gt_optim_state(opt, state, x, gt_shape_of(x), gt_dtype_of(x));
-    const gt_tensor next = gt_add(gt_mul_scalar(old, beta), gt_mul_scalar(value, 1 - beta));
-    gt_assign(old, next);
-    return next;
-}
 
 /* 1 - beta^t, without cancellation, in the parameter's kind. */
 static gt_tensor correction(gt_tensor t, double beta, gt_dtype dtype) {
@@ -32,19 +23,16 @@ static bool adam_rule(gt_optim *opt, const void *options, gt_tensor x, gt_tensor
     const adam *a = options;
     const gt_adam_options *o = &a->o;
     const gt_dtype dtype = gt_dtype_of(x);
-    const double rate = gt_optim_rate(opt);
-    if (o->weight_decay > 0 && !a->decoupled) g = gt_add(g, gt_mul_scalar(x, o->weight_decay));
-    const gt_tensor before = gt_optim_state(opt, "step", x, GT_SCALAR, GT_F64);
-    const gt_tensor t = gt_add_scalar(before, 1);
-    gt_assign(before, t);
-    const gt_tensor m = moving_average(opt, "m", x, g, o->beta1);
-    const gt_tensor v = moving_average(opt, "v", x, gt_square(g), o->beta2);
+    const double rate = gt_optim_rate_of(opt, x), decay = gt_optim_weight_decay_of(opt, x);
+    if (!a->decoupled) g = gt__decayed(opt, x, g);
+    const gt_tensor t = gt__updates(opt, x);
+    const gt_tensor m = gt__moving_average(opt, "m", x, g, o->beta1);
+    const gt_tensor v = gt__moving_average(opt, "v", x, gt_square(g), o->beta2);
     const gt_tensor spread = gt_sqrt(gt_div(v, correction(t, o->beta2, dtype)));
     const gt_tensor step =
         gt_div(gt_div(m, correction(t, o->beta1, dtype)), gt_add_scalar(spread, o->epsilon));
-    gt_tensor next = x;
-    if (o->weight_decay > 0 && a->decoupled) next = gt_mul_scalar(x, 1 - rate * o->weight_decay);
-    return gt_valid(gt_assign(x, gt_sub(next, gt_mul_scalar(step, rate))));
+    const gt_tensor kept = a->decoupled ? gt_mul_scalar(x, 1 - rate * decay) : x;
+    return gt_valid(gt_assign(x, gt_sub(kept, gt_mul_scalar(step, rate))));
 }
 
 static gt_optim *make(gt_params *params, gt_adam_options o, bool decoupled, const char *name) {
@@ -55,8 +43,8 @@ static gt_optim *make(gt_params *params, gt_adam_options o, bool decoupled, cons
     if (o.rate == 0) o.rate = 1e-3;
     if (decoupled && o.weight_decay == 0) o.weight_decay = 0.01;
     if (!(o.beta1 > 0 && o.beta1 < 1 && o.beta2 > 0 && o.beta2 < 1 && o.epsilon > 0)) {
-        gt_params_fail(params, "%s: beta1 %g and beta2 %g must be in (0, 1), epsilon %g above 0", name,
-                       o.beta1, o.beta2, o.epsilon);
+        gt_params_fail(params, "%s: beta1 %g and beta2 %g must be in (0, 1), epsilon %g above 0",
+                       name, o.beta1, o.beta2, o.epsilon);
         return NULL;
     }
     const adam a = {o, decoupled};
@@ -69,7 +57,9 @@ static gt_optim *make(gt_params *params, gt_adam_options o, bool decoupled, cons
     return gt_optimizer(params, common, adam_rule, &a, sizeof a);
 }
 
-gt_optim *gt_adam(gt_params *params, gt_adam_options options) { return make(params, options, false, "adam"); }
+gt_optim *gt_adam(gt_params *params, gt_adam_options options) {
+    return make(params, options, false, "adam");
+}
 gt_optim *gt_adamw(gt_params *params, gt_adam_options options) {
     return make(params, options, true, "adamw");
 }

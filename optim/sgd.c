@@ -1,10 +1,10 @@
 /* optim/sgd.c: stochastic gradient descent, with momentum. */
 #include "ops/ops.h"
-#include "optim/optim.h"
+#include "optim/rules.h"
 
 static bool sgd_rule(gt_optim *opt, const void *options, gt_tensor x, gt_tensor g) {
     const gt_sgd_options *o = options;
-    if (o->weight_decay > 0) g = gt_add(g, gt_mul_scalar(x, o->weight_decay));
+    g = gt__decayed(opt, x, g);
     gt_tensor step = g;
     if (o->momentum > 0) {
         const gt_tensor v = gt_optim_state(opt, "velocity", x, gt_shape_of(x), gt_dtype_of(x));
@@ -12,7 +12,7 @@ static bool sgd_rule(gt_optim *opt, const void *options, gt_tensor x, gt_tensor 
         gt_assign(v, next);
         step = o->nesterov ? gt_add(g, gt_mul_scalar(next, o->momentum)) : next;
     }
-    return gt_valid(gt_assign(x, gt_sub(x, gt_mul_scalar(step, gt_optim_rate(opt)))));
+    return gt_valid(gt_assign(x, gt_sub(x, gt_mul_scalar(step, gt_optim_rate_of(opt, x)))));
 }
 
 gt_optim *gt_sgd(gt_params *params, gt_sgd_options o) {

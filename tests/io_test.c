@@ -4,7 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "io/io.h"
 
-#include <criterion/criterion.h>
+#include "support/scratch.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -20,89 +20,6 @@
 #if defined(GT_WITH_ZLIB)
 #include <zlib.h>
 #endif
-
-/* ---- an allocator that counts, and fails when asked ------------------------------------------ */
-
-typedef struct ledger {
-    size_t used, peak;
-    long calls;   /* that ask for memory */
-    long fail_at; /* -1: none */
-    bool from_then_on;
-} ledger;
-
-static void *ledger_resize(void *user, void *block, size_t old_size, size_t new_size) {
-    ledger *l = user;
-    if (!block) old_size = 0;
-    if (new_size == 0) {
-        free(block);
-        l->used -= old_size;
-        return NULL;
-    }
-    const long call = l->calls++;
-    if (l->fail_at >= 0 && (call == l->fail_at || (l->from_then_on && call > l->fail_at)))
-        return NULL;
-    void *result = realloc(block, new_size);
-    if (!result) return NULL;
-    l->used += new_size - old_size;
-    if (l->used > l->peak) l->peak = l->used;
-    return result;
-}
-
-static gt_allocator counting(ledger *l) {
-    *l = (ledger){.fail_at = -1};
-    return (gt_allocator){ledger_resize, l};
-}
-
-/* ---- files in a folder of their own ---------------------------------------------------------- */
-
-static char folder[64];
-static char file_path[96];
-
-static void begin(void) {
-    strcpy(folder, "/tmp/gradtape-io-XXXXXX");
-    cr_assert(mkdtemp(folder) != NULL);
-    snprintf(file_path, sizeof file_path, "%s/file", folder);
-}
-
-static int files_in_folder(void) {
-    DIR *d = opendir(folder);
-    cr_assert(d != NULL);
-    int n = 0;
-    for (const struct dirent *e; (e = readdir(d)) != NULL;) n += e->d_name[0] != '.';
-    closedir(d);
-    return n;
-}
-
-/* Fails when anything but the one file was left behind. */
-static void end(void) {
-    remove(file_path);
-    cr_assert(rmdir(folder) == 0, "files were left in %s", folder);
-}
-
-static void write_bytes(const void *bytes, size_t size) {
-    FILE *f = fopen(file_path, "wb");
-    cr_assert(f && fwrite(bytes, 1, size, f) == size);
-    cr_assert(fclose(f) == 0);
-}
-
-static unsigned char *read_bytes(size_t *size) {
-    FILE *f = fopen(file_path, "rb");
-    cr_assert(f != NULL);
-    unsigned char *bytes = malloc(1 << 20);
-    *size = fread(bytes, 1, 1 << 20, f);
-    fclose(f);
-    return bytes;
-}
-
-/* Open files of this process, -1 where the system does not tell. */
-static int open_files(void) {
-    DIR *d = opendir("/proc/self/fd");
-    if (!d) return -1;
-    int n = 0;
-    while (readdir(d)) n++;
-    closedir(d);
-    return n;
-}
 
 /* ---- IDX: good files ------------------------------------------------------------------------- */
 

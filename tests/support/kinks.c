@@ -17,6 +17,11 @@ static gt_tensor second(gt_tensor x) { return gt_select(x, 0, 1); }
 
 static gt_tensor clamp_to_one(gt_tensor x) { return gt_clamp(x, -1, 1); }
 static gt_tensor leak(gt_tensor x) { return gt_leaky_relu(x, 0.25); }
+static gt_tensor elu_of_half(gt_tensor x) { return gt_elu(x, 0.5); }
+static gt_tensor celu_of_half(gt_tensor x) { return gt_celu(x, 0.5); }
+static gt_tensor learned_slope(gt_tensor x) { return gt_prelu(first(x), second(x)); }
+static gt_tensor times_log(gt_tensor x) { return gt_xlogy(first(x), second(x)); }
+static gt_tensor times_log1p(gt_tensor x) { return gt_xlog1py(first(x), second(x)); }
 static gt_tensor to_the_0(gt_tensor x) { return gt_pow_scalar(x, 0); }
 static gt_tensor to_the_1(gt_tensor x) { return gt_pow_scalar(x, 1); }
 static gt_tensor to_the_2(gt_tensor x) { return gt_pow_scalar(x, 2); }
@@ -49,6 +54,18 @@ static const kink kinks[] = {
     {"relu", gt_relu, 3, {-1, 0, 1}, {0, 0, 1}},
     {"abs", gt_abs, 3, {-1, 0, 1}, {-1, 0, 1}},
     {"leaky_relu", leak, 3, {-1, 0, 1}, {0.25, 0.25, 1}},
+    {"relu6", gt_relu6, 5, {-1, 0, 3, 6, 7}, {0, 0, 1, 0, 0}},
+    {"hard_sigmoid", gt_hard_sigmoid, 5, {-4, -3, 0, 3, 4}, {0, 0, 1.0 / 6, 0, 0}},
+    {"hardlims", gt_hardlims, 3, {-1, 0, 1}, {0, 0, 0}},
+    {"elu", elu_of_half, 2, {0, 1}, {0.5, 1}},
+    {"celu", celu_of_half, 2, {0, 1}, {1, 1}},
+    {"selu", gt_selu, 2, {0, 1}, {1.7580993408473768599, 1.0507009873554804934}},
+    {"softsign", gt_softsign, 3, {-1, 0, 1}, {0.25, 1, 0.25}},
+    {"prelu at 0", learned_slope, 2, {0, 0.25}, {0.25, 0}},
+    {"prelu below 0", learned_slope, 2, {-3, 0.25}, {0.25, -3}},
+    {"xlogy at (0, 0)", times_log, 2, {0, 0}, {-INF, 0}},
+    {"xlogy at (0, 1)", times_log, 2, {0, 1}, {0, 0}},
+    {"xlog1py at (0, -1)", times_log1p, 2, {0, -1}, {-INF, 0}},
     {"clamp", clamp_to_one, 5, {-2, -1, 0, 1, 2}, {0, 1, 1, 1, 0}},
     {"sign", gt_sign, 2, {0, 1}, {0, 0}},
     {"step", gt_step, 2, {0, 1}, {0, 0}},

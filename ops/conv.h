@@ -1,0 +1,33 @@
+/* ops/conv.h: the arithmetic of convolutions. Private to ops/.
+ *
+ * x [n, groups * in, height, width], w [groups * out, in, kernel height, kernel width] and
+ * y [n, groups * out, height, width] are contiguous; a 1-D convolution has one row. What is
+ * computed is the cross-correlation that networks call convolution:
+ *
+ *     y[b, o, p, q] = sum over c, i, j of
+ *         w[o, c, i, j] x[b, c, p stride - padding + i dilation, q stride - padding + j dilation]
+ *
+ * and the two other products that the same sum defines: given y and w, what x gets; given x and y,
+ * what w gets. Elements outside x count as 0. Bits do not depend on the number of threads. */
+#ifndef GT_OPS_CONV_H
+#define GT_OPS_CONV_H
+
+#include "graph/graph.h"
+
+/* Sizes and steps are pairs: [0] of rows (height), [1] of columns (width). in and out are channels
+ * of one group. No overflow: the shape rules have seen to it. */
+typedef struct gt__conv {
+    int64_t n, groups, in, out;
+    int64_t x[2], k[2], y[2];
+    int64_t stride[2], padding[2], dilation[2];
+    gt_dtype dtype; /* f32 or f64 */
+} gt__conv;
+
+/* The result is overwritten. False, and an error on the call, when scratch memory is short. */
+bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y);
+bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, const void *w,
+                        void *x);
+bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, const void *y,
+                         void *w);
+
+#endif
