@@ -97,7 +97,7 @@ static gt_tensor hidden_units(gt_tensor x, double bias) {
 
 /* Learns the length of a vector, 8-100-1. Writes the share of units dead on test samples. */
 static void train(lesson *l, int which, double share[STEPS]) {
-    char pattern[8];
+    char pattern[32];
     snprintf(pattern, sizeof pattern, "run%d/*", which);
     const gt_sgd_options options = {.rate = run[which].rate, .pattern = pattern};
     gt_optim *opt = gt_sgd(l->params, options);
