@@ -30,11 +30,11 @@
 #define GT_VERSION "0.1.0"
 #define GT_VERSION_NUMBER 100
 
-#include "graph/graph.h"
-#include "ops/ops.h"
 #include "grad/grad.h"
-#include "nn/nn.h"
-#include "optim/optim.h"
+#include "graph/graph.h"
 #include "io/io.h"
+#include "nn/nn.h"
+#include "ops/ops.h"
+#include "optim/optim.h"
 
 #endif

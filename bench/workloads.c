@@ -109,6 +109,7 @@ static bool prepare_perceptron(training *t) {
         const int64_t in = w->width[i], out = w->width[i + 1];
         const double bound = 1 / sqrt((double)in);
         float *weights = draw_uniform(&draw, in * out, -bound, bound);
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): layers <= MOST_LAYERS
         ok = start_from(t, layer_weight[i], GT_SHAPE(in, out), weights) &&
              start_from(t, layer_bias[i], GT_SHAPE(out), draw_uniform(&draw, out, -bound, bound));
     }
@@ -119,6 +120,7 @@ static gt_tensor perceptron(training *t) {
     const workload *w = t->what;
     gt_tensor x = gt_borrow(t->tape, t->x, GT_SHAPE(w->batch, w->width[0]), GT_F32);
     for (int i = 0; i < w->layers; i++) {
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): layers <= MOST_LAYERS
         x = gt_matmul(x, weight(t, layer_weight[i], GT_SHAPE(w->width[i], w->width[i + 1])));
         x = gt_add(x, weight(t, layer_bias[i], GT_SHAPE(w->width[i + 1])));
         if (i + 1 < w->layers) x = gt_relu(x);
@@ -133,7 +135,8 @@ static const int scalar_width[] = {2, NEURONS, NEURONS, 1};
 static void place_moons(training *t, bench_draw *draw) {
     const double pi = 3.14159265358979323846;
     for (int i = 0; i < POINTS; i++) {
-        const double angle = pi * (i / 2) / 49.0;
+        const int place = i / 2;
+        const double angle = pi * place / 49.0;
         const bool upper = i % 2 == 0;
         t->point[i][0] = upper ? cos(angle) : 1 - cos(angle);
         t->point[i][1] = upper ? sin(angle) : 0.5 - sin(angle);

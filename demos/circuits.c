@@ -56,8 +56,8 @@ static void sigmoid_of_four_gates(gt_tape *tape) {
     const gt_tensor f = gt_name(gt_reciprocal(plus), "f");
     gt_backward(f);
     show("f = s(w0 x0 + w1 x1 + w2), the sigmoid as four gates",
-         (const gt_tensor[]){n.w0, n.x0, n.w1, n.x1, n.w2, n.first, n.second, n.sum, n.dot, minus, power,
-                             plus, f},
+         (const gt_tensor[]){n.w0, n.x0, n.w1, n.x1, n.w2, n.first, n.second, n.sum, n.dot, minus,
+                             power, plus, f},
          13);
 }
 
@@ -83,8 +83,8 @@ static void patterns(gt_tape *tape) {
 
 int main(void) {
     gt_tape *tape = gt_tape_new(NULL);
-    void (*const circuits[])(gt_tape *) = {circuit_of_three, sigmoid_of_four_gates, sigmoid_of_one_gate,
-                                           patterns};
+    void (*const circuits[])(gt_tape *) = {circuit_of_three, sigmoid_of_four_gates,
+                                           sigmoid_of_one_gate, patterns};
     bool ok = tape != NULL;
     for (size_t i = 0; ok && i < sizeof circuits / sizeof *circuits; i++) {
         circuits[i](tape);

@@ -17,8 +17,8 @@ typedef struct whose {
 static bool backward_shape(gt_call *call) {
     const whose *w = call->attr;
     if (w->n_in > GT_MAX_OUT)
-        return gt_call_fail(call, "%s has %d inputs: a backward by hand takes at most %d", w->op->name,
-                            w->n_in, GT_MAX_OUT);
+        return gt_call_fail(call, "%s has %d inputs: a backward by hand takes at most %d",
+                            w->op->name, w->n_in, GT_MAX_OUT);
     call->n_out = w->n_in;
     for (int k = 0; k < w->n_in; k++) {
         call->out[k].shape = call->in[k].shape;
@@ -52,7 +52,8 @@ bool gt__pull_by_hand(const gt_op *op, gt_pull *p) {
     gt_tensor in[2 * GT_MAX_OUT + GT_MAX_OUT];
     int n = 0;
     if (p->n_in > GT_MAX_OUT) {
-        gt_fail(p->tape, "%s has %d inputs: a backward by hand takes at most %d", op->name, p->n_in, GT_MAX_OUT);
+        gt_fail(p->tape, "%s has %d inputs: a backward by hand takes at most %d", op->name, p->n_in,
+                GT_MAX_OUT);
         return false;
     }
     for (int k = 0; k < p->n_in; k++) in[n++] = p->in[k];
@@ -66,7 +67,8 @@ bool gt__pull_by_hand(const gt_op *op, gt_pull *p) {
     w.op = op;
     w.attr = p->attr;
     w.n_in = p->n_in;
-    const gt_tensor all = gt_record(p->tape, &backward_by_hand, in, n, &w, sizeof w, p->arg, p->n_arg);
+    const gt_tensor all =
+        gt_record(p->tape, &backward_by_hand, in, n, &w, sizeof w, p->arg, p->n_arg);
     if (!gt_valid(all)) return false;
     for (int k = 0; k < p->n_in; k++)
         if (gt_dtype_is_float(gt_dtype_of(p->in[k]))) p->gx[k] = gt_out(all, k);

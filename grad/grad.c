@@ -52,8 +52,8 @@ static bool fit_root(gt_tensor y, const char *who) {
     const int64_t n = gt_numel(gt_shape_of(y));
     if (n == 1) return true;
     char name[200];
-    gt_fail(y.tape, "%s: %s has %lld elements, not one: reduce it, or give an upstream to gt_vjp", who,
-            gt_label(y, name, sizeof name), (long long)n);
+    gt_fail(y.tape, "%s: %s has %lld elements, not one: reduce it, or give an upstream to gt_vjp",
+            who, gt_label(y, name, sizeof name), (long long)n);
     return false;
 }
 
@@ -94,8 +94,8 @@ bool gt_vjps(gt_tensor y, gt_tensor u, const gt_tensor *x, int count, gt_tensor 
     if (!fit(y, y.tape, "vjp") || !fit(u, y.tape, "vjp")) return false;
     if (!gt_same_shape(gt_shape_of(u), gt_shape_of(y)) || gt_dtype_of(u) != gt_dtype_of(y)) {
         char a[200], b[200];
-        gt_fail(y.tape, "vjp: the upstream %s needs the shape and dtype of %s", gt_label(u, a, sizeof a),
-                gt_label(y, b, sizeof b));
+        gt_fail(y.tape, "vjp: the upstream %s needs the shape and dtype of %s",
+                gt_label(u, a, sizeof a), gt_label(y, b, sizeof b));
         return false;
     }
     return gradients("vjp", y, u, x, count, gx);
@@ -108,7 +108,8 @@ gt_tensor gt_vjp(gt_tensor y, gt_tensor u, gt_tensor x) {
 
 /* The pullback is linear in its upstream: its own pullback carries tangents forward. */
 gt_tensor gt_jvp(gt_tensor y, gt_tensor x, gt_tensor u) {
-    if (!fit(y, y.tape, "jvp") || !fit(x, y.tape, "jvp") || !fit(u, y.tape, "jvp")) return poison_of(y);
+    if (!fit(y, y.tape, "jvp") || !fit(x, y.tape, "jvp") || !fit(u, y.tape, "jvp"))
+        return poison_of(y);
     const gt_tensor dummy = zeros_like(y);
     const gt_tensor pulled = gt_vjp(y, dummy, x);
     return gt_is_none(pulled) || !gt_valid(pulled) ? poison_of(y) : gt_vjp(pulled, u, dummy);
@@ -128,7 +129,7 @@ static gt_tensor rows_of(gt_tensor y, gt_tensor x) {
         ok = ok && gt_valid(row[i]);
     }
     gt_tensor all = poison_of(y);
-    if (ok && n > 0) all = gt_stack((gt_list){(int)n, row}, 0);
+    if (ok && n > 0) all = gt_stack(gt_list_of((int)n, row), 0);
     gt_params_alloc(gt_tape_params(y.tape), row, bytes, 0);
     return all;
 }
@@ -137,8 +138,8 @@ gt_tensor gt_jacobian(gt_tensor y, gt_tensor x) {
     if (!fit(y, y.tape, "jacobian") || !fit(x, y.tape, "jacobian")) return poison_of(y);
     const gt_shape a = gt_shape_of(y), b = gt_shape_of(x);
     if (a.rank + b.rank > GT_MAX_RANK)
-        return gt_fail(y.tape, "jacobian: rank %d and rank %d make more than %d axes", a.rank, b.rank,
-                       GT_MAX_RANK);
+        return gt_fail(y.tape, "jacobian: rank %d and rank %d make more than %d axes", a.rank,
+                       b.rank, GT_MAX_RANK);
     gt_shape shape = a;
     for (int d = 0; d < b.rank; d++) shape.dim[shape.rank++] = b.dim[d];
     const gt_recorder before = gt_record_as(y.tape, GT_BY_RULE);
@@ -160,8 +161,8 @@ gt_tensor gt_hvp(gt_tensor y, gt_tensor x, gt_tensor v) {
 
 /* ---- parameters ------------------------------------------------------------------------------------------- */
 
-int gt_parameter_gradients(gt_tensor loss, const char *pattern, gt_tensor *leaf, gt_tensor *gradient,
-                           int room) {
+int gt_parameter_gradients(gt_tensor loss, const char *pattern, gt_tensor *leaf,
+                           gt_tensor *gradient, int room) {
     if (!fit_root(loss, "backward")) return -1;
     gt__sweep *s = gt__sweep_of(loss.tape);
     if (!s) return -1;
@@ -233,5 +234,6 @@ gt_tensor gt_grad_of(gt_tensor t) {
     if (!s || !gt_valid(s->backward_root))
         return gt_fail(t.tape, "grad_of: no gt_backward in this recording");
     const gt_tensor known = s->of_backward ? gt__sweep_sum(s, t.index) : gt_none();
-    return gt_valid(known) ? known : gt_grad(s->backward_root, t); /* not on the way to a parameter */
+    return gt_valid(known) ? known
+                           : gt_grad(s->backward_root, t); /* not on the way to a parameter */
 }

@@ -147,7 +147,8 @@ static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
         const unsigned traits = gt_is_leaf(t) ? 0 : gt_op_of(t)->more.traits;
         if (gt_is_leaf(t) || traits & GT_EFFECT || gt_out_index(t) > 0) continue;
         const uint32_t n_in = (uint32_t)gt_n_in(t);
-        if (!gt__sweep_grow(s, &s->operand, &s->operand_room, (uint64_t)n_in + 1, sizeof *s->operand))
+        if (!gt__sweep_grow(s, &s->operand, &s->operand_room, (uint64_t)n_in + 1,
+                            sizeof *s->operand))
             return false;
         for (uint32_t k = 0; k < n_in; k++) s->operand[k] = copy_or_self(s, gt_in(t, (int)k));
         gt_record_for(s->tape, t);
@@ -181,8 +182,18 @@ bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p) {
     }
     for (int k = 0; k < n_out; k++) out[k] = copy_or_self(s, gt_out(t, k));
     s->n_in = n_in;
-    *p = (gt_pull){.tape = s->tape, .attr = gt_attr(t), .arg = s->arg, .n_arg = n_arg, .n_in = n_in, .n_out = n_out,
-                   .in = in, .out = out, .up = s->up, .wanted = s->wanted, .gx = gx, .constant = s->constant};
+    *p = (gt_pull){.tape = s->tape,
+                   .attr = gt_attr(t),
+                   .arg = s->arg,
+                   .n_arg = n_arg,
+                   .n_in = n_in,
+                   .n_out = n_out,
+                   .in = in,
+                   .out = out,
+                   .up = s->up,
+                   .wanted = s->wanted,
+                   .gx = gx,
+                   .constant = s->constant};
     return true;
 }
 

@@ -23,7 +23,8 @@ static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor gx) {
     if (gt_is_none(gx)) return true;
     if (!gt_same_shape(gt_shape_of(gx), gt_shape_of(x))) gx = gt_sum_to(gx, gt_shape_of(x));
-    if (gt_is_leaf(gx)) gx = gt_copy(gx); /* a gradient is a value: a later write must not change it */
+    if (gt_is_leaf(gx))
+        gx = gt_copy(gx); /* a gradient is a value: a later write must not change it */
     if (!gt_valid(gx)) return false;
     return gt__sweep_note(s, x.index, gx);
 }

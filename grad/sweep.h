@@ -19,10 +19,10 @@ typedef struct gt__visit {
 
 typedef struct gt__sweep {
     gt_tape *tape;
-    uint32_t low, root; /* the nodes in question: low to root */
+    uint32_t low, root;      /* the nodes in question: low to root */
     gt_tensor backward_root; /* of the last gt_backward, for gt_grad_of */
     bool of_backward;        /* the sums below are still that sweep's */
-    gt__visit *visit;    /* per node from low on */
+    gt__visit *visit;        /* per node from low on */
     uint32_t visit_room;
     gt__note *note;
     uint32_t n_notes, note_room;

@@ -11,11 +11,15 @@ static const struct {
 } kinds[GT_N_DTYPES] = {[GT_F32] = {"f32", 4}, [GT_F64] = {"f64", 8},   [GT_I32] = {"i32", 4},
                         [GT_I64] = {"i64", 8}, [GT_BOOL] = {"bool", 1}, [GT_BF16] = {"bf16", 2}};
 
-size_t gt_dtype_size(gt_dtype dtype) { return (unsigned)dtype < GT_N_DTYPES ? kinds[dtype].size : 0; }
+size_t gt_dtype_size(gt_dtype dtype) {
+    return (unsigned)dtype < GT_N_DTYPES ? kinds[dtype].size : 0;
+}
 const char *gt_dtype_name(gt_dtype dtype) {
     return (unsigned)dtype < GT_N_DTYPES ? kinds[dtype].name : "no dtype";
 }
-bool gt_dtype_is_float(gt_dtype dtype) { return dtype == GT_F32 || dtype == GT_F64 || dtype == GT_BF16; }
+bool gt_dtype_is_float(gt_dtype dtype) {
+    return dtype == GT_F32 || dtype == GT_F64 || dtype == GT_BF16;
+}
 
 /* ---- shapes ---------------------------------------------------------------------------------------- */
 
@@ -101,7 +105,8 @@ void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count) {
         int64_t offset = 0, run_length = a->shape.dim[last] - at[last];
         for (int d = 0; d < rank; d++) offset += at[d] * a->stride[d];
         if (run_length > count) run_length = count;
-        copy_line(to, (const char *)a->data + offset * (int64_t)size, a->stride[last], run_length, size);
+        copy_line(to, (const char *)a->data + offset * (int64_t)size, a->stride[last], run_length,
+                  size);
         to += (size_t)run_length * size;
         count -= run_length;
         at[last] = 0;

@@ -73,7 +73,7 @@ const char *gt_label(gt_tensor t, char *buffer, size_t size) {
     }
     const gt__node *n = gt__node_at(t.tape, t.index);
     const char *name = gt__bytes(&t.tape->names, n->name, NULL);
-    if (!name && n->flags & GT__PARAM) name = gt__param_of(t.tape, n)->name;
+    if (!name && (n->flags & GT__PARAM)) name = gt__param_of(t.tape, n)->name;
     if (name)
         snprintf(buffer, size, "%s", name);
     else

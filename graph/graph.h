@@ -241,7 +241,7 @@ GT_RECORDS gt_tensor gt_borrow(gt_tape *tape, const void *data, gt_shape shape, 
  * created by init at first use.
  * A shape or dtype that differs from the stored one is an error. */
 GT_RECORDS gt_tensor gt_param(gt_tape *tape, const char *name, gt_shape shape, gt_dtype dtype,
-                          gt_init init);
+                              gt_init init);
 /* A saved value without gradient (running statistics, optimizer state), zeros at first. */
 GT_RECORDS gt_tensor gt_buffer(gt_tape *tape, const char *name, gt_shape shape, gt_dtype dtype);
 /* The leaf of a parameter by its full name, scopes ignored; an error when there is none. */
@@ -367,31 +367,38 @@ typedef struct gt_pull {
     const gt_tensor *up;
     const bool *wanted;
     gt_tensor *gx;
-    gt_tensor *constant; /* GT_PULL_CONSTANTS scalars that rules of this sweep have recorded, or absent */
+    gt_tensor
+        *constant; /* GT_PULL_CONSTANTS scalars that rules of this sweep have recorded, or absent */
 } gt_pull;
 enum { GT_PULL_CONSTANTS = 8 };
 
 /* What an operation's author may say of its gradient: one of these. */
 typedef struct gt_gradient {
-    bool (*pull)(gt_pull *pull);                   /* structural: upstream in, contributions out */
+    bool (*pull)(gt_pull *pull);                    /* structural: upstream in, contributions out */
     gt_tensor (*local)(const gt_pull *pull, int k); /* element-wise: dy/dx_k; absent for zero */
-    bool (*backward)(gt_call *call); /* by hand in C: inputs are in..., out..., upstream...; results gx... */
-    const char *none;                /* no gradient, for this reason */
+    bool (*backward)(
+        gt_call *call); /* by hand in C: inputs are in..., out..., upstream...; results gx... */
+    const char *none;   /* no gradient, for this reason */
 } gt_gradient;
-#define GT_PULL(rule) {.pull = (rule)}
-#define GT_LOCAL(rule) {.local = (rule)}
-#define GT_BACKWARD(kernel) {.backward = (kernel)}
-#define GT_NO_GRADIENT(reason) {.none = (reason)}
+#define GT_PULL(rule)                                                                              \
+    { .pull = (rule) }
+#define GT_LOCAL(rule)                                                                             \
+    { .local = (rule) }
+#define GT_BACKWARD(kernel)                                                                        \
+    { .backward = (kernel) }
+#define GT_NO_GRADIENT(reason)                                                                     \
+    { .none = (reason) }
 
 enum {
-    GT_ELEMENTWISE = 1 << 0, /* element i of the result depends on element i of the broadcast inputs */
-    GT_REDUCE = 1 << 1,      /* folds axes */
-    GT_VIEW = 1 << 2,        /* shares its first input's memory: gives `view` instead of a kernel */
-    GT_RANDOM = 1 << 3,      /* takes the next ordinal as its last arg when recorded */
-    GT_EFFECT = 1 << 4,      /* writes input 1 into the leaf input 0 at commit */
-    GT_AUTOCAST = 1 << 5,    /* may run in bf16 under autocast */
-    GT_STRIDED = 1 << 6,     /* the kernel reads inputs of any stride; others get contiguous ones */
-    GT_SUMS = 1 << 7         /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_ELEMENTWISE =
+        1 << 0,           /* element i of the result depends on element i of the broadcast inputs */
+    GT_REDUCE = 1 << 1,   /* folds axes */
+    GT_VIEW = 1 << 2,     /* shares its first input's memory: gives `view` instead of a kernel */
+    GT_RANDOM = 1 << 3,   /* takes the next ordinal as its last arg when recorded */
+    GT_EFFECT = 1 << 4,   /* writes input 1 into the leaf input 0 at commit */
+    GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
+    GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
+    GT_SUMS = 1 << 7      /* the sum of its same-shaped inputs, in order, from +0 */
 };
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
@@ -443,7 +450,9 @@ struct gt_op {
 /* const gt_op my_op = GT_OP("my_op", shape, kernel, GT_PULL(pull), samples, .traits = GT_STRIDED);
  * The last part takes designated members of gt_op_more; write .traits = 0 when there is none. */
 #define GT_OP(name, shape, kernel, gradient, samples, ...)                                         \
-    {name, shape, kernel, gradient, samples, {__VA_ARGS__}}
+    {                                                                                              \
+        name, shape, kernel, gradient, samples, { __VA_ARGS__ }                                    \
+    }
 
 /* Records an operation: shape rule, one node per result. attr is copied, attr_size bytes (plan key);
  * arg holds n_arg run-time numbers. Returns the first result; gt_out gives the others. */
@@ -460,9 +469,11 @@ GT_API gt_tensor gt_fail(gt_tape *tape, const char *format, ...) GT_PRINTF(2, 3)
  * i-th result; past the last it returns gt_samples_end(s). A sample that must fail says so first. */
 GT_API gt_tensor gt_sample(gt_samples *s, gt_shape shape); /* floats in the op's test range */
 GT_API gt_tensor gt_sample_range(gt_samples *s, gt_shape shape, double low, double high);
-GT_API gt_tensor gt_sample_distinct(gt_samples *s, gt_shape shape); /* floats, no two closer than 0.1 */
+GT_API gt_tensor gt_sample_distinct(gt_samples *s,
+                                    gt_shape shape); /* floats, no two closer than 0.1 */
 GT_API gt_tensor gt_sample_int(gt_samples *s, gt_shape shape, gt_dtype dtype, int64_t below);
-GT_API gt_tensor gt_sample_values(gt_samples *s, gt_shape shape, gt_dtype dtype, const double *values);
+GT_API gt_tensor gt_sample_values(gt_samples *s, gt_shape shape, gt_dtype dtype,
+                                  const double *values);
 GT_API void gt_sample_bad(gt_samples *s, const char *message); /* the error must contain this */
 /* The result has no gradient to check (integers, random numbers, constants): only values are. */
 GT_API void gt_sample_no_gradient(gt_samples *s);
@@ -498,7 +509,7 @@ struct gt_samples {
 GT_API gt_tensor gt_tensor_at(gt_tape *tape, uint32_t index);
 GT_API const gt_op *gt_op_of(gt_tensor t);
 GT_API bool gt_is_leaf(gt_tensor t);
-GT_API bool gt_is_trainable(gt_tensor t);      /* the leaf of a trainable parameter */
+GT_API bool gt_is_trainable(gt_tensor t);         /* the leaf of a trainable parameter */
 GT_API const char *gt_param_name_of(gt_tensor t); /* NULL when t is no parameter or buffer */
 GT_API int gt_n_in(gt_tensor t);
 GT_API gt_tensor gt_in(gt_tensor t, int k);
@@ -530,7 +541,8 @@ GT_API gt_attachment *gt_tape_attachment(gt_tape *tape);
 GT_API void gt_checkpoint_begin(gt_tape *tape);
 GT_API void gt_checkpoint_end(gt_tape *tape);
 /* The range [*begin, *end) that holds index; false when none does. */
-GT_API bool gt_checkpoint_range(const gt_tape *tape, uint32_t index, uint32_t *begin, uint32_t *end);
+GT_API bool gt_checkpoint_range(const gt_tape *tape, uint32_t index, uint32_t *begin,
+                                uint32_t *end);
 
 /* ---- random numbers ------------------------------------------------------------------------------ */
 

@@ -21,7 +21,9 @@ uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
 }
 
 void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data) {
-    const size_t bytes = (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
+    const size_t bytes =
+        (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): whoever calls has data for every byte
     if (bytes) memmove(gt__value(tape, leaf), data, bytes);
     if (leaf->flags & GT__PARAM)
         gt__param_of(tape, leaf)->written = tape->params->clock;
@@ -72,8 +74,8 @@ static gt_tensor new_input(gt_tape *tape, const char *who, const void *data, gt_
         block = gt__pool_take(&tape->pool, bytes);
         if (!block) return gt__out_of_memory(tape, "an input"), gt__poison(tape);
         if (bytes) memcpy(block, data, bytes);
-        if (!gt__grow(tape->allocator, &tape->stored, &tape->stored_room, (uint64_t)tape->n_stored + 1,
-                      sizeof *tape->stored)) {
+        if (!gt__grow(tape->allocator, &tape->stored, &tape->stored_room,
+                      (uint64_t)tape->n_stored + 1, sizeof *tape->stored)) {
             gt__pool_give(&tape->pool, block);
             return gt__out_of_memory(tape, "an input"), gt__poison(tape);
         }
@@ -139,7 +141,7 @@ static int distance(const char *a, const char *b) {
     int row[LONGEST + 1];
     const int n = (int)strlen(b) < LONGEST ? (int)strlen(b) : LONGEST;
     for (int j = 0; j <= n; j++) row[j] = j;
-    for (int i = 0; a[i] && i < LONGEST; i++) {
+    for (int i = 0; i < LONGEST && a[i]; i++) {
         int diagonal = row[0];
         row[0] = i + 1;
         for (int j = 1; j <= n; j++) {
@@ -169,7 +171,8 @@ static gt_tensor unknown_name(gt_tape *tape, const char *name) {
             }
         }
         if (shown[k] && used < sizeof near)
-            used += (size_t)snprintf(near + used, sizeof near - used, "%s%s", k ? ", " : "", shown[k]);
+            used +=
+                (size_t)snprintf(near + used, sizeof near - used, "%s%s", k ? ", " : "", shown[k]);
     }
     return gt_fail(tape, "parameter %s is unknown; the nearest names are: %s", name,
                    near[0] ? near : "(none)");
@@ -319,7 +322,8 @@ bool gt_param_prepare_grad(gt_tensor leaf) {
     if (!gt_is_trainable(leaf)) return gt__error(leaf.tape, "no trainable parameter");
     gt__param *p = gt__param_of(leaf.tape, gt__node_at(leaf.tape, leaf.index));
     if (!p->grad)
-        p->grad = gt__pool_take(&leaf.tape->params->pool, (size_t)p->numel * gt_dtype_size(p->dtype));
+        p->grad =
+            gt__pool_take(&leaf.tape->params->pool, (size_t)p->numel * gt_dtype_size(p->dtype));
     return p->grad || gt__out_of_memory(leaf.tape, "a gradient");
 }
 
@@ -329,7 +333,8 @@ void gt_param_add_grad(gt_tensor leaf, const void *values) {
     if (!p->has_grad && bytes)
         memcpy(p->grad, values, bytes);
     else if (p->dtype == GT_F64)
-        for (int64_t i = 0; i < p->numel; i++) ((double *)p->grad)[i] += ((const double *)values)[i];
+        for (int64_t i = 0; i < p->numel; i++)
+            ((double *)p->grad)[i] += ((const double *)values)[i];
     else
         for (int64_t i = 0; i < p->numel; i++) ((float *)p->grad)[i] += ((const float *)values)[i];
     p->has_grad = true;

@@ -60,7 +60,9 @@ void gt_params_set_ordinal(gt_params *params, uint64_t ordinal) {
     if (params) params->ordinal = ordinal;
 }
 uint64_t gt_params_seed(const gt_params *params) { return params ? params->seed : 0; }
-const char *gt_params_error(const gt_params *params) { return params ? params->error : "no params"; }
+const char *gt_params_error(const gt_params *params) {
+    return params ? params->error : "no params";
+}
 
 bool gt_params_fail(gt_params *params, const char *format, ...) {
     if (!params) return false;
@@ -72,8 +74,9 @@ bool gt_params_fail(gt_params *params, const char *format, ...) {
 }
 
 static gt_param_info info_of(const gt__param *p) {
-    return (gt_param_info){p->name, p->shape, p->dtype, p->trainable, p->buffer,
-                           p->data, p->has_grad ? p->grad : NULL, p->uses};
+    return (gt_param_info){
+        p->name, p->shape, p->dtype, p->trainable, p->buffer, p->data, p->has_grad ? p->grad : NULL,
+        p->uses};
 }
 
 bool gt_params_at(const gt_params *params, int i, gt_param_info *info) {
@@ -134,7 +137,10 @@ void gt_params_print(const gt_params *params, FILE *out) {
         const gt__param *p = &params->param[i];
         fprintf(out, "%-32s [%s] %s %s, used %u times\n", p->name,
                 gt__shape_text(p->shape, shape, sizeof shape), gt_dtype_name(p->dtype),
-                p->buffer ? "buffer" : p->trainable ? "trainable" : "fixed", p->uses);
+                p->buffer      ? "buffer"
+                : p->trainable ? "trainable"
+                               : "fixed",
+                p->uses);
     }
 }
 
@@ -171,17 +177,20 @@ bool gt_param_set(gt_params *params, const char *name, gt_shape shape, gt_dtype 
     char have[200], want[200];
     int64_t numel;
     if (!params) return false;
-    if (!name || !data) return gt_params_fail(params, "parameter without %s", name ? "data" : "name");
+    if (!name || !data)
+        return gt_params_fail(params, "parameter without %s", name ? "data" : "name");
     if (shape.rank < 0 || shape.rank > GT_MAX_RANK || !gt__checked_numel(shape, 8, &numel))
         return gt_params_fail(params, "%s: not a shape", name);
     gt__shape_text(shape, want, sizeof want);
     gt__param *p = find(params, name);
-    if (!p && params->frozen) return gt_params_fail(params, "%s: unknown name, and params are frozen", name);
+    if (!p && params->frozen)
+        return gt_params_fail(params, "%s: unknown name, and params are frozen", name);
     if (!p) p = gt__param_add(params, name, shape, dtype, !trainable);
     if (!p) return gt_params_fail(params, "out of memory: parameter %s[%s]", name, want);
     if (!gt_same_shape(p->shape, shape) || p->dtype != dtype)
         return gt_params_fail(params, "%s is %s[%s], given %s[%s]", name, gt_dtype_name(p->dtype),
-                              gt__shape_text(p->shape, have, sizeof have), gt_dtype_name(dtype), want);
+                              gt__shape_text(p->shape, have, sizeof have), gt_dtype_name(dtype),
+                              want);
     memcpy(p->data, data, (size_t)numel * gt_dtype_size(dtype));
     p->written = ++params->clock;
     return true;

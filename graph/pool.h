@@ -16,7 +16,7 @@ typedef struct gt__pool {
 
 /* NULL when memory is short. bytes may be 0. */
 void *gt__pool_take(gt__pool *pool, size_t bytes);
-void gt__pool_give(gt__pool *pool, void *block);
+void gt__pool_give(gt__pool *pool, void *data);
 /* Returns the unused blocks to the allocator; blocks in use must have been given back before. */
 void gt__pool_clear(gt__pool *pool);
 

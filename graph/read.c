@@ -174,7 +174,9 @@ bool gt_tape_check_finite(gt_tape *tape, gt_tensor *culprit) {
         describe_inputs(tape, n, inputs, sizeof inputs);
         gt__site_text(tape, n->site, where, sizeof where);
         if (culprit) *culprit = gt__tensor(tape, i);
-        return gt__error(tape, "%s is the first value not finite: element %" PRId64 " is %g; its inputs: %s%s",
+        return gt__error(tape,
+                         "%s is the first value not finite: element %" PRId64
+                         " is %g; its inputs: %s%s",
                          name, at, element(gt__value(tape, n), (gt_dtype)n->dtype, at),
                          inputs[0] ? inputs : "none", where);
     }

@@ -13,13 +13,13 @@
 
 enum {
     NEED = 1,
-    STORE = 2,     /* becomes the node's stored value */
-    HOLD = 4,      /* stays to the end of the run */
-    ADDED = 8,     /* an input of a sum */
-    FUSED = 16,    /* computed by its sum */
-    OWNS = 32,     /* data is a block of the pool */
+    STORE = 2,  /* becomes the node's stored value */
+    HOLD = 4,   /* stays to the end of the run */
+    ADDED = 8,  /* an input of a sum */
+    FUSED = 16, /* computed by its sum */
+    OWNS = 32,  /* data is a block of the pool */
     STALE = 64,
-    READ = 128     /* the user recorded something of it: no sink */
+    READ = 128 /* the user recorded something of it: no sink */
 };
 
 typedef struct run {
@@ -82,11 +82,12 @@ static bool leaf_is_newer(const gt_tape *tape, const gt__node *leaf, const gt__n
 
 static bool fail_stale(gt_tape *tape, uint32_t i, uint32_t leaf) {
     char value[320], name[320], where[300];
-    gt__error(tape,
-              "%s is stale: %s was overwritten after it was recorded; gt_keep it to read it after the "
-              "step%s",
-              gt__describe(tape, i, value, sizeof value), gt__describe(tape, leaf, name, sizeof name),
-              gt__site_text(tape, gt__node_at(tape, i)->site, where, sizeof where));
+    gt__error(
+        tape,
+        "%s is stale: %s was overwritten after it was recorded; gt_keep it to read it after the "
+        "step%s",
+        gt__describe(tape, i, value, sizeof value), gt__describe(tape, leaf, name, sizeof name),
+        gt__site_text(tape, gt__node_at(tape, i)->site, where, sizeof where));
     return false;
 }
 
@@ -103,7 +104,8 @@ static bool mark_inputs(run *r, uint32_t i) {
     gt__node *n = gt__node_at(tape, i);
     gt__slot *s = &tape->slot[i];
     if (n->op->more.traits & GT_EFFECT)
-        return gt__error(tape, "%s#%u is an effect: it has no value, read its leaf", n->op->name, i);
+        return gt__error(tape, "%s#%u is an effect: it has no value, read its leaf", n->op->name,
+                         i);
     const bool alone = s->state & ADDED && s->uses == 1 && !(s->state & (STORE | HOLD));
     const bool adds = n->op->more.accumulate && !(n->op->more.traits & GT_SUMS);
     if (alone && adds && !is_to_be_stored(r, n, s->state)) s->state |= FUSED;
@@ -134,7 +136,8 @@ static bool mark(run *r) {
 static void release(gt_tape *tape, uint32_t i) {
     for (;;) {
         gt__slot *s = &tape->slot[i];
-        if (is_ready(tape, i) || s->state & FUSED || --s->uses > 0) return; /* fused: has no value */
+        if (is_ready(tape, i) || s->state & FUSED || --s->uses > 0)
+            return; /* fused: has no value */
         if (s->state & OWNS) {
             gt__pool_give(&tape->pool, s->data);
             s->state &= ~(unsigned)OWNS;
@@ -187,8 +190,8 @@ static bool compute_view(run *r, uint32_t i, gt_call *call) {
     gt_array *out = &call->out[0];
     /* An input computed over a stored value can have other strides than when it was recorded. */
     const bool direct = call->op->more.view(call, out, &offset);
-    if (!direct && (!make_contiguous(call, (gt_array *)call->in) ||
-                    !call->op->more.view(call, out, &offset)))
+    if (!direct &&
+        (!make_contiguous(call, (gt_array *)call->in) || !call->op->more.view(call, out, &offset)))
         return gt_call_fail(call, "no view of %s", gt_operand(call, 0));
     out->data = call->in[0].data;
     if (gt_numel(out->shape))
@@ -208,7 +211,8 @@ static bool compute_view(run *r, uint32_t i, gt_call *call) {
 }
 
 /* Calls f on node i's operands. With a target, the result is written there instead of its slot. */
-static bool call_node(run *r, uint32_t i, bool (*f)(run *, uint32_t, gt_call *), const gt_array *target) {
+static bool call_node(run *r, uint32_t i, bool (*f)(run *, uint32_t, gt_call *),
+                      const gt_array *target) {
     gt_tape *tape = r->tape;
     gt__node *n = gt__node_at(tape, i);
     const uint32_t n_in = gt__n_in(n);
@@ -290,7 +294,8 @@ static void release_inputs(gt_tape *tape, uint32_t i) {
     for (uint32_t k = 0; k < n_in; k++) {
         const gt__node *input = gt__node_at(tape, in[k]);
         const bool fused = tape->slot[in[k]].state & FUSED;
-        for (uint32_t j = 0; fused && j < gt__n_in(input); j++) release(tape, gt__in(tape, input)[j]);
+        for (uint32_t j = 0; fused && j < gt__n_in(input); j++)
+            release(tape, gt__in(tape, input)[j]);
         release(tape, in[k]);
     }
 }
@@ -346,8 +351,9 @@ static bool forward(run *r) {
 static bool begin(run *r, gt_tape *tape, bool reading) {
     *r = (run){.tape = tape, .low = 1, .high = 0, .reading = reading};
     if (tape->running)
-        return gt__error(tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
-                               "must not");
+        return gt__error(
+            tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
+                  "must not");
     return reserve_slots(tape, tape->size + 1);
 }
 
@@ -432,7 +438,8 @@ static void want_sinks(run *r) {
     survey(tape);
     for (uint32_t i = 0; i < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
-        const bool idle = !(tape->slot[i].state & (READ | STALE)) && !(n->flags & (GT__UNASKED | GT__RULE));
+        const bool idle =
+            !(tape->slot[i].state & (READ | STALE)) && !(n->flags & (GT__UNASKED | GT__RULE));
         tape->slot[i].state &= ~(unsigned)(READ | STALE);
         if (idle && !(n->op->more.traits & GT_EFFECT)) need(r, i, STORE);
     }
@@ -477,7 +484,8 @@ static bool want_effects(run *r) {
         if (!is_pending(tape, tape->effect[e])) continue;
         const gt__node *n = gt__node_at(tape, tape->effect[e]);
         const uint32_t source = gt__in(tape, n)[1];
-        if (leaf_is_newer(tape, gt__node_at(tape, source), n)) return fail_stale(tape, source, source);
+        if (leaf_is_newer(tape, gt__node_at(tape, source), n))
+            return fail_stale(tape, source, source);
         need(r, source, HOLD);
     }
     return true;
@@ -494,7 +502,8 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
     want_sinks(&r);
     for (int k = 0; k < count; k++) need(&r, wanted[k].index, HOLD);
     void **copy = gt__pool_take(&tape->pool, tape->n_effects * sizeof *copy);
-    bool ok = copy || gt__out_of_memory(tape, "effects");
+    bool ok = copy != NULL;
+    if (!ok) gt__out_of_memory(tape, "effects");
     ok = ok && want_effects(&r) && execute(&r) && copy_leaf_sources(tape, copy);
     if (ok && deliver && !deliver(user)) {
         for (uint32_t e = 0; e < tape->n_effects; e++) gt__pool_give(&tape->pool, copy[e]);

@@ -9,7 +9,8 @@ enum { MOST_ELEMENTS = 2048 };
 /* An earlier input of this shape and kind, for f(x, x); -1 when there is none. */
 static int twin(const gt_samples *s, gt_shape shape, gt_dtype dtype) {
     for (int k = 0; s->mode == GT_SAMPLE_ALIAS && !s->bad && k < s->drawn; k++)
-        if (gt_same_shape(gt_shape_of(s->leaf[k]), shape) && gt_dtype_of(s->leaf[k]) == dtype) return k;
+        if (gt_same_shape(gt_shape_of(s->leaf[k]), shape) && gt_dtype_of(s->leaf[k]) == dtype)
+            return k;
     return -1;
 }
 
@@ -50,7 +51,7 @@ static int64_t draw_count(gt_shape shape) {
 }
 
 gt_tensor gt_sample_range(gt_samples *s, gt_shape shape, double low, double high) {
-    double value[MOST_ELEMENTS];
+    double value[MOST_ELEMENTS] = {0};
     const int64_t numel = draw_count(shape);
     for (int64_t i = 0; i < numel; i++)
         value[i] = low + (high - low) * gt_uniform(s->seed, (uint64_t)s->drawn, (uint64_t)i);
@@ -64,10 +65,11 @@ gt_tensor gt_sample(gt_samples *s, gt_shape shape) {
 
 /* A shuffled ladder of steps of 0.25, jittered by less than 0.1. */
 gt_tensor gt_sample_distinct(gt_samples *s, gt_shape shape) {
-    double value[MOST_ELEMENTS];
+    double value[MOST_ELEMENTS] = {0};
     const int64_t numel = draw_count(shape);
+    const int64_t middle = numel / 2;
     for (int64_t i = 0; i < numel; i++)
-        value[i] = 0.25 * (double)(i - numel / 2) +
+        value[i] = 0.25 * (double)(i - middle) +
                    0.1 * gt_uniform(s->seed, (uint64_t)s->drawn + 100, (uint64_t)i);
     for (int64_t i = numel - 1; i > 0; i--) {
         const double u = gt_uniform(s->seed, (uint64_t)s->drawn + 200, (uint64_t)i);
@@ -80,7 +82,7 @@ gt_tensor gt_sample_distinct(gt_samples *s, gt_shape shape) {
 }
 
 gt_tensor gt_sample_int(gt_samples *s, gt_shape shape, gt_dtype dtype, int64_t below) {
-    double value[MOST_ELEMENTS];
+    double value[MOST_ELEMENTS] = {0};
     const int64_t numel = draw_count(shape);
     for (int64_t i = 0; i < numel; i++) {
         const double u = gt_uniform(s->seed, (uint64_t)s->drawn + 300, (uint64_t)i);

@@ -10,10 +10,11 @@ typedef struct gt__entry gt__entry;
 
 typedef struct gt__table {
     const gt_allocator *allocator;
-    gt__entry *head;    /* the hash table */
-    gt__entry **by_id;  /* by_id[id - 1] */
+    gt__entry *head;   /* the hash table */
+    gt__entry **by_id; /* by_id[id - 1] */
     uint32_t count, room;
-    uint32_t recent[16]; /* ids seen last, by a short hash: repeated recordings ask for the same few */
+    uint32_t
+        recent[16]; /* ids seen last, by a short hash: repeated recordings ask for the same few */
 } gt__table;
 
 /* The id of these bytes, new or known; 0 when memory is short. */

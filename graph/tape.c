@@ -24,7 +24,8 @@ gt_tape *gt_tape_new(gt_params *params) {
     tape->allocator = &params->allocator;
     tape->generation = 1;
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) tables[i]->allocator = tape->allocator;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        tables[i]->allocator = tape->allocator;
     tape->pool.allocator = tape->allocator;
     return tape;
 }
@@ -76,7 +77,8 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape) {
     for (int i = 0; i < shape.rank; i++) entry.shape.dim[i] = shape.dim[i];
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dim[i] < 0) {
-            gt_fail(tape, "shape [%s]: axis %d is negative", gt__shape_text(shape, text, sizeof text), i);
+            gt_fail(tape, "shape [%s]: axis %d is negative",
+                    gt__shape_text(shape, text, sizeof text), i);
             return 0;
         }
     }
@@ -122,8 +124,11 @@ gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
 /* Room for one more node; errors for a full tape and a short memory. */
 static bool make_room(gt_tape *tape) {
     if (tape->limit && tape->size >= tape->limit)
-        return gt__error(tape, "the tape holds %u nodes, its limit: is gt_tape_reset or gt_rewind missing "
-                               "between steps?", tape->size);
+        return gt__error(
+            tape,
+            "the tape holds %u nodes, its limit: is gt_tape_reset or gt_rewind missing "
+            "between steps?",
+            tape->size);
     if (tape->size >= UINT32_MAX - GT__CHUNK) return gt__error(tape, "the tape is full");
     if (tape->size < tape->n_chunks * GT__CHUNK) return true;
     if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
@@ -241,7 +246,8 @@ static void describe_operands(gt_tape *tape, const uint32_t *index, int n_in) {
         else
             gt__contiguous(a);
     }
-    for (int k = 0; k < GT_MAX_OUT; k++) { /* results begin as scalars; clearing all of them costs too much */
+    for (int k = 0; k < GT_MAX_OUT;
+         k++) { /* results begin as scalars; clearing all of them costs too much */
         tape->array[n_in + k].data = NULL;
         tape->array[n_in + k].dtype = GT_F32;
         tape->array[n_in + k].shape.rank = 0;
@@ -267,7 +273,8 @@ uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
 /* A user's shape rule can leave anything behind; shapes are checked when they are interned. */
 static bool sound_results(const gt_call *call) {
     if (call->n_out < 1 || call->n_out > GT_MAX_OUT)
-        return gt_call_fail(call, "the shape rule gives %d results: 1 to %d can be", call->n_out, GT_MAX_OUT);
+        return gt_call_fail(call, "the shape rule gives %d results: 1 to %d can be", call->n_out,
+                            GT_MAX_OUT);
     for (int k = 0; k < call->n_out; k++)
         if ((unsigned)call->out[k].dtype >= GT_N_DTYPES)
             return gt_call_fail(call, "the shape rule gives %d as dtype of result %d",
@@ -279,8 +286,8 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
                            uint32_t arg) {
     for (int k = 0; k < call->n_out; k++) {
         const bool as_input = call->n_in && gt_same_shape(call->out[k].shape, call->in[0].shape);
-        const uint32_t shape = as_input ? gt__node_at(tape, in[0])->shape
-                                        : gt__intern_shape(tape, call->out[k].shape);
+        const uint32_t shape =
+            as_input ? gt__node_at(tape, in[0])->shape : gt__intern_shape(tape, call->out[k].shape);
         uint32_t layout = 0;
         if (shape && call->op->more.traits & GT_VIEW) layout = gt__layout(tape, &call->out[k]);
         if (!shape || layout == UINT32_MAX) return false;
@@ -306,7 +313,8 @@ static bool note_effect(gt_tape *tape, const gt_op *op, uint32_t index) {
 }
 
 /* Appends an operation's numbers after their count; *first is 0 when there are none. */
-static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_arg, uint32_t *first) {
+static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_arg,
+                      uint32_t *first) {
     const bool random = (op->more.traits & GT_RANDOM) != 0;
     *first = 0;
     if (n_arg == 0 && !random) return true;
@@ -340,8 +348,8 @@ static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int 
                     .in = tape->array,
                     .out = tape->array + n_in,
                     .internal = &context};
-    const bool ok = op->shape(&call) && sound_results(&call) && append_results(tape, &call, in, attr, arg) &&
-                    note_effect(tape, op, start);
+    const bool ok = op->shape(&call) && sound_results(&call) &&
+                    append_results(tape, &call, in, attr, arg) && note_effect(tape, op, start);
     gt__free_scratch(&context);
     if (ok) return gt__tensor(tape, start);
     if (!tape->failed) gt_fail(tape, "%s: the shape rule refused its operands", op->name);

@@ -14,15 +14,15 @@ enum { GT__CHUNK = 1024, GT__WIDE = 7, GT__MESSAGE = 1024 };
 
 enum {
     GT__LEAF = 1 << 0,
-    GT__PARAM = 1 << 1,     /* leaf of a parameter or buffer: arg is its place in gt_params */
-    GT__BORROWED = 1 << 2,  /* leaf whose memory is the caller's */
-    GT__STORED = 1 << 3,    /* value holds the result, contiguous */
-    GT__KEEP = 1 << 4,      /* to be stored when computed */
-    GT__UNASKED = 1 << 5,   /* a later result that nobody asked for with gt_out: no sink */
-    GT__RULE = 1 << 6,      /* recorded by a rule, not by the user */
-    GT__CONSTANT = 1 << 7,  /* constant written by a rule */
-    GT__TRAINED = 1 << 8,   /* depends on a trainable parameter */
-    GT__APPLIED = 1 << 9    /* effect that has been applied */
+    GT__PARAM = 1 << 1,    /* leaf of a parameter or buffer: arg is its place in gt_params */
+    GT__BORROWED = 1 << 2, /* leaf whose memory is the caller's */
+    GT__STORED = 1 << 3,   /* value holds the result, contiguous */
+    GT__KEEP = 1 << 4,     /* to be stored when computed */
+    GT__UNASKED = 1 << 5,  /* a later result that nobody asked for with gt_out: no sink */
+    GT__RULE = 1 << 6,     /* recorded by a rule, not by the user */
+    GT__CONSTANT = 1 << 7, /* constant written by a rule */
+    GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
+    GT__APPLIED = 1 << 9   /* effect that has been applied */
 };
 
 typedef union gt__cell {
@@ -111,7 +111,7 @@ struct gt_tape {
     uint32_t *effect, n_effects, effect_room;
     gt__use *use; /* by place in gt_params */
     uint32_t use_room;
-    gt__range *range;          /* checkpoints; an open one ends at UINT32_MAX */
+    gt__range *range; /* checkpoints; an open one ends at UINT32_MAX */
     uint32_t n_ranges, range_room;
     char *scope;
     uint32_t scope_size, scope_room;
@@ -137,8 +137,12 @@ struct gt_tape {
 static inline gt__node *gt__node_at(const gt_tape *tape, uint32_t i) {
     return &tape->chunk[i / GT__CHUNK][i % GT__CHUNK];
 }
-static inline void gt__unset(gt__node *n, unsigned flags) { n->flags = n->flags & ~flags & 0x1fffffu; }
-static inline uint32_t gt__n_in(const gt__node *n) { return n->arity == GT__WIDE ? n->in[1] : n->arity; }
+static inline void gt__unset(gt__node *n, unsigned flags) {
+    n->flags = n->flags & ~flags & 0x1fffffu;
+}
+static inline uint32_t gt__n_in(const gt__node *n) {
+    return n->arity == GT__WIDE ? n->in[1] : n->arity;
+}
 static inline const uint32_t *gt__in(const gt_tape *tape, const gt__node *n) {
     return n->arity == GT__WIDE ? tape->side + n->in[0] : n->in;
 }

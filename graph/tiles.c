@@ -48,14 +48,16 @@ static const void *load(const loader *l, void *scratch, int64_t start, int64_t c
     return scratch;
 }
 
-static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_t first, int64_t last) {
+static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_t first,
+                      int64_t last) {
     double scratch[3][TILE];
     const void *x[3] = {NULL, NULL, NULL};
     const gt_array *out = &call->out[0];
     const int64_t numel = gt_numel(out->shape);
     for (int64_t t = first; t < last; t++) {
         const int64_t start = t * TILE, count = numel - start < TILE ? numel - start : TILE;
-        for (int k = 0; k < call->n_in; k++) x[k] = load(&l[k], scratch[k], start, count, t == first);
+        for (int k = 0; k < call->n_in; k++)
+            x[k] = load(&l[k], scratch[k], start, count, t == first);
         tile((char *)out->data + (size_t)start * gt_dtype_size(out->dtype), x, call->arg, count);
     }
 }
@@ -64,7 +66,8 @@ bool gt__run_elementwise(gt_call *call) {
     gt_array *out = &call->out[0];
     const gt_dtype in_dtype = call->n_in ? call->in[call->n_in - 1].dtype : out->dtype;
     const gt_tile tile = call->op->more.tile(in_dtype, out->dtype);
-    if (!tile || call->n_in > 3) return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
+    if (!tile || call->n_in > 3)
+        return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
     if (out->shape.rank == 0) { /* then so are the inputs: graphs of scalars have many of these */
         const void *x[3] = {NULL, NULL, NULL};
         for (int k = 0; k < call->n_in; k++) x[k] = call->in[k].data;

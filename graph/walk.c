@@ -19,7 +19,8 @@ int64_t gt_dim(gt_tensor t, int axis) {
     if (axis < 0) axis += shape.rank;
     if (axis < 0 || axis >= shape.rank) {
         char name[320];
-        gt_fail(t.tape, "dim: %s has no axis %d", gt__describe(t.tape, t.index, name, sizeof name), axis);
+        gt_fail(t.tape, "dim: %s has no axis %d", gt__describe(t.tape, t.index, name, sizeof name),
+                axis);
         return 0;
     }
     return shape.dim[axis];
@@ -31,9 +32,7 @@ gt_tensor gt_tensor_at(gt_tape *tape, uint32_t index) {
 
 const gt_op *gt_op_of(gt_tensor t) { return gt__valid(t) ? node(t)->op : NULL; }
 bool gt_is_leaf(gt_tensor t) { return gt__valid(t) && node(t)->flags & GT__LEAF; }
-bool gt_is_assignable(gt_tensor t) {
-    return gt_is_leaf(t) && !(node(t)->flags & GT__BORROWED);
-}
+bool gt_is_assignable(gt_tensor t) { return gt_is_leaf(t) && !(node(t)->flags & GT__BORROWED); }
 bool gt_is_trainable(gt_tensor t) {
     return gt__valid(t) && node(t)->flags & GT__PARAM && gt__param_of(t.tape, node(t))->trainable;
 }

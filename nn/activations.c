@@ -38,7 +38,7 @@ static gt_tensor maxout_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__layer_maxout = {"maxout", maxout_samples};
+const gt_composition gt__layer_maxout = {"maxout", maxout_samples};
 
 /* ---- gated -------------------------------------------------------------------------------------------- */
 
@@ -87,5 +87,5 @@ static gt_tensor gated_samples(gt_samples *s, int i, gt_tensor (*gate)(gt_tensor
 static gt_tensor glu_samples(gt_samples *s, int i) { return gated_samples(s, i, gt_glu); }
 static gt_tensor swiglu_samples(gt_samples *s, int i) { return gated_samples(s, i, gt_swiglu); }
 
-const gt__composition gt__layer_glu = {"glu", glu_samples};
-const gt__composition gt__layer_swiglu = {"swiglu", swiglu_samples};
+const gt_composition gt__layer_glu = {"glu", glu_samples};
+const gt_composition gt__layer_swiglu = {"swiglu", swiglu_samples};

@@ -97,6 +97,7 @@ static gt_tensor project(gt_tensor x, const char *name, int64_t outputs) {
 /* [..., time, width] to [..., heads, time, width / heads]. */
 static gt_tensor split_heads(gt_tensor x, int64_t heads) {
     gt_shape shape = gt_shape_of(x);
+    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): the callers refuse heads that do not divide
     shape.dim[shape.rank] = shape.dim[shape.rank - 1] / heads;
     shape.dim[shape.rank - 1] = heads;
     shape.rank++;
@@ -414,10 +415,10 @@ static gt_tensor positions_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__layer_attention = {"attention", attention_samples};
-const gt__composition gt__layer_causal_mask = {"causal_mask", causal_samples};
-const gt__composition gt__layer_multi_head = {"multi_head_attention", heads_samples};
-const gt__composition gt__layer_residual = {"residual", residual_samples};
-const gt__composition gt__layer_transformer_block = {"transformer_block", block_samples};
-const gt__composition gt__layer_positional_encoding = {"positional_encoding", encoding_samples};
-const gt__composition gt__layer_learned_positions = {"learned_positions", positions_samples};
+const gt_composition gt__layer_attention = {"attention", attention_samples};
+const gt_composition gt__layer_causal_mask = {"causal_mask", causal_samples};
+const gt_composition gt__layer_multi_head = {"multi_head_attention", heads_samples};
+const gt_composition gt__layer_residual = {"residual", residual_samples};
+const gt_composition gt__layer_transformer_block = {"transformer_block", block_samples};
+const gt_composition gt__layer_positional_encoding = {"positional_encoding", encoding_samples};
+const gt_composition gt__layer_learned_positions = {"learned_positions", positions_samples};

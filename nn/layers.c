@@ -25,12 +25,14 @@ static gt_tensor linear_samples(gt_samples *s, int i) {
     case 0: return gt_linear(gt_sample(s, GT_SHAPE(3, 4)), "sample", 2);
     case 1: return gt_linear(gt_sample(s, GT_SHAPE(2, 3, 4)), "sample", 5);
     case 2: return gt_sample_bad(s, "is a scalar"), gt_linear(gt_sample(s, GT_SCALAR), "sample", 2);
-    case 3: return gt_sample_bad(s, "is negative"), gt_linear(gt_sample(s, GT_SHAPE(2)), "negative", -2);
+    case 3:
+        return gt_sample_bad(s, "is negative"),
+               gt_linear(gt_sample(s, GT_SHAPE(2)), "negative", -2);
     default: return gt_samples_end(s);
     }
 }
 
-const gt__composition gt__layer_linear = {"linear", linear_samples};
+const gt_composition gt__layer_linear = {"linear", linear_samples};
 
 /* ---- dropout ------------------------------------------------------------------------------------------ */
 
@@ -52,17 +54,17 @@ static gt_tensor dropout_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__layer_dropout = {"dropout", dropout_samples};
+const gt_composition gt__layer_dropout = {"dropout", dropout_samples};
 
 /* ---- the list ----------------------------------------------------------------------------------------- */
 
 #define OPERATION(name)
-#define COMPOSITION(name) extern const gt__composition name;
+#define COMPOSITION(name) extern const gt_composition name;
 #include "nn/nn_list.h"
 #undef COMPOSITION
 
-const gt__composition *gt_layer_at(int i) {
-    static const gt__composition *const listed[] = {
+const gt_composition *gt_layer_at(int i) {
+    static const gt_composition *const listed[] = {
 #define COMPOSITION(name) &name,
 #include "nn/nn_list.h"
 #undef COMPOSITION

@@ -126,9 +126,9 @@ static gt_tensor transpose_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__layer_conv2d = {"conv2d_layer", conv2d_samples};
-const gt__composition gt__layer_conv1d = {"conv1d_layer", conv1d_samples};
-const gt__composition gt__layer_conv_transpose2d = {"conv_transpose2d_layer", transpose_samples};
+const gt_composition gt__layer_conv2d = {"conv2d_layer", conv2d_samples};
+const gt_composition gt__layer_conv1d = {"conv1d_layer", conv1d_samples};
+const gt_composition gt__layer_conv_transpose2d = {"conv_transpose2d_layer", transpose_samples};
 
 /* ---- upsampling ------------------------------------------------------------------------------ */
 
@@ -189,5 +189,5 @@ static gt_tensor bilinear_samples(gt_samples *s, int i) {
     return upsample_samples(s, i, gt_upsample_bilinear2d);
 }
 
-const gt__composition gt__layer_upsample_nearest2d = {"upsample_nearest2d", nearest_samples};
-const gt__composition gt__layer_upsample_bilinear2d = {"upsample_bilinear2d", bilinear_samples};
+const gt_composition gt__layer_upsample_nearest2d = {"upsample_nearest2d", nearest_samples};
+const gt_composition gt__layer_upsample_bilinear2d = {"upsample_bilinear2d", bilinear_samples};

@@ -130,9 +130,9 @@ static gt_tensor absolute_samples(gt_samples *s, int i) {
     return difference_samples(s, i, gt_mean_absolute_error);
 }
 
-const gt__composition gt__loss_sum_squared = {"sum_squared_error", sum_samples};
-const gt__composition gt__loss_mean_squared = {"mean_squared_error", mean_samples};
-const gt__composition gt__loss_mean_absolute = {"mean_absolute_error", absolute_samples};
+const gt_composition gt__loss_sum_squared = {"sum_squared_error", sum_samples};
+const gt_composition gt__loss_mean_squared = {"mean_squared_error", mean_samples};
+const gt_composition gt__loss_mean_absolute = {"mean_absolute_error", absolute_samples};
 
 static gt_tensor huber_of_one(gt_tensor prediction, gt_tensor target) {
     return gt_huber(prediction, target, 1);
@@ -150,7 +150,7 @@ static gt_tensor huber_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_huber = {"huber", huber_samples};
+const gt_composition gt__loss_huber = {"huber", huber_samples};
 
 static gt_tensor gaussian_samples(gt_samples *s, int i) {
     const gt_shape shape = i == 1 ? GT_SCALAR : GT_SHAPE(3, 2);
@@ -163,4 +163,4 @@ static gt_tensor gaussian_samples(gt_samples *s, int i) {
     return gt_gaussian_nll(mean, wide, target);
 }
 
-const gt__composition gt__loss_gaussian = {"gaussian_nll", gaussian_samples};
+const gt_composition gt__loss_gaussian = {"gaussian_nll", gaussian_samples};

@@ -182,10 +182,10 @@ static gt_tensor hinge_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_cross_entropy = {"cross_entropy", entropy_samples};
-const gt__composition gt__loss_nll = {"nll", nll_samples};
-const gt__composition gt__loss_accuracy = {"accuracy", accuracy_samples};
-const gt__composition gt__loss_hinge = {"hinge", hinge_samples};
+const gt_composition gt__loss_cross_entropy = {"cross_entropy", entropy_samples};
+const gt_composition gt__loss_nll = {"nll", nll_samples};
+const gt_composition gt__loss_accuracy = {"accuracy", accuracy_samples};
+const gt_composition gt__loss_hinge = {"hinge", hinge_samples};
 
 static gt_tensor entropy_by_default(gt_tensor logits, gt_tensor labels) {
     return gt_cross_entropy_with(logits, labels, (gt_cross_entropy_options){.label_smoothing = 0});
@@ -215,7 +215,7 @@ static gt_tensor entropy_with_samples(gt_samples *s, int i) {
     return gt_cross_entropy_with(logits, labels, o);
 }
 
-const gt__composition gt__loss_cross_entropy_with = {"cross_entropy_with", entropy_with_samples};
+const gt_composition gt__loss_cross_entropy_with = {"cross_entropy_with", entropy_with_samples};
 
 /* ---- samples: targets --------------------------------------------------------------------------------- */
 
@@ -250,12 +250,12 @@ static gt_tensor binary_logits_samples(gt_samples *s, int i) {
     return target_samples(s, i, gt_binary_cross_entropy_logits, -3, 3, false);
 }
 
-const gt__composition gt__loss_soft_cross_entropy = {"soft_cross_entropy", soft_samples};
-const gt__composition gt__loss_categorical = {"categorical_cross_entropy", categorical_samples};
-const gt__composition gt__loss_kl_divergence = {"kl_divergence", divergence_samples};
-const gt__composition gt__loss_binary = {"binary_cross_entropy", binary_samples};
-const gt__composition gt__loss_binary_logits = {"binary_cross_entropy_logits",
-                                                binary_logits_samples};
+const gt_composition gt__loss_soft_cross_entropy = {"soft_cross_entropy", soft_samples};
+const gt_composition gt__loss_categorical = {"categorical_cross_entropy", categorical_samples};
+const gt_composition gt__loss_kl_divergence = {"kl_divergence", divergence_samples};
+const gt_composition gt__loss_binary = {"binary_cross_entropy", binary_samples};
+const gt_composition gt__loss_binary_logits = {"binary_cross_entropy_logits",
+                                               binary_logits_samples};
 
 static gt_tensor perceptron_samples(gt_samples *s, int i) {
     static const double side[4] = {1, -1, -1, 1};
@@ -271,4 +271,4 @@ static gt_tensor perceptron_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_perceptron = {"perceptron_loss", perceptron_samples};
+const gt_composition gt__loss_perceptron = {"perceptron_loss", perceptron_samples};

@@ -39,7 +39,8 @@ gt_tensor gt_contrastive_loss(gt_tensor a, gt_tensor b, gt_tensor alike, double 
     if (!gt__has_rows("contrastive_loss", a)) return gt__refused(a);
     if (!gt__positive("contrastive_loss", a, "margin", margin, true)) return gt__refused(a);
     const gt_tensor d = distance(a, b);
-    if (!gt__equal_shapes("contrastive_loss", "distances", d, "alike", alike)) return gt__refused(a);
+    if (!gt__equal_shapes("contrastive_loss", "distances", d, "alike", alike))
+        return gt__refused(a);
     const gt_tensor room = gt_relu(gt_add_scalar(gt_neg(d), margin));
     const gt_tensor unlike = gt_add_scalar(gt_neg(alike), 1);
     const gt_tensor twice = gt_add(gt_mul(alike, gt_square(d)), gt_mul(unlike, gt_square(room)));
@@ -62,7 +63,7 @@ static gt_tensor cosine_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_cosine = {"cosine_loss", cosine_samples};
+const gt_composition gt__loss_cosine = {"cosine_loss", cosine_samples};
 
 static gt_tensor triplet_samples(gt_samples *s, int i) {
     const gt_shape shape = i == 1 ? GT_SHAPE(5) : i == 4 ? GT_SCALAR : GT_SHAPE(6, 3);
@@ -78,7 +79,7 @@ static gt_tensor triplet_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_triplet = {"triplet_loss", triplet_samples};
+const gt_composition gt__loss_triplet = {"triplet_loss", triplet_samples};
 
 static gt_tensor contrastive_samples(gt_samples *s, int i) {
     static const double alike[4] = {1, 0, 0, 1};
@@ -96,4 +97,4 @@ static gt_tensor contrastive_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__loss_contrastive = {"contrastive_loss", contrastive_samples};
+const gt_composition gt__loss_contrastive = {"contrastive_loss", contrastive_samples};

@@ -56,8 +56,8 @@ GT_RECORDS gt_tensor gt_dropout(gt_tensor x, double rate);
 /* Row index of "name/weight" [vocabulary, width] (standard normal) for every index (i32 or i64, any shape):
  * [...] to [..., width], of the dtype given. An index out of range is an error that names it. To use the same
  * weights for the logits: gt_matmul(x, gt_t(gt_param_leaf(tape, "name/weight"))). */
-GT_RECORDS gt_tensor gt_embedding(gt_tensor index, const char *name, int64_t vocabulary, int64_t width,
-                                  gt_dtype dtype);
+GT_RECORDS gt_tensor gt_embedding(gt_tensor index, const char *name, int64_t vocabulary,
+                                  int64_t width, gt_dtype dtype);
 
 /* Recurrent layers: x [batch, time, inputs] to the states after each step, [batch, time, hidden].
  *
@@ -85,12 +85,15 @@ typedef struct gt_recurrent_options {
 typedef struct gt_lstm_options {
     gt_tensor initial, initial_cell; /* h and c, [batch, hidden] [zeros] */
     gt_tensor *final, *final_cell;   /* receive h and c after the last step [not wanted] */
-    double forget_bias;              /* first value of the forget gate's bias [0]; Jozefowicz et al. 2015: 1 */
+    double forget_bias; /* first value of the forget gate's bias [0]; Jozefowicz et al. 2015: 1 */
 } gt_lstm_options;
 
-GT_RECORDS gt_tensor gt_rnn(gt_tensor x, const char *name, int64_t hidden, gt_recurrent_options options);
-GT_RECORDS gt_tensor gt_lstm(gt_tensor x, const char *name, int64_t hidden, gt_lstm_options options);
-GT_RECORDS gt_tensor gt_gru(gt_tensor x, const char *name, int64_t hidden, gt_recurrent_options options);
+GT_RECORDS gt_tensor gt_rnn(gt_tensor x, const char *name, int64_t hidden,
+                            gt_recurrent_options options);
+GT_RECORDS gt_tensor gt_lstm(gt_tensor x, const char *name, int64_t hidden,
+                             gt_lstm_options options);
+GT_RECORDS gt_tensor gt_gru(gt_tensor x, const char *name, int64_t hidden,
+                            gt_recurrent_options options);
 /* One step over the same parameters: x [batch, inputs] and the state h [batch, hidden] to the next state. c is
  * read and replaced. */
 GT_RECORDS gt_tensor gt_rnn_cell(gt_tensor x, gt_tensor h, const char *name);
@@ -109,8 +112,9 @@ GT_RECORDS gt_tensor gt_causal_mask(gt_tape *tape, int64_t length);
 
 typedef struct gt_attention_options {
     gt_tensor memory; /* [..., keys, any width]: where keys and values come from [x] */
-    gt_tensor mask;   /* as in gt_attention, for [..., heads, queries, keys]; to hide padding: [batch, 1, 1, keys] */
-    bool causal;      /* no query sees a later key; not with memory */
+    gt_tensor
+        mask; /* as in gt_attention, for [..., heads, queries, keys]; to hide padding: [batch, 1, 1, keys] */
+    bool causal; /* no query sees a later key; not with memory */
 } gt_attention_options;
 
 /* gt_attention in heads of width / heads each, x [..., time, width] to the same shape. Linear layers without
@@ -131,12 +135,13 @@ typedef struct gt_transformer_options {
  *     x = x + dropout(linear(gelu(linear(layer_norm(x)))))        "name/norm2", "name/mlp1", "name/mlp2"
  *
  * A layer norm after the last block is the caller's. */
-GT_RECORDS gt_tensor gt_transformer_block(gt_tensor x, const char *name, int64_t heads, int64_t width_of_mlp,
-                                          gt_transformer_options options);
+GT_RECORDS gt_tensor gt_transformer_block(gt_tensor x, const char *name, int64_t heads,
+                                          int64_t width_of_mlp, gt_transformer_options options);
 /* x + branch; equal shapes only. */
 GT_RECORDS gt_tensor gt_residual(gt_tensor x, gt_tensor branch);
 /* [length, width], row t: sin(t f) and cos(t f) in turn, f = 10000^(-2 i / width) for pair i. Add it to x. */
-GT_RECORDS gt_tensor gt_positional_encoding(gt_tape *tape, int64_t length, int64_t width, gt_dtype dtype);
+GT_RECORDS gt_tensor gt_positional_encoding(gt_tape *tape, int64_t length, int64_t width,
+                                            gt_dtype dtype);
 /* x [..., time, width] plus the first rows of "name/weight" [longest, width], normal with deviation 0.02 as in
  * GPT-2. Longer sequences are an error. */
 GT_RECORDS gt_tensor gt_learned_positions(gt_tensor x, const char *name, int64_t longest);
@@ -176,10 +181,10 @@ GT_RECORDS gt_tensor gt_stochastic_depth(gt_tensor residual, double rate);
 /* gt_conv2d, gt_conv1d and gt_conv_transpose2d with a square kernel, plus a bias: parameters "name/weight"
  * (Kaiming uniform, where fan_in is what one output sees: input channels / groups times the kernel's size, and
  * less by the strides if transposed) and "name/bias" [channels] (zeros). channels are those of the result. */
-GT_RECORDS gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t channels, int64_t kernel,
-                                     gt_conv_options options);
-GT_RECORDS gt_tensor gt_conv1d_layer(gt_tensor x, const char *name, int64_t channels, int64_t kernel,
-                                     gt_conv_options options);
+GT_RECORDS gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t channels,
+                                     int64_t kernel, gt_conv_options options);
+GT_RECORDS gt_tensor gt_conv1d_layer(gt_tensor x, const char *name, int64_t channels,
+                                     int64_t kernel, gt_conv_options options);
 GT_RECORDS gt_tensor gt_conv_transpose2d_layer(gt_tensor x, const char *name, int64_t channels,
                                                int64_t kernel, gt_conv_options options);
 /* Resizes, larger or smaller: row r of the result is row floor(r height / rows) of x ... */
@@ -200,7 +205,8 @@ typedef struct gt_batch_norm_options {
  * statistics of x, of 2 elements in a channel at least, and moves the buffers "name/running_mean" (zeros at first)
  * and "name/running_variance" (ones; divided by the number less 1) towards them, once, with the step that commits:
  * gt_backward, gt_minimize, gt_commit. Otherwise the buffers take their place. */
-GT_RECORDS gt_tensor gt_batch_norm(gt_tensor x, const char *name, bool training, gt_batch_norm_options options);
+GT_RECORDS gt_tensor gt_batch_norm(gt_tensor x, const char *name, bool training,
+                                   gt_batch_norm_options options);
 /* Ba, Kiros and Hinton 2016: over the last axis. */
 GT_RECORDS gt_tensor gt_layer_norm(gt_tensor x, const char *name, double epsilon);
 /* Zhang and Sennrich 2019: x / sqrt(mean of x^2 + epsilon) over the last axis, times "name/weight"; no bias. */
@@ -273,13 +279,14 @@ GT_RECORDS gt_tensor gt_perceptron_loss(gt_tensor scores, gt_tensor targets);
 GT_RECORDS gt_tensor gt_cosine_loss(gt_tensor prediction, gt_tensor target);
 /* Mean of max(0, |anchor - same| - |anchor - other| + margin), margin >= 0; derivative 0 where that is exactly
  * 0. Schroff and others 2015, with distances that are not squared. */
-GT_RECORDS gt_tensor gt_triplet_loss(gt_tensor anchor, gt_tensor same, gt_tensor other, double margin);
+GT_RECORDS gt_tensor gt_triplet_loss(gt_tensor anchor, gt_tensor same, gt_tensor other,
+                                     double margin);
 /* Mean of (y d^2 + (1 - y) max(0, margin - d)^2) / 2, d = |a - b|; alike [...] holds y: 1 for rows that belong
  * together, 0 for others. margin >= 0. Hadsell and others 2006. */
 GT_RECORDS gt_tensor gt_contrastive_loss(gt_tensor a, gt_tensor b, gt_tensor alike, double margin);
 
 /* Layers and losses with their samples, for tests: as gt_composition_at. */
-GT_API const gt__composition *gt_layer_at(int i);
+GT_API const gt_composition *gt_layer_at(int i);
 
 #ifdef __cplusplus
 }

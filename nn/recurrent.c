@@ -351,10 +351,10 @@ static gt_tensor lstm_cell_samples(gt_samples *s, int i) {
     return gt_lstm_cell(x, h, i == 6 ? &c : NULL, "layer");
 }
 
-const gt__composition gt__layer_embedding = {"embedding", embedding_samples};
-const gt__composition gt__layer_rnn = {"rnn", rnn_samples};
-const gt__composition gt__layer_lstm = {"lstm", lstm_samples};
-const gt__composition gt__layer_gru = {"gru", gru_samples};
-const gt__composition gt__layer_rnn_cell = {"rnn_cell", rnn_cell_samples};
-const gt__composition gt__layer_lstm_cell = {"lstm_cell", lstm_cell_samples};
-const gt__composition gt__layer_gru_cell = {"gru_cell", gru_cell_samples};
+const gt_composition gt__layer_embedding = {"embedding", embedding_samples};
+const gt_composition gt__layer_rnn = {"rnn", rnn_samples};
+const gt_composition gt__layer_lstm = {"lstm", lstm_samples};
+const gt_composition gt__layer_gru = {"gru", gru_samples};
+const gt_composition gt__layer_rnn_cell = {"rnn_cell", rnn_cell_samples};
+const gt_composition gt__layer_lstm_cell = {"lstm_cell", lstm_cell_samples};
+const gt_composition gt__layer_gru_cell = {"gru_cell", gru_cell_samples};

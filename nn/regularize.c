@@ -64,9 +64,9 @@ static gt_tensor elastic_samples(gt_samples *s, int i) {
     return penalty_samples(s, i, elastic_of_half);
 }
 
-const gt__composition gt__penalty_l1 = {"l1", l1_samples};
-const gt__composition gt__penalty_l2 = {"l2", l2_samples};
-const gt__composition gt__penalty_elastic_net = {"elastic_net", elastic_samples};
+const gt_composition gt__penalty_l1 = {"l1", l1_samples};
+const gt_composition gt__penalty_l2 = {"l2", l2_samples};
+const gt_composition gt__penalty_elastic_net = {"elastic_net", elastic_samples};
 
 /* ---- random connections and depths -------------------------------------------------------------------- */
 
@@ -120,5 +120,5 @@ static gt_tensor depth_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__layer_drop_connect = {"drop_connect", connection_samples};
-const gt__composition gt__layer_stochastic_depth = {"stochastic_depth", depth_samples};
+const gt_composition gt__layer_drop_connect = {"drop_connect", connection_samples};
+const gt_composition gt__layer_stochastic_depth = {"stochastic_depth", depth_samples};

@@ -47,7 +47,8 @@ bool gt__axis_mask(const gt_call *call, gt_axes axes, int rank, unsigned *mask) 
         const int axis = gt__axis(call, axes.axis[i], rank);
         if (axis < 0) return false;
         if (*mask >> axis & 1u)
-            return gt_call_fail(call, "axis %d of %s is given twice", axes.axis[i], gt_operand(call, 0));
+            return gt_call_fail(call, "axis %d of %s is given twice", axes.axis[i],
+                                gt_operand(call, 0));
         *mask |= 1u << axis;
     }
     return true;

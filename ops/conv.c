@@ -109,7 +109,7 @@ static bool field_made(const gt_call *call, const setting *s, const int64_t x[2]
 /* x and k make the y that is operand `at`. */
 static bool field_is(const gt_call *call, const setting *s, const int64_t x[2], const int64_t k[2],
                      int at) {
-    int64_t made[2], y[2];
+    int64_t made[2] = {0}, y[2];
     if (!field_made(call, s, x, k, made)) return false;
     field_of(call->in[at].shape, y);
     if (made[0] == y[0] && made[1] == y[1]) return true;

@@ -15,7 +15,8 @@ static bool made_shape(gt_call *call) {
     const made *m = call->attr;
     call->out[0].shape = m->shape;
     call->out[0].dtype = m->dtype;
-    if ((unsigned)m->dtype >= GT_N_DTYPES) return gt_call_fail(call, "%d is no dtype", (int)m->dtype);
+    if ((unsigned)m->dtype >= GT_N_DTYPES)
+        return gt_call_fail(call, "%d is no dtype", (int)m->dtype);
     return true;
 }
 
@@ -26,8 +27,8 @@ static bool made_float_shape(gt_call *call) {
     return made_shape(call);
 }
 
-static gt_tensor make(gt_tape *tape, const gt_op *op, gt_shape shape, gt_dtype dtype, const gt_arg *arg,
-                      int n_arg) {
+static gt_tensor make(gt_tape *tape, const gt_op *op, gt_shape shape, gt_dtype dtype,
+                      const gt_arg *arg, int n_arg) {
     made m;
     memset(&m, 0, sizeof m); /* padding is part of the plan's key */
     m.shape.rank = shape.rank;
@@ -107,8 +108,12 @@ const gt_op gt__op_full = GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(
 gt_tensor gt_full(gt_tape *tape, gt_shape shape, double value, gt_dtype dtype) {
     return make(tape, &gt__op_full, shape, dtype, &(gt_arg){.real = value}, 1);
 }
-gt_tensor gt_zeros(gt_tape *tape, gt_shape shape, gt_dtype dtype) { return gt_full(tape, shape, 0, dtype); }
-gt_tensor gt_ones(gt_tape *tape, gt_shape shape, gt_dtype dtype) { return gt_full(tape, shape, 1, dtype); }
+gt_tensor gt_zeros(gt_tape *tape, gt_shape shape, gt_dtype dtype) {
+    return gt_full(tape, shape, 0, dtype);
+}
+gt_tensor gt_ones(gt_tape *tape, gt_shape shape, gt_dtype dtype) {
+    return gt_full(tape, shape, 1, dtype);
+}
 gt_tensor gt_scalar(gt_tape *tape, double value, gt_dtype dtype) {
     return gt_full(tape, GT_SCALAR, value, dtype);
 }
@@ -134,8 +139,9 @@ static gt_tensor arange_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_arange = GT_OP("arange", made_shape, arange_kernel, GT_NO_GRADIENT(constant_reason),
-                                  arange_samples, .meaning = "start + i step");
+const gt_op gt__op_arange =
+    GT_OP("arange", made_shape, arange_kernel, GT_NO_GRADIENT(constant_reason), arange_samples,
+          .meaning = "start + i step");
 
 gt_tensor gt_arange(gt_tape *tape, double start, double step, int64_t count, gt_dtype dtype) {
     const gt_arg arg[2] = {{.real = start}, {.real = step}};
@@ -236,10 +242,12 @@ static gt_tensor randn_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_rand = GT_OP("rand", made_float_shape, rand_kernel, GT_NO_GRADIENT(constant_reason),
-                                rand_samples, .traits = GT_RANDOM, .meaning = "uniform in [0, 1)");
-const gt_op gt__op_randn = GT_OP("randn", made_float_shape, randn_kernel, GT_NO_GRADIENT(constant_reason),
-                                 randn_samples, .traits = GT_RANDOM, .meaning = "standard normal");
+const gt_op gt__op_rand =
+    GT_OP("rand", made_float_shape, rand_kernel, GT_NO_GRADIENT(constant_reason), rand_samples,
+          .traits = GT_RANDOM, .meaning = "uniform in [0, 1)");
+const gt_op gt__op_randn =
+    GT_OP("randn", made_float_shape, randn_kernel, GT_NO_GRADIENT(constant_reason), randn_samples,
+          .traits = GT_RANDOM, .meaning = "standard normal");
 
 gt_tensor gt_rand(gt_tape *tape, gt_shape shape, gt_dtype dtype) {
     return make(tape, &gt__op_rand, shape, dtype, NULL, 0);
@@ -254,13 +262,15 @@ static double get_f32(const void *x, int64_t i) { return (double)((const float *
 static double get_f64(const void *x, int64_t i) { return ((const double *)x)[i]; }
 static double get_i32(const void *x, int64_t i) { return ((const int32_t *)x)[i]; }
 static double get_flag(const void *x, int64_t i) { return ((const unsigned char *)x)[i]; }
-static double get_bf16(const void *x, int64_t i) { return (double)bf16_value(((const uint16_t *)x)[i]); }
+static double get_bf16(const void *x, int64_t i) {
+    return (double)bf16_value(((const uint16_t *)x)[i]);
+}
 
 /* One loop for each pair of kinds; i64 goes apart, since a double does not hold all of it. */
 #define CAST(from, to, kind)                                                                       \
     static void cast_##from##_##to(void *y, const void *const *x, const gt_arg *arg, int64_t n) {  \
         (void)arg;                                                                                 \
-        for (int64_t i = 0; i < n; i++) gt__put(y, kind, i, get_##from(x[0], i));                      \
+        for (int64_t i = 0; i < n; i++) gt__put(y, kind, i, get_##from(x[0], i));                  \
     }
 #define CASTS(from)                                                                                \
     CAST(from, f32, GT_F32)                                                                        \
@@ -286,14 +296,16 @@ CASTS(bf16)
     }
 CAST_I64(f32, float, (float)v)
 CAST_I64(f64, double, (double)v)
-CAST_I64(i32, int32_t, v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : (int32_t)v)
+CAST_I64(i32, int32_t, v<INT32_MIN ? INT32_MIN : v> INT32_MAX ? INT32_MAX : (int32_t)v)
 CAST_I64(i64, int64_t, v)
 CAST_I64(flag, unsigned char, v != 0)
 CAST_I64(bf16, uint16_t, bf16_of((float)v))
 
 #define CASTS_FROM(from)                                                                           \
-    {cast_##from##_f32, cast_##from##_f64,  cast_##from##_i32,                                     \
-     cast_##from##_i64, cast_##from##_flag, cast_##from##_bf16}
+    {                                                                                              \
+        cast_##from##_f32, cast_##from##_f64, cast_##from##_i32, cast_##from##_i64,                \
+            cast_##from##_flag, cast_##from##_bf16                                                 \
+    }
 
 static gt_tile cast_tile(gt_dtype in, gt_dtype out) {
     static const gt_tile tiles[GT_N_DTYPES][GT_N_DTYPES] = {CASTS_FROM(f32),  CASTS_FROM(f64),
@@ -321,18 +333,22 @@ static gt_tensor cast_samples(gt_samples *s, int i) {
     const gt_dtype other = s->dtype == GT_F64 ? GT_F32 : GT_F64;
     switch (i) {
     case 0: return gt_cast(gt_sample(s, GT_SHAPE(2, 3)), s->dtype);
-    case 1: return gt_cast(gt_cast(gt_sample_values(s, GT_SHAPE(3), GT_F64, (double[]){1.5, -2, 0.25}), GT_F64), s->dtype);
+    case 1:
+        return gt_cast(gt_cast(gt_sample_values(s, GT_SHAPE(3), GT_F64, (double[]){1.5, -2, 0.25}),
+                               GT_F64),
+                       s->dtype);
     case 2: return gt_sample_no_gradient(s), gt_cast(gt_sample(s, GT_SHAPE(4)), other);
-    case 3: return gt_sample_no_gradient(s), gt_cast(gt_sample_int(s, GT_SHAPE(5), GT_I32, 9), GT_BOOL);
+    case 3:
+        return gt_sample_no_gradient(s), gt_cast(gt_sample_int(s, GT_SHAPE(5), GT_I32, 9), GT_BOOL);
     case 4: return gt_sample_no_gradient(s), gt_cast(gt_sample(s, GT_SHAPE(0, 2)), GT_I64);
     case 5: return gt_sample_bad(s, "no dtype"), gt_cast(gt_sample(s, GT_SHAPE(2)), (gt_dtype)9);
     default: return gt_samples_end(s);
     }
 }
 
-const gt_op gt__op_cast = GT_OP("cast", cast_shape, NULL, GT_PULL(cast_pull), cast_samples,
-                                .traits = GT_ELEMENTWISE, .linear = 1, .tile = cast_tile,
-                                .meaning = "x in another kind");
+const gt_op gt__op_cast =
+    GT_OP("cast", cast_shape, NULL, GT_PULL(cast_pull), cast_samples, .traits = GT_ELEMENTWISE,
+          .linear = 1, .tile = cast_tile, .meaning = "x in another kind");
 
 gt_tensor gt_cast(gt_tensor x, gt_dtype dtype) {
     if (gt_valid(x) && gt_dtype_of(x) == dtype) return x;
@@ -396,8 +412,8 @@ static gt_tensor stop_samples(gt_samples *s, int i) {
 }
 
 const gt_op gt__op_stop_gradient =
-    GT_OP("stop_gradient", whole_shape, NULL, GT_NO_GRADIENT("it was asked to stop here"), stop_samples,
-          .traits = GT_VIEW, .view = whole_view, .meaning = "x, as a constant");
+    GT_OP("stop_gradient", whole_shape, NULL, GT_NO_GRADIENT("it was asked to stop here"),
+          stop_samples, .traits = GT_VIEW, .view = whole_view, .meaning = "x, as a constant");
 
 gt_tensor gt_stop_gradient(gt_tensor x) {
     return gt_record(x.tape, &gt__op_stop_gradient, &x, 1, NULL, 0, NULL, 0);

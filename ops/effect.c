@@ -20,28 +20,26 @@ static bool assign_shape(gt_call *call) {
 static gt_tensor assign_samples(gt_samples *s, int i) {
     const gt_tensor leaf = gt_sample(s, GT_SHAPE(2));
     switch (i) {
-    case 0:
-        gt_sample_bad(s, "is computed");
-        return gt_assign(gt_neg(leaf), leaf);
-    case 1:
-        gt_sample_bad(s, "takes");
-        return gt_assign(leaf, gt_sample(s, GT_SHAPE(3)));
-    case 2:
-        gt_sample_bad(s, "is an effect");
-        return gt_neg(gt_assign(leaf, gt_neg(leaf)));
+    case 0: gt_sample_bad(s, "is computed"); return gt_assign(gt_neg(leaf), leaf);
+    case 1: gt_sample_bad(s, "takes"); return gt_assign(leaf, gt_sample(s, GT_SHAPE(3)));
+    case 2: gt_sample_bad(s, "is an effect"); return gt_neg(gt_assign(leaf, gt_neg(leaf)));
     default: return gt_samples_end(s);
     }
 }
 
-const gt_op gt__op_assign = GT_OP("assign", assign_shape, NULL, GT_NO_GRADIENT("an effect has no value"),
-                                  assign_samples, .traits = GT_EFFECT, .meaning = "leaf takes value");
+const gt_op gt__op_assign =
+    GT_OP("assign", assign_shape, NULL, GT_NO_GRADIENT("an effect has no value"), assign_samples,
+          .traits = GT_EFFECT, .meaning = "leaf takes value");
 
 gt_tensor gt_assign(gt_tensor leaf, gt_tensor value) {
     char name[200];
     if (gt_valid(leaf) && !gt_is_assignable(leaf))
-        return gt_fail(leaf.tape, "assign: %s is computed or borrowed: only a leaf of the tape can take a value",
-                       gt_label(leaf, name, sizeof name));
-    return gt_record(leaf.tape, &gt__op_assign, (const gt_tensor[]){leaf, value}, 2, NULL, 0, NULL, 0);
+        return gt_fail(
+            leaf.tape,
+            "assign: %s is computed or borrowed: only a leaf of the tape can take a value",
+            gt_label(leaf, name, sizeof name));
+    return gt_record(leaf.tape, &gt__op_assign, (const gt_tensor[]){leaf, value}, 2, NULL, 0, NULL,
+                     0);
 }
 
 /* ---- accumulate ------------------------------------------------------------------------------------------- */
@@ -83,14 +81,14 @@ static gt_tensor accumulate_samples(gt_samples *s, int i) {
     gt_tensor x[5];
     if (i < 2) {
         for (int k = 0; k < 5; k++) x[k] = gt_sample(s, shape);
-        return gt_accumulate((gt_list){i == 0 ? 2 : 5, x});
+        return gt_accumulate(gt_list_of(i == 0 ? 2 : 5, x));
     }
     switch (i) {
     case 2:
         gt_sample_bad(s, "differ");
         x[0] = gt_sample(s, shape);
         x[1] = gt_sample(s, GT_SHAPE(3));
-        return gt_accumulate((gt_list){2, x});
+        return gt_accumulate(gt_list_of(2, x));
     default: return gt_samples_end(s);
     }
 }

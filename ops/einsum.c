@@ -409,14 +409,14 @@ static gt_tensor einsum_samples(gt_samples *s, int i) {
         x[1] = gt_cast(x[0], s->dtype == GT_F64 ? GT_F32 : GT_F64);
         gt_sample_bad(s, i == COUNT ? "cast one" : i == COUNT + 1 ? "only f32" : "no formula");
         if (i == COUNT + 1) x[0] = gt_cast(x[0], GT_I64);
-        return gt_einsum(i == COUNT + 2 ? NULL : "ij,jk", (gt_list){2, x});
+        return gt_einsum(i == COUNT + 2 ? NULL : "ij,jk", gt_list_of(2, x));
     }
     if (list[i].bad) gt_sample_bad(s, list[i].bad);
     for (int k = 0; k < list[i].count; k++) x[k] = gt_sample(s, list[i].shape[k]);
-    return gt_einsum(list[i].formula, (gt_list){list[i].count, x});
+    return gt_einsum(list[i].formula, gt_list_of(list[i].count, x));
 }
 
-const gt__composition gt__composition_einsum = {"einsum", einsum_samples};
+const gt_composition gt__composition_einsum = {"einsum", einsum_samples};
 
 gt_tensor gt_einsum(const char *formula, gt_list operands) {
     if (operands.count <= 0 || !operands.at) return gt_none();

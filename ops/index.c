@@ -208,7 +208,7 @@ static bool gather_shape(gt_call *call) {
 
 static bool gather_kernel(gt_call *call) {
     const gt_array *x = &call->in[0];
-    rows r;
+    rows r = {0};
     if (!rows_along(call, x->shape, gt__axis(call, *(const int *)call->attr, x->shape.rank), &r))
         return false;
     take_rows(call->out[0].data, x->data, gt_dtype_size(x->dtype), &r);
@@ -333,7 +333,7 @@ static bool scatter_rows(gt_call *call, rows *r) {
 
 static bool scatter_kernel(gt_call *call) {
     const gt_array *out = &call->out[0];
-    rows r;
+    rows r = {0};
     if (!scatter_rows(call, &r)) return false;
     memset(out->data, 0, (size_t)gt_numel(out->shape) * gt_dtype_size(out->dtype));
     add_rows(out->data, call->in[0].data, out->dtype, &r);
@@ -341,7 +341,7 @@ static bool scatter_kernel(gt_call *call) {
 }
 
 static bool scatter_accumulate(gt_call *call) {
-    rows r;
+    rows r = {0};
     return scatter_rows(call, &r) &&
            add_sums(call, call->out[0].data, call->in[0].data, call->out[0].dtype, &r);
 }
@@ -393,7 +393,7 @@ static bool scatter_add_shape(gt_call *call) {
     const gt_array *x = &call->in[0], *source = &call->in[2];
     const int axis = gt__axis(call, *(const int *)call->attr, x->shape.rank);
     char text[GT__SHAPE_TEXT];
-    gt_shape needed;
+    gt_shape needed = {0};
     call->out[0].dtype = x->dtype;
     call->out[0].shape = x->shape;
     if (axis < 0 || !index_dtype(call, 1) || !addable(call)) return false;
@@ -410,7 +410,7 @@ static bool scatter_add_shape(gt_call *call) {
 static bool scatter_add_kernel(gt_call *call) {
     const gt_array *x = &call->in[0], *out = &call->out[0];
     const size_t bytes = (size_t)gt_numel(x->shape) * gt_dtype_size(x->dtype);
-    rows r;
+    rows r = {0};
     if (!rows_along(call, x->shape, gt__axis(call, *(const int *)call->attr, x->shape.rank), &r))
         return false;
     if (bytes) memcpy(out->data, x->data, bytes);
@@ -538,7 +538,7 @@ static bool take_shape(gt_call *call) {
 static bool take_kernel(gt_call *call) {
     const gt_array *x = &call->in[0];
     const int axis = gt__axis(call, *(const int *)call->attr, x->shape.rank);
-    rows r;
+    rows r = {0};
     if (!places_along(call, x->shape, call->out[0].shape, axis, &r)) return false;
     take_rows(call->out[0].data, x->data, gt_dtype_size(x->dtype), &r);
     return true;
@@ -640,7 +640,7 @@ static bool scatter_places(gt_call *call, rows *r) {
 
 static bool scatter_along_kernel(gt_call *call) {
     const gt_array *out = &call->out[0];
-    rows r;
+    rows r = {0};
     if (!scatter_places(call, &r)) return false;
     memset(out->data, 0, (size_t)gt_numel(out->shape) * gt_dtype_size(out->dtype));
     add_rows(out->data, call->in[0].data, out->dtype, &r);
@@ -648,7 +648,7 @@ static bool scatter_along_kernel(gt_call *call) {
 }
 
 static bool scatter_along_accumulate(gt_call *call) {
-    rows r;
+    rows r = {0};
     return scatter_places(call, &r) &&
            add_sums(call, call->out[0].data, call->in[0].data, call->out[0].dtype, &r);
 }

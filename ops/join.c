@@ -255,7 +255,7 @@ static gt_tensor split_samples(gt_samples *s, int i) {
     return gt_concat(GT_LIST(part[2], gt_square(part[0]), part[1]), i == 3 ? 0 : -1);
 }
 
-const gt__composition gt__composition_split = {"split", split_samples};
+const gt_composition gt__composition_split = {"split", split_samples};
 
 /* ---- pad ------------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
 #include "ops/rows.h"
 
 #define OPERATION(name) extern const gt_op name;
-#define COMPOSITION(name) extern const gt__composition name;
+#define COMPOSITION(name) extern const gt_composition name;
 #include "ops/ops_list.h"
 #undef OPERATION
 #undef COMPOSITION
@@ -21,8 +21,8 @@ const gt_op *gt_op_at(int i) {
     return i < count ? listed[i] : gt__row(i - count);
 }
 
-const gt__composition *gt_composition_at(int i) {
-    static const gt__composition *const listed[] = {
+const gt_composition *gt_composition_at(int i) {
+    static const gt_composition *const listed[] = {
 #define OPERATION(name)
 #define COMPOSITION(name) &name,
 #include "ops/ops_list.h"

@@ -33,9 +33,11 @@ GT_RECORDS gt_tensor gt_zeros(gt_tape *tape, gt_shape shape, gt_dtype dtype);
 GT_RECORDS gt_tensor gt_ones(gt_tape *tape, gt_shape shape, gt_dtype dtype);
 GT_RECORDS gt_tensor gt_scalar(gt_tape *tape, double value, gt_dtype dtype);
 /* start, start + step, ...: count elements. */
-GT_RECORDS gt_tensor gt_arange(gt_tape *tape, double start, double step, int64_t count, gt_dtype dtype);
+GT_RECORDS gt_tensor gt_arange(gt_tape *tape, double start, double step, int64_t count,
+                               gt_dtype dtype);
 /* count elements from first to last, both included; floats only. */
-GT_RECORDS gt_tensor gt_linspace(gt_tape *tape, double first, double last, int64_t count, gt_dtype dtype);
+GT_RECORDS gt_tensor gt_linspace(gt_tape *tape, double first, double last, int64_t count,
+                                 gt_dtype dtype);
 /* The identity matrix [n, n]. */
 GT_RECORDS gt_tensor gt_eye(gt_tape *tape, int64_t n, gt_dtype dtype);
 /* Uniform in [0, 1) and standard normal; f32 or f64. Counter-based: the same numbers in forward, backward,
@@ -157,7 +159,8 @@ GT_RECORDS gt_tensor gt_einsum(const char *formula, gt_list operands);
  * channels. */
 typedef struct gt_conv_options {
     int64_t stride[2], padding[2], dilation[2];
-    int64_t output_padding[2]; /* of gt_conv_transpose: rows and columns more than the fewest; below the stride */
+    int64_t output_padding
+        [2]; /* of gt_conv_transpose: rows and columns more than the fewest; below the stride */
     int64_t groups;
 } gt_conv_options;
 
@@ -175,7 +178,7 @@ GT_RECORDS gt_tensor gt_conv_transpose1d(gt_tensor x, gt_tensor w, gt_conv_optio
 /* Windows of `kernel` {rows, columns}, as in a convolution. A stride left 0 is the kernel's size. */
 typedef struct gt_pool_options {
     int64_t kernel[2], stride[2], padding[2]; /* padding is less than the kernel */
-    bool count_padding;                       /* averages: padding counts as zeros; else it does not count */
+    bool count_padding; /* averages: padding counts as zeros; else it does not count */
 } gt_pool_options;
 
 /* The largest element of each window; NaN wins; padding never does. gt_out(y, 1) gives its place, row * width +
@@ -194,7 +197,8 @@ GT_RECORDS gt_tensor gt_global_avg_pool(gt_tensor x);
 /* Graham 2014, with pseudorandom windows: rows x columns of them, each of floor or ceil of height / rows rows,
  * and drawn for each image and axis; one row and column more if they overlap. rows is at most height. Each
  * recording takes the next ordinal, as gt_rand. Winners are those of gt_max_pool2d. */
-GT_RECORDS gt_tensor gt_fractional_max_pool2d(gt_tensor x, int64_t rows, int64_t columns, bool overlapping);
+GT_RECORDS gt_tensor gt_fractional_max_pool2d(gt_tensor x, int64_t rows, int64_t columns,
+                                              bool overlapping);
 
 /* ---- effects and sums ------------------------------------------------------------------------------------------------ */
 
@@ -210,12 +214,12 @@ GT_RECORDS gt_tensor gt_accumulate(gt_list list);
 GT_API const gt_op *gt_op_at(int i);
 /* A function made of operations: it brings samples, so that the same tests find it. Those of a room are found
  * by ops/generate.cmake. */
-typedef struct gt__composition {
+typedef struct gt_composition {
     const char *name;
     gt_tensor (*samples)(gt_samples *samples, int i);
-} gt__composition;
+} gt_composition;
 /* Composition i of this room; NULL past the last. */
-GT_API const gt__composition *gt_composition_at(int i);
+GT_API const gt_composition *gt_composition_at(int i);
 
 #ifdef __cplusplus
 }

@@ -172,7 +172,7 @@ static gt_shape with_size(gt_shape shape, const int64_t size[2]) {
 /* The result has one element for each window of the operand. */
 static bool pooled_shape(gt_call *call) {
     const gt_array *x = &call->in[0];
-    int64_t made[2];
+    int64_t made[2] = {0};
     if (!is_image(call, 0) || !windows_fit(call, call->attr, &x->shape.dim[2], made)) return false;
     call->out[0].shape = with_size(x->shape, made);
     call->out[0].dtype = x->dtype;
@@ -539,7 +539,7 @@ gt_tensor gt_adaptive_avg_pool2d(gt_tensor x, int64_t rows, int64_t columns) {
 static bool spread_shape(gt_call *call) {
     const setting *s = call->attr;
     const gt_shape y = call->in[0].shape;
-    int64_t made[2];
+    int64_t made[2] = {0};
     if (!is_image(call, 0) || !windows_fit(call, s, s->size, made)) return false;
     if (y.dim[2] != made[0] || y.dim[3] != made[1])
         return gt_call_fail(call, "%s has not the %lldx%lld windows of an image of %lldx%lld",
@@ -609,7 +609,7 @@ static gt_tensor global_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_global_avg_pool = {"global_avg_pool", global_samples};
+const gt_composition gt__composition_global_avg_pool = {"global_avg_pool", global_samples};
 
 gt_tensor gt_global_avg_pool(gt_tensor x) {
     char text[320];

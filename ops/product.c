@@ -164,6 +164,7 @@ static void multiply_all(const gt__gemm_job *first, const gt_array *out, int bat
         for (int d = batch_rank - 1; d >= 0; d--) {
             const int64_t at = rest % out->shape.dim[d];
             rest /= out->shape.dim[d];
+            // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): d < batch_rank
             offset_a += at * step_a[d];
             offset_b += at * step_b[d];
         }
@@ -388,7 +389,7 @@ static gt_tensor dot_samples(gt_samples *s, int i) {
     return gt_dot(x[0], x[1]);
 }
 
-const gt__composition gt__composition_dot = {"dot", dot_samples};
+const gt_composition gt__composition_dot = {"dot", dot_samples};
 
 gt_tensor gt_dot(gt_tensor a, gt_tensor b) {
     char text_a[320], text_b[320];
@@ -415,7 +416,7 @@ static gt_tensor outer_samples(gt_samples *s, int i) {
     return gt_outer(x[0], x[1]);
 }
 
-const gt__composition gt__composition_outer = {"outer", outer_samples};
+const gt_composition gt__composition_outer = {"outer", outer_samples};
 
 gt_tensor gt_outer(gt_tensor a, gt_tensor b) {
     const gt_tensor failure = no_vector("outer", a, b);

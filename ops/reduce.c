@@ -172,7 +172,7 @@ static gt_tensor sum_to_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_sum_to = {"sum_to", sum_to_samples};
+const gt_composition gt__composition_sum_to = {"sum_to", sum_to_samples};
 
 static gt_tensor cannot_sum_to(gt_tensor x, gt_shape shape) {
     char label[GT__TENSOR_TEXT], sizes[GT__SHAPE_TEXT];
@@ -222,7 +222,7 @@ static gt_tensor mean_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_mean = {"mean", mean_samples};
+const gt_composition gt__composition_mean = {"mean", mean_samples};
 
 gt_tensor gt_mean(gt_tensor x, gt_axes axes, bool keepdims) {
     gt__reduced r;
@@ -261,7 +261,7 @@ static gt_tensor var_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_var = {"var", var_samples};
+const gt_composition gt__composition_var = {"var", var_samples};
 
 gt_tensor gt_var(gt_tensor x, gt_axes axes, int correction, bool keepdims) {
     return variance("var", x, axes, correction, keepdims);
@@ -292,7 +292,7 @@ static gt_tensor std_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_std = {"std", std_samples};
+const gt_composition gt__composition_std = {"std", std_samples};
 
 gt_tensor gt_std(gt_tensor x, gt_axes axes, int correction, bool keepdims) {
     const gt_tensor squares = variance("std", x, axes, correction, keepdims);
@@ -319,7 +319,7 @@ static gt_tensor norm_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_norm = {"norm", norm_samples};
+const gt_composition gt__composition_norm = {"norm", norm_samples};
 
 gt_tensor gt_norm(gt_tensor x, gt_axes axes, bool keepdims) {
     gt__reduced r;

@@ -9,7 +9,7 @@
 #define GT__NONE_PARAMS
 #define GT__ONE_PARAMS const T p = (T)arg[0].real;
 #define GT__TWO_PARAMS                                                                             \
-    const T p = (T)arg[0].real;                                                             \
+    const T p = (T)arg[0].real;                                                                    \
     const T q = (T)arg[1].real;
 
 #define GT__KERNEL_1(name, R, declare_params, forward)                                             \

@@ -59,12 +59,12 @@
 #define TILE_FLOAT(name)                                                                           \
     return out != in ? NULL : in == GT_F32 ? name##_f32 : in == GT_F64 ? name##_f64 : NULL;
 #define TILE_NUMBER(name)                                                                          \
-    return out != in        ? NULL                                                                 \
-           : in == GT_F32   ? name##_f32                                                           \
-           : in == GT_F64   ? name##_f64                                                           \
-           : in == GT_I32   ? name##_i32                                                           \
-           : in == GT_I64   ? name##_i64                                                           \
-                            : NULL;
+    return out != in      ? NULL                                                                   \
+           : in == GT_F32 ? name##_f32                                                             \
+           : in == GT_F64 ? name##_f64                                                             \
+           : in == GT_I32 ? name##_i32                                                             \
+           : in == GT_I64 ? name##_i64                                                             \
+                          : NULL;
 #define TILE_LOGIC(name) return out == GT_BOOL && in == GT_BOOL ? name##_bool : NULL;
 #define TILE_ANY(name)                                                                             \
     return in == GT_F32    ? name##_f32                                                            \
@@ -355,21 +355,21 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define INTEGERS_COMPARE 0
 #define INTEGERS_LOGIC 7
 #define INTEGERS_SELECT 1
-#define ROW(function, kinds, text, computed, d0, d1, d2, where, from, to)                           \
+#define ROW(function, kinds, text, computed, d0, d1, d2, where, from, to)                          \
     static const gt_op op_##function =                                                             \
-        GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function), samples_##function, \
-              .traits = GT_ELEMENTWISE, .integer = INTEGERS_##kinds, .tile = tile_##function,      \
-              .branch = branch_##function, .value = value_##function, .meaning = text,             \
-              .forward_text = computed, .gradient_text = {d0, d1, d2}, .domain = where,            \
-              .low = from, .high = to);
+        GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
+              samples_##function, .traits = GT_ELEMENTWISE, .integer = INTEGERS_##kinds,           \
+              .tile = tile_##function, .branch = branch_##function, .value = value_##function,     \
+              .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
+              .domain = where, .low = from, .high = to);
 #define NONE ()
 #define ONE(number) (, double number)
 #define TWO(first, second) (, double first, double second)
-#define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)                \
+#define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)               \
     ROW(name, kinds, text, #forward, #gradient, NULL, NULL, where, from, to)
-#define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                         \
+#define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
     ROW(name, kinds, text, #forward, #da, #db, NULL, where, from, to)
-#define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                    \
+#define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
     ROW(name, kinds, text, #forward, #da, #db, #dc, where, from, to)
 #include "ops/ops.def"
 #undef UNARY
@@ -384,7 +384,8 @@ static gt_tensor record(const gt_op *op, const gt_tensor *x, int n, double p, do
     return gt_record(NULL, op, x, n, NULL, 0, arg, n == 1 ? 2 : 0);
 }
 
-#define SIGNATURE_NONE(name) gt_tensor name(gt_tensor x) { return record(&op_##name, &x, 1, 0, 0); }
+#define SIGNATURE_NONE(name)                                                                       \
+    gt_tensor name(gt_tensor x) { return record(&op_##name, &x, 1, 0, 0); }
 #define SIGNATURE_ONE(name)                                                                        \
     gt_tensor name(gt_tensor x, double p) { return record(&op_##name, &x, 1, p, 0); }
 #define SIGNATURE_TWO(name)                                                                        \

@@ -216,7 +216,7 @@ static gt_tensor squeeze_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_squeeze = {"squeeze", squeeze_samples};
+const gt_composition gt__composition_squeeze = {"squeeze", squeeze_samples};
 
 gt_tensor gt_unsqueeze(gt_tensor x, int axis) {
     if (!gt_valid(x)) return gt_reshape(x, GT_SCALAR);
@@ -244,7 +244,7 @@ static gt_tensor unsqueeze_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_unsqueeze = {"unsqueeze", unsqueeze_samples};
+const gt_composition gt__composition_unsqueeze = {"unsqueeze", unsqueeze_samples};
 
 gt_tensor gt_flatten(gt_tensor x, int first, int last) {
     char text[GT__TENSOR_TEXT];
@@ -278,7 +278,7 @@ static gt_tensor flatten_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_flatten = {"flatten", flatten_samples};
+const gt_composition gt__composition_flatten = {"flatten", flatten_samples};
 
 /* ---- select --------------------------------------------------------------------------------- */
 
@@ -319,4 +319,4 @@ static gt_tensor select_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_select = {"select", select_samples};
+const gt_composition gt__composition_select = {"select", select_samples};

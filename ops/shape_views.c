@@ -24,7 +24,7 @@ static bool order_of(const gt_call *call, int order[GT_MAX_RANK]) {
 
 static bool permute_view(const gt_call *call, gt_array *out, int64_t *offset) {
     const gt_array *in = &call->in[0];
-    int order[GT_MAX_RANK];
+    int order[GT_MAX_RANK] = {0};
     if (!order_of(call, order)) return false;
     *offset = 0;
     out->dtype = in->dtype;
@@ -120,7 +120,7 @@ static gt_tensor transpose_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_transpose = {"transpose", transpose_samples};
+const gt_composition gt__composition_transpose = {"transpose", transpose_samples};
 
 /* ---- slice and its transpose ---------------------------------------------------------------- */
 

@@ -32,7 +32,7 @@ static gt_tensor logsumexp_samples(gt_samples *s, int i) {
     }
 }
 
-const gt__composition gt__composition_logsumexp = {"logsumexp", logsumexp_samples};
+const gt_composition gt__composition_logsumexp = {"logsumexp", logsumexp_samples};
 
 /* An infinite largest element takes nothing off: +inf stays so, and a sum of zeros gives -inf.
  * There the logarithm is taken of 1, so that the gradient is 0 and not 0 times infinity. */
@@ -87,8 +87,8 @@ static gt_tensor log_softmax_samples(gt_samples *s, int i) {
     return share_samples(s, i, gt_log_softmax);
 }
 
-const gt__composition gt__composition_softmax = {"softmax", softmax_samples};
-const gt__composition gt__composition_log_softmax = {"log_softmax", log_softmax_samples};
+const gt_composition gt__composition_softmax = {"softmax", softmax_samples};
+const gt_composition gt__composition_log_softmax = {"log_softmax", log_softmax_samples};
 
 gt_tensor gt_softmax(gt_tensor x, int axis) {
     const gt_tensor shifted = below_largest("softmax", x, axis);

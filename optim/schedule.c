@@ -18,7 +18,8 @@ static double anneal(double from, double to, double done) {
 
 double gt_schedule_step(double rate, int64_t step, int64_t every, double factor) {
     if (every <= 0) return (double)NAN;
-    return rate * pow(factor, step < 0 ? 0 : (double)(step / every));
+    const int64_t steps = step < 0 ? 0 : step / every;
+    return rate * pow(factor, (double)steps);
 }
 
 double gt_schedule_exponential(double rate, int64_t step, double factor) {

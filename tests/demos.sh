@@ -38,6 +38,31 @@ falls() {
 }
 loop() { "$demos/seed_loop" 11 >out && cat out && falls 0.5 out; }
 spiral() { "$demos/spiral" spiral.svg >out && cat out && falls 0.2 out && grep -q '</svg>' spiral.svg; }
+# A training of FIRST steps, and on to LAST from its file, must write the file of LAST steps at once.
+# trains NAME FIRST LAST
+trains() {
+    "$demos/$1" --steps "$3" --save whole.safetensors --picture "$1.svg" >out && cat out &&
+        grep -q '</svg>' "$1.svg" && ! grep -Eiq '[" ](nan|-nan|inf|-inf)[" ]' "$1.svg" &&
+        "$demos/$1" --steps "$2" --save part.safetensors >part || return 1
+    if ! "$demos/$1" --steps "$3" --resume part.safetensors --save resumed.safetensors >part 2>why; then
+        cat why
+        grep -q 'this build has no jansson' why # nothing is read back then
+        return
+    fi
+    cmp whole.safetensors resumed.safetensors && ! cmp -s whole.safetensors part.safetensors
+}
+physics() { trains physics 10 31 && falls 0.1 out; }
+# nearer: the samples are, on average, closer to the modes than before the training
+nearer() {
+    awk '/nearest mode/ { away[++n] = $6 } END { exit !(n == 2 && away[1] > 0 && away[2] < 0.9 * away[1]) }' "$1"
+}
+gan() { trains gan 5 20 && nearer out; }
+# better: the validation text takes fewer bits after the training than before it
+better() {
+    awk '$1 == "validation" && ($2 == "before" || $2 == "after") { bits[++n] = $3 }
+        END { exit !(n == 2 && bits[2] > 0 && bits[2] < bits[1]) }' "$1"
+}
+writes() { trains "$1" 2 4 && better out; }
 # refused COMMAND...: says why and exits with 1; a program that is missing or crashes has not refused
 refused() {
     status=0
@@ -46,13 +71,24 @@ refused() {
 }
 
 check "circuits prints the golden file" same "$demos/circuits" "$tree/tests/golden/circuits.txt"
-for name in gates hand_set approximator vanishing initializers zigzag saturation collapse; do
+for name in gates hand_set approximator vanishing initializers zigzag saturation collapse \
+    overfitting search image_features; do
     check "$name prints the golden file and draws" lesson "$name"
 done
 check "a lesson refuses what it does not know" refused "$demos/gates" --speed 11
 check "a lesson reports a picture that cannot be written" refused "$demos/gates" --picture no/such/folder.svg
 check "seed_loop learns" loop
 check "spiral learns and draws" spiral
+check "physics learns, draws and resumes" physics
+check "physics refuses what it does not know" refused "$demos/physics" --speed 11
+check "physics refuses a file that is not there" refused "$demos/physics" --resume no.safetensors
+check "gan learns, draws and resumes" gan
+check "gan refuses a file that is not there" refused "$demos/gan" --resume no.safetensors
+for model in char_lstm char_gpt; do
+    check "$model learns, draws and resumes" writes "$model"
+    check "$model refuses a text that is not there" refused "$demos/$model" --text no.txt
+    check "$model refuses what it does not know" refused "$demos/$model" --speed 11
+done
 check "fashion --help" "$demos/fashion" --help
 check "fashion refuses what it does not know" refused "$demos/fashion" --speed 11
 check "fashion refuses a file that is not there" refused "$demos/fashion" --evaluate no.safetensors

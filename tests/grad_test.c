@@ -95,12 +95,14 @@ Test(grad, jacobian_hessian_jvp_and_hvp_agree_with_calculus) {
     const gt_tensor x = gt_input(tape, at, GT_SHAPE(2), GT_F64);
     const gt_tensor v = gt_input(tape, direction, GT_SHAPE(2), GT_F64);
     const gt_tensor a = gt_select(x, 0, 0), b = gt_select(x, 0, 1);
-    const gt_tensor y = gt_stack(GT_LIST(gt_mul(a, b), gt_square(a), gt_exp(gt_mul_scalar(b, 0.1))), 0);
+    const gt_tensor y =
+        gt_stack(GT_LIST(gt_mul(a, b), gt_square(a), gt_exp(gt_mul_scalar(b, 0.1))), 0);
     const double *j = gt_data(gt_jacobian(y, x));
     cr_assert_not_null(j, "%s", gt_error(tape));
     const double e = 0.1 * exp(0.3);
     const double expected[6] = {3, 2, 4, 0, 0, e};
-    for (int i = 0; i < 6; i++) cr_assert(quick_near(j[i], expected[i], 1e-15), "entry %d: %g", i, j[i]);
+    for (int i = 0; i < 6; i++)
+        cr_assert(quick_near(j[i], expected[i], 1e-15), "entry %d: %g", i, j[i]);
     const double *forward = gt_data(gt_jvp(y, x, v));
     cr_assert(quick_near(forward[0], -0.5, 1e-15) && quick_near(forward[1], 2, 1e-15) &&
               quick_near(forward[2], -e, 1e-15));
@@ -186,7 +188,8 @@ static bool cube_backward(gt_call *call) { /* inputs: x, y, upstream */
     for (int64_t i = 0; i < gt_numel(call->in[0].shape); i++) gx[i] = 3 * x[i] * x[i] * g[i];
     return true;
 }
-static const gt_op cube = GT_OP("cube", cube_shape, cube_kernel, GT_BACKWARD(cube_backward), NULL, .traits = 0);
+static const gt_op cube =
+    GT_OP("cube", cube_shape, cube_kernel, GT_BACKWARD(cube_backward), NULL, .traits = 0);
 
 Test(grad, a_backward_by_hand_works_and_refuses_a_second_derivative) {
     gt_tape *tape = gt_tape_new(NULL);
@@ -211,7 +214,9 @@ Test(grad, slicing_many_rows_runs_through_regions) {
     cr_assert(gt_backward(loss), "%s", gt_error(tape));
     gt_param_info info;
     gt_params_find(gt_tape_params(tape), "w", &info);
-    for (int i = 0; i < ROWS * 3; i++) cr_assert_eq(((const double *)info.grad)[i], i / 3);
+    const double *grad = info.grad;
+    for (int row = 0; row < ROWS; row++)
+        for (int column = 0; column < 3; column++) cr_assert_eq(grad[3 * row + column], row);
     gt_tape_free(tape);
 }
 
@@ -251,7 +256,8 @@ Test(grad, an_upstream_newer_than_the_value_is_not_stale) {
 Test(grad, a_gradient_that_equals_a_leaf_is_not_that_leaf) {
     gt_tape *tape = gt_tape_new(NULL);
     const double next = 10;
-    const gt_tensor w = quick_scalar(tape, 3), x = quick_scalar(tape, 4), g = gt_grad(gt_mul(w, x), x);
+    const gt_tensor w = quick_scalar(tape, 3), x = quick_scalar(tape, 4),
+                    g = gt_grad(gt_mul(w, x), x);
     cr_assert(!gt_is_leaf(g));
     cr_assert_eq(gt_item(g), 3);
     gt_set(w, &next);
@@ -313,11 +319,13 @@ Test(grad, any_number_of_transposed_contributions_adds_up) {
 
 Test(grad, contributions_added_in_place_leave_the_first_node_alone) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor first = gt_rand(tape, GT_SHAPE(6), GT_F64), x = gt_sin(first); /* node 0 is computed */
+    const gt_tensor first = gt_rand(tape, GT_SHAPE(6), GT_F64),
+                    x = gt_sin(first); /* node 0 is computed */
     gt_tensor y = gt_scalar(tape, 0, GT_F64);
     for (int i = 0; i < 3; i++)
         y = gt_add(y, gt_sum(gt_exp(gt_slice(x, 0, 2 * i, 2 * i + 2, 1)), GT_ALL, false));
-    const gt_tensor g = gt_grad(y, x), late = gt_sum(gt_mul(first, gt_exp(gt_mul(g, g))), GT_ALL, false);
+    const gt_tensor g = gt_grad(y, x),
+                    late = gt_sum(gt_mul(first, gt_exp(gt_mul(g, g))), GT_ALL, false);
     const double value = gt_item(late);
     gt_replay(tape);
     gt_keep_all(tape, true);
@@ -329,9 +337,11 @@ Test(grad, backward_is_done_when_the_effects_are_even_if_no_gradient_needs_the_l
     gt_tape *tape = gt_tape_new(NULL);
     gt_params *params = gt_tape_params(tape);
     const double two = 2;
-    const gt_tensor scale = gt_buffer(tape, "scale", GT_SCALAR, GT_F64), w = quick_param(tape, "w", 3);
+    const gt_tensor scale = gt_buffer(tape, "scale", GT_SCALAR, GT_F64),
+                    w = quick_param(tape, "w", 3);
     gt_set(scale, &two);
-    const gt_tensor x = quick_scalar(tape, 5), slope = gt_grad(gt_mul(gt_mul(w, gt_exp(scale)), x), x);
+    const gt_tensor x = quick_scalar(tape, 5),
+                    slope = gt_grad(gt_mul(gt_mul(w, gt_exp(scale)), x), x);
     const gt_tensor loss = gt_grad(gt_mul(slope, x), x);
     gt_assign(scale, gt_add_scalar(scale, 1));
     cr_assert(gt_backward(loss), "%s", gt_error(tape));

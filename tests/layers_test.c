@@ -563,7 +563,8 @@ Test(layers, positions_are_sines_and_cosines) {
     double expected[LENGTH * ODD];
     for (int t = 0; t < LENGTH; t++) {
         for (int e = 0; e < ODD; e++) {
-            const double angle = t * pow(10000, -2.0 * (e / 2) / ODD);
+            const int pair = e / 2;
+            const double angle = t * pow(10000, -2.0 * pair / ODD);
             expected[t * ODD + e] = e % 2 ? cos(angle) : sin(angle);
         }
     }

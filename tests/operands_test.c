@@ -5,7 +5,8 @@
 #include "support/quick.h"
 
 /* Draws every sample with bad operands; the samples that draw nothing have none to refuse. */
-static int refuse_all(const gt_op *op, const char *name, gt_tensor (*samples)(gt_samples *s, int i), int mode) {
+static int refuse_all(const gt_op *op, const char *name, gt_tensor (*samples)(gt_samples *s, int i),
+                      int mode) {
     int refused = 0;
     gt_tape *tape = gt_tape_new(NULL);
     for (int i = 0; i < 1000; i++) {
@@ -30,10 +31,12 @@ static int refuse_all(const gt_op *op, const char *name, gt_tensor (*samples)(gt
 static int refuse_everything(int mode) {
     int refused = 0;
     const gt_op *op;
-    const gt__composition *c;
+    const gt_composition *c;
     for (int i = 0; (op = gt_op_at(i)); i++) refused += refuse_all(op, op->name, op->samples, mode);
-    for (int i = 0; (c = gt_composition_at(i)); i++) refused += refuse_all(NULL, c->name, c->samples, mode);
-    for (int i = 0; (c = gt_layer_at(i)); i++) refused += refuse_all(NULL, c->name, c->samples, mode);
+    for (int i = 0; (c = gt_composition_at(i)); i++)
+        refused += refuse_all(NULL, c->name, c->samples, mode);
+    for (int i = 0; (c = gt_layer_at(i)); i++)
+        refused += refuse_all(NULL, c->name, c->samples, mode);
     return refused;
 }
 
@@ -51,7 +54,8 @@ Test(operands, null_arguments_are_refused) {
     cr_assert(!gt_backward(gt_none()) && !gt_minimize(NULL, gt_none()) && !gt_update(NULL));
     cr_assert(!gt_commit(NULL) && !gt_run(NULL, NULL, 0) && !gt_tape_check_finite(NULL, NULL));
     cr_assert_null(gt_sgd(NULL, (gt_sgd_options){.rate = 1}));
-    cr_assert_eq(gt_params_count(NULL) + (int)gt_params_memory(NULL) + (int)gt_params_ordinal(NULL), 0);
+    cr_assert_eq(gt_params_count(NULL) + (int)gt_params_memory(NULL) + (int)gt_params_ordinal(NULL),
+                 0);
     cr_assert(!gt_param_set(NULL, "w", GT_SCALAR, GT_F32, sizes, true));
     gt_tape_reset(NULL);
     gt_tape_free(NULL);

@@ -66,7 +66,8 @@ Test(optim, momentum) {
 }
 Test(optim, nesterov) {
     gt_params *p = gt_params_new(NULL, 0);
-    compare(p, gt_sgd(p, (gt_sgd_options){.rate = 0.1, .momentum = 0.9, .nesterov = true}), nesterov_next);
+    compare(p, gt_sgd(p, (gt_sgd_options){.rate = 0.1, .momentum = 0.9, .nesterov = true}),
+            nesterov_next);
 }
 Test(optim, adam) {
     gt_params *p = gt_params_new(NULL, 0);
@@ -97,7 +98,8 @@ Test(optim, two_losses_over_two_sets_of_parameters) { /* a generator and a criti
     gt_params *params = gt_params_new(NULL, 0);
     gt_tape *tape = gt_tape_new(params);
     gt_optim *gen = gt_sgd(params, (gt_sgd_options){.rate = 0.1, .pattern = "gen/*", .name = "g"});
-    gt_optim *critic = gt_sgd(params, (gt_sgd_options){.rate = 0.1, .pattern = "critic/*", .name = "c"});
+    gt_optim *critic =
+        gt_sgd(params, (gt_sgd_options){.rate = 0.1, .pattern = "critic/*", .name = "c"});
     const gt_tensor a = quick_param(tape, "gen/a", 2), b = quick_param(tape, "critic/b", 3);
     const gt_tensor score = gt_mul(a, b);
     cr_assert(gt_minimize(critic, gt_neg(score)), "%s", gt_error(tape));
@@ -195,12 +197,14 @@ Test(optim, a_label_out_of_range_changes_no_parameter) {
     const gt_tensor logits = gt_linear(x, "fc", 3);
     gt_params_find(params, "fc/weight", &info);
     memcpy(before, info.data, sizeof before);
-    cr_assert(!gt_minimize(opt, gt_cross_entropy(logits, gt_input(tape, labels, GT_SHAPE(2), GT_I32))));
+    cr_assert(
+        !gt_minimize(opt, gt_cross_entropy(logits, gt_input(tape, labels, GT_SHAPE(2), GT_I32))));
     cr_assert(quick_failed_with(tape, "3"), "%s", gt_error(tape));
     gt_params_find(params, "fc/weight", &info);
     cr_assert_eq(memcmp(before, info.data, sizeof before), 0);
     memset(state, 0, sizeof state);
-    if (gt_params_find(params, "adam:m:fc/weight", &info)) cr_assert_eq(memcmp(info.data, state, 24), 0);
+    if (gt_params_find(params, "adam:m:fc/weight", &info))
+        cr_assert_eq(memcmp(info.data, state, 24), 0);
     gt_optim_free(opt);
     gt_tape_free(tape);
     gt_params_free(params);

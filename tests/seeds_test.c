@@ -7,13 +7,15 @@
 static void expect(gt_tensor gate, double value, double gradient) {
     cr_assert(quick_near(gt_item(gate), value, 5e-7), "value %.9f, not %.9f", gt_item(gate), value);
     const double g = gt_item(gt_grad_of(gate));
-    cr_assert(quick_near(g, gradient, 5e-9 * (1 + fabs(gradient)) + (fabs(gradient) < 1 ? 5e-7 : 0)),
+    cr_assert(quick_near(g, gradient,
+                         5e-9 * (1 + fabs(gradient)) + (fabs(gradient) < 1 ? 5e-7 : 0)),
               "gradient %.9f, not %.9f", g, gradient);
 }
 
 Test(seeds, row_44_circuit_1) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor x = quick_scalar(tape, -2), y = quick_scalar(tape, 5), z = quick_scalar(tape, -4);
+    const gt_tensor x = quick_scalar(tape, -2), y = quick_scalar(tape, 5),
+                    z = quick_scalar(tape, -4);
     const gt_tensor q = gt_add(x, y), f = gt_mul(q, z);
     cr_assert(gt_backward(f), "%s", gt_error(tape));
     expect(f, -12, 1);
@@ -45,8 +47,11 @@ static void expect_inputs(const neuron *n) {
     const struct {
         gt_tensor gate;
         double gradient;
-    } expected[] = {{n->w0, -.19661193}, {n->x0, .39322387}, {n->w1, -.39322387},
-                    {n->x1, -.58983580}, {n->w2, .19661193}};
+    } expected[] = {{n->w0, -.19661193},
+                    {n->x0, .39322387},
+                    {n->w1, -.39322387},
+                    {n->x1, -.58983580},
+                    {n->w2, .19661193}};
     for (int i = 0; i < 5; i++) {
         const double g = gt_item(gt_grad_of(expected[i].gate));
         cr_assert(quick_near(g, expected[i].gradient, 6e-9), "input %d: %.10f", i, g);
@@ -84,8 +89,8 @@ Test(seeds, row_47_four_gates_collapse_into_one_sigmoid) {
 
 Test(seeds, row_48_patterns_in_gradient_flow) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor x = quick_scalar(tape, 3), y = quick_scalar(tape, -4), z = quick_scalar(tape, 2),
-                    w = quick_scalar(tape, -1);
+    const gt_tensor x = quick_scalar(tape, 3), y = quick_scalar(tape, -4),
+                    z = quick_scalar(tape, 2), w = quick_scalar(tape, -1);
     const gt_tensor f = gt_mul_scalar(gt_add(gt_mul(x, y), gt_maximum(z, w)), 2);
     cr_assert(gt_backward(f), "%s", gt_error(tape));
     expect(f, -20, 1);
@@ -128,8 +133,10 @@ Test(seeds, row_55_the_training_loop_falls) {
     for (int t = 0; t <= 100; t++) {
         const gt_tensor in = gt_borrow(tape, x, GT_SHAPE(N, IN), GT_F32);
         const gt_tensor target = gt_borrow(tape, y, GT_SHAPE(N, OUT), GT_F32);
-        const gt_tensor w1 = gt_param(tape, "w1", GT_SHAPE(IN, HIDDEN), GT_F32, gt_init_normal(0, 1));
-        const gt_tensor w2 = gt_param(tape, "w2", GT_SHAPE(HIDDEN, OUT), GT_F32, gt_init_normal(0, 1));
+        const gt_tensor w1 =
+            gt_param(tape, "w1", GT_SHAPE(IN, HIDDEN), GT_F32, gt_init_normal(0, 1));
+        const gt_tensor w2 =
+            gt_param(tape, "w2", GT_SHAPE(HIDDEN, OUT), GT_F32, gt_init_normal(0, 1));
         const gt_tensor p = gt_matmul(gt_sigmoid(gt_matmul(in, w1)), w2);
         const gt_tensor l = gt_sum_squared_error(p, target);
         cr_assert(gt_minimize(opt, l), "%s", gt_error(tape));

@@ -131,7 +131,8 @@ Test(tape, a_stale_value_is_an_error_that_names_value_leaf_and_keep) {
     const double one = 1, two = 2;
     const gt_tensor w = gt_name(gt_input(tape, &one, GT_SCALAR, GT_F64), "w");
     const gt_tensor stored = gt_mul_scalar(w, 10);
-    const gt_tensor kept = gt_keep(gt_mul_scalar(w, 20)), lost = gt_name(gt_mul_scalar(w, 30), "lost");
+    const gt_tensor kept = gt_keep(gt_mul_scalar(w, 20)),
+                    lost = gt_name(gt_mul_scalar(w, 30), "lost");
     cr_assert_eq(gt_item(gt_add(stored, kept)), 30);
     cr_assert_eq(gt_item(stored), 10);
     cr_assert(gt_set(w, &two));
@@ -141,7 +142,8 @@ Test(tape, a_stale_value_is_an_error_that_names_value_leaf_and_keep) {
     cr_assert_eq(gt_item(gt_mul_scalar(w, 5)), 10, "recorded after the write: not stale");
     cr_assert(isnan(gt_item(lost)));
     cr_assert(quick_failed_with(tape, "lost"), "%s", gt_error(tape));
-    cr_assert(strstr(gt_error(tape), "w[]") && strstr(gt_error(tape), "gt_keep"), "%s", gt_error(tape));
+    cr_assert(strstr(gt_error(tape), "w[]") && strstr(gt_error(tape), "gt_keep"), "%s",
+              gt_error(tape));
     gt_tape_free(tape);
 }
 
@@ -204,7 +206,8 @@ Test(tape, rewind_discards_effects_not_applied) {
 Test(tape, effects_read_what_was_before_all_of_them) {
     gt_tape *tape = gt_tape_new(NULL);
     const double one = 1, two = 2;
-    const gt_tensor a = gt_buffer(tape, "a", GT_SCALAR, GT_F64), b = gt_buffer(tape, "b", GT_SCALAR, GT_F64);
+    const gt_tensor a = gt_buffer(tape, "a", GT_SCALAR, GT_F64),
+                    b = gt_buffer(tape, "b", GT_SCALAR, GT_F64);
     gt_set(a, &one);
     gt_set(b, &two);
     gt_assign(a, b);
@@ -259,7 +262,8 @@ Test(tape, scopes_prefix_names_and_shapes_must_agree) {
     cr_assert(gt_params_find(params, "block1/w", &info));
     gt_param(tape, "block1/w", GT_SHAPE(3, 2), GT_F32, gt_init_zeros());
     cr_assert(quick_failed_with(tape, "block1/w"), "%s", gt_error(tape));
-    cr_assert(strstr(gt_error(tape), "[2,3]") && strstr(gt_error(tape), "[3,2]"), "%s", gt_error(tape));
+    cr_assert(strstr(gt_error(tape), "[2,3]") && strstr(gt_error(tape), "[3,2]"), "%s",
+              gt_error(tape));
     gt_tape_reset(tape);
     gt_params_freeze(params, true);
     gt_param(tape, "block1/v", GT_SHAPE(2, 3), GT_F32, gt_init_zeros());
@@ -344,7 +348,8 @@ Test(tape, the_first_value_that_is_not_finite_is_named) {
     cr_assert(!gt_tape_check_finite(tape, &culprit));
     cr_assert_eq(culprit.index, l.index);
     cr_assert(quick_failed_with(tape, "logarithm[3]"), "%s", gt_error(tape));
-    cr_assert(strstr(gt_error(tape), "element 1") && strstr(gt_error(tape), "x[3]"), "%s", gt_error(tape));
+    cr_assert(strstr(gt_error(tape), "element 1") && strstr(gt_error(tape), "x[3]"), "%s",
+              gt_error(tape));
     gt_tape_free(tape);
 }
 
@@ -369,7 +374,8 @@ Test(tape, printing_shortens_long_axes) {
     FILE *out = fmemopen(text, sizeof text, "w");
     gt_print(gt_name(gt_reshape(gt_arange(tape, 0, 1, 20, GT_I64), GT_SHAPE(2, 10)), "x"), out);
     fclose(out);
-    cr_assert_str_eq(text, "x[2,10] i64 [[0, 1, 2, ..., 7, 8, 9], [10, 11, 12, ..., 17, 18, 19]]\n");
+    cr_assert_str_eq(text,
+                     "x[2,10] i64 [[0, 1, 2, ..., 7, 8, 9], [10, 11, 12, ..., 17, 18, 19]]\n");
     gt_tape_free(tape);
 }
 
@@ -387,7 +393,8 @@ Test(tape, a_stale_sink_does_not_fail_a_step) {
 Test(tape, a_metric_whose_only_reader_was_rewound_is_a_sink_again) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.5});
-    const gt_tensor w = quick_param(tape, "w", 3), loss = gt_square(w), metric = gt_mul_scalar(w, 100);
+    const gt_tensor w = quick_param(tape, "w", 3), loss = gt_square(w),
+                    metric = gt_mul_scalar(w, 100);
     const gt_marker mark = gt_mark(tape);
     gt_neg(metric);
     gt_rewind(tape, mark);
@@ -464,7 +471,8 @@ Test(tape, after_an_error_no_parameter_is_made_and_scopes_stay_in_balance) {
     cr_assert_eq(gt_params_count(params), 0);
     gt_rewind(tape, mark);
     cr_assert(gt_valid(gt_linear(x, "one", 3)), "%s", gt_error(tape));
-    cr_assert(gt_params_find(params, "net/one/weight", &(gt_param_info){.name = NULL}), "still in net");
+    cr_assert(gt_params_find(params, "net/one/weight", &(gt_param_info){.name = NULL}),
+              "still in net");
     gt_tape_free(tape);
 }
 
@@ -500,15 +508,21 @@ static bool reading_kernel(gt_call *call) {
 }
 
 Test(tape, a_user_operation_that_is_not_sound_is_an_error) {
-    static const gt_op nine = GT_OP("nine", nine_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
-    static const gt_op odd = GT_OP("odd", odd_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
-    static const gt_op empty = GT_OP("empty", two_shape, NULL, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op nine =
+        GT_OP("nine", nine_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op odd =
+        GT_OP("odd", odd_shape, no_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
+    static const gt_op empty =
+        GT_OP("empty", two_shape, NULL, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
     static const gt_op reads =
         GT_OP("reads", same_shape, reading_kernel, GT_NO_GRADIENT("none"), no_samples, .traits = 0);
     static const struct {
         const gt_op *op;
         const char *message;
-    } row[] = {{&nine, "9 results"}, {&odd, "77 as dtype"}, {&empty, "a kernel"}, {NULL, "no operation"}};
+    } row[] = {{&nine, "9 results"},
+               {&odd, "77 as dtype"},
+               {&empty, "a kernel"},
+               {NULL, "no operation"}};
     gt_tape *tape = gt_tape_new(NULL);
     for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
         cr_assert(!gt_valid(gt_apply(row[k].op, GT_LIST(quick_scalar(tape, 1)))));

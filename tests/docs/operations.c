@@ -139,7 +139,7 @@ static int compare_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void print_names(FILE *out, const char *room, const gt__composition *(*at)(int)) {
+static void print_names(FILE *out, const char *room, const gt_composition *(*at)(int)) {
     const char *name[MOST];
     int n = 0;
     for (int i = 0; at(i) && n < MOST; i++) name[n++] = at(i)->name;

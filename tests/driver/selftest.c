@@ -9,6 +9,7 @@
  *     selftest api [SEED]         random sequences of public calls, or those of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
+ *     selftest batches            batches with a thread against batches without
  *
  * The last line is "N passed, N failed"; the exit status is 1 when something failed or nothing ran. */
 #include <stdio.h>
@@ -40,6 +41,7 @@ int main(int argc, char **argv) {
         total.passed += right;
         total.failed += !right;
     }
+    if (!part || strcmp(part, "batches") == 0) sweep_batches(stdout, &total);
     printf("%d passed, %d failed\n", total.passed, total.failed);
     return total.failed > 0 || total.passed == 0;
 }

@@ -19,7 +19,8 @@ bool chain_check(int nodes) {
     }
     const gt_tensor g = gt_grad(y, x);
     const double got = gt_item(y), got_slope = gt_item(g);
-    const bool ok = fabs(got - value) <= 1e-12 && fabs(got_slope - slope) <= 1e-9 && !gt_failed(tape);
+    const bool ok =
+        fabs(got - value) <= 1e-12 && fabs(got_slope - slope) <= 1e-9 && !gt_failed(tape);
     printf("chain of %d nodes: value %.12g, derivative %.12g%s%s\n", nodes, got, got_slope,
            ok ? "" : ": WRONG ", ok ? "" : gt_error(tape));
     gt_tape_free(tape);

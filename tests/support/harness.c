@@ -239,6 +239,7 @@ static void compare_gradient(trial *t, probe *p, const double *const *gx, int en
             probe_aim_nowhere(p);
             p->along[k][i] = 1;
             snprintf(what, sizeof what, "%s of input %d, element %lld", order, k, (long long)i);
+            // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): read_gradient has filled gx
             compare(t, what, gx[k][i], probe_slope(p));
         }
     }
@@ -246,6 +247,7 @@ static void compare_gradient(trial *t, probe *p, const double *const *gx, int en
     probe_aim_randomly(p, t->samples.seed);
     for (int k = 0; k < p->n_leaves; k++)
         for (int64_t i = 0; i < probe_numel(p->leaf[k]); i++)
+            // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): read_gradient has filled gx
             along += (long double)gx[k][i] * (long double)p->along[k][i];
     snprintf(what, sizeof what, "%s in a random direction", order);
     if (!t->failed) compare(t, what, (double)along, probe_slope(p));
@@ -273,6 +275,7 @@ static void check_tangent(trial *t, probe *p) {
                 return;
             }
             for (int64_t e = 0; e < probe_numel(p->result[k]); e++)
+                // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is NULL only without elements
                 sum += (long double)data[e] * (long double)p->weight[k][e];
         }
     }

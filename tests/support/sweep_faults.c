@@ -284,6 +284,7 @@ static void tell_all(teller *t, story *s) {
         fprintf(t->out,
                 "FAIL %s, allocation %ld: %s\n  repeat: build/bin/tests/selftest faults \"%s\"\n",
                 s->name, where, complaint, s->name);
+    s->complaint = NULL;
 }
 
 static void maybe_tell(teller *t, const char *only, story s) {

@@ -49,7 +49,7 @@ static void report(const walk *w, const char *what, score *total) {
 }
 
 static void walk_compositions(FILE *out, const char *what, const char *name,
-                              const gt__composition *at(int i), score *total) {
+                              const gt_composition *at(int i), score *total) {
     walk w = {.out = out, .only = name};
     for (int i = 0; at(i); i++) check_one(&w, &(subject){at(i)->name, NULL, at(i)->samples, NULL});
     report(&w, what, total);

@@ -11,7 +11,7 @@ typedef struct score {
 } score;
 
 /* Every operation, composition and layer, or those of one name. */
-void sweep_operations(FILE *out, const char *name, score *s);
+void sweep_operations(FILE *out, const char *name, score *total);
 /* Gradients at kinks, ties, zeros and infinities, from a table. */
 void sweep_kinks(FILE *out, score *s);
 /* Copies of operations with errors planted in them: each must be caught. */
@@ -19,8 +19,10 @@ void sweep_mutants(FILE *out, const char *name, score *s);
 /* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
 void sweep_graphs(FILE *out, uint64_t first, int count, score *s);
 /* Random sequences of public calls of the seeds first, first + 1, ... against a model. */
-void sweep_api(FILE *out, uint64_t first, int count, score *s);
+void sweep_api(FILE *out, uint64_t first, int count, score *total);
 /* Every allocation failed in turn, in every story, or in the one of that name. */
-void sweep_faults(FILE *out, const char *name, score *s);
+void sweep_faults(FILE *out, const char *only, score *total);
+/* Batches filled by a thread against the same without. */
+void sweep_batches(FILE *out, score *s);
 
 #endif

@@ -1,0 +1,91 @@
+/* demos/common/training.c: beginning and end of the trainings that can be resumed. */
+#include "common/training.h"
+
+#include <string.h>
+
+static const char STEP[] = "training:step"; /* the buffer that counts the steps done */
+enum { MOST_STEPS = 1000000 };
+
+static bool usage(const training *t) {
+    fprintf(stderr,
+            "usage: %s [OPTION VALUE]...\n"
+            "  --steps N       steps in all (default %lld)\n"
+            "  --save FILE     where the parameters go (default %s.safetensors)\n"
+            "  --resume FILE   goes on from parameters that were saved\n"
+            "  --picture FILE  where the picture goes (default %s.svg)\n",
+            t->name, (long long)t->steps, t->name, t->name);
+    return false;
+}
+
+static bool parse_option(training *t, const char *option, const char *value) {
+    if (!value) return false;
+    if (strcmp(option, "--steps") == 0) {
+        char *end;
+        t->steps = strtol(value, &end, 10);
+        return end != value && *end == 0 && t->steps >= 1 && t->steps <= MOST_STEPS;
+    }
+    if (strcmp(option, "--resume") == 0) {
+        t->resume = value;
+        return true;
+    }
+    char *file = strcmp(option, "--save") == 0      ? t->save
+                 : strcmp(option, "--picture") == 0 ? t->picture
+                                                    : NULL;
+    return file && (size_t)snprintf(file, sizeof t->save, "%s", value) < sizeof t->save;
+}
+
+static bool load(training *t) {
+    gt_param_info step;
+    if (!gt_params_load(t->params, t->resume)) {
+        fprintf(stderr, "%s: %s\n", t->name, gt_params_error(t->params));
+        return false;
+    }
+    if (!gt_params_find(t->params, STEP, &step) || step.dtype != GT_I64 || step.shape.rank != 0) {
+        fprintf(stderr, "%s: %s does not say how many steps are done\n", t->name, t->resume);
+        return false;
+    }
+    t->step = *(const int64_t *)step.data;
+    if (t->step >= 0 && t->step < t->steps) return true;
+    fprintf(stderr, "%s: %s has %lld steps behind it, and %lld were asked for\n", t->name,
+            t->resume, (long long)t->step, (long long)t->steps);
+    return false;
+}
+
+bool training_begin(training *t, const char *name, int64_t steps, int count, char **word) {
+    *t = (training){.name = name, .steps = steps};
+    snprintf(t->save, sizeof t->save, "%s.safetensors", name);
+    snprintf(t->picture, sizeof t->picture, "%s.svg", name);
+    for (int i = 1; i < count; i += 2) {
+        if (!parse_option(t, word[i], i + 1 < count ? word[i + 1] : NULL)) {
+            t->steps = steps;
+            return usage(t);
+        }
+    }
+    t->params = gt_params_new(NULL, 1);
+    t->tape = t->params ? gt_tape_new(t->params) : NULL;
+    if (!t->tape) fprintf(stderr, "%s: out of memory\n", name);
+    if (t->tape && (!t->resume || load(t))) return true;
+    gt_tape_free(t->tape);
+    gt_params_free(t->params);
+    return false;
+}
+
+bool training_save(training *t) {
+    return !gt_failed(t->tape) && !*gt_params_error(t->params) &&
+           gt_param_set(t->params, STEP, GT_SCALAR, GT_I64, &t->step, false) &&
+           gt_params_save(t->params, t->save);
+}
+
+int training_end(training *t, const plot *picture) {
+    const char *error = gt_failed(t->tape) ? gt_error(t->tape) : gt_params_error(t->params);
+    bool ok = !*error;
+    if (!ok) fprintf(stderr, "%s: %s\n", t->name, error);
+    if (ok && !plot_write(picture, t->picture)) {
+        perror(t->picture);
+        ok = false;
+    }
+    if (ok) printf("picture in %s, parameters in %s\n", t->picture, t->save);
+    gt_tape_free(t->tape);
+    gt_params_free(t->params);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,185 @@
+/* demos/gan.c: a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017) on a ring of eight
+ * Gaussians. The critic learns to score data above samples; its slope between the two is held at 1
+ * by a penalty on its own gradient, which the optimizer differentiates once more. The generator
+ * learns from the critic's slope alone: it never sees a data point.
+ *
+ * A sample is near a mode within 4 of its standard deviations; a mode is covered that has at least
+ * a quarter of its fair share of samples near it. */
+#include "common/training.h"
+
+#include <math.h>
+
+enum { MODES = 8, BATCH = 256, NOISE = 2, WIDTH = 64, CRITIC_STEPS = 4, STEPS = 3000 };
+enum { SHOWN = 2000, EVERY = 50, MARKS = STEPS / EVERY };
+static const double SPREAD = 0.05, PENALTY = 0.1, RATE = 2e-3, REACH = 1.5;
+
+static gt_tensor generator(gt_tape *tape, int64_t count) {
+    gt_tensor h = gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32);
+    gt_scope_push(tape, "gen");
+    h = gt_relu(gt_linear(h, "hidden1", WIDTH));
+    h = gt_relu(gt_linear(h, "hidden2", WIDTH));
+    h = gt_relu(gt_linear(h, "hidden3", WIDTH));
+    h = gt_linear(h, "point", 2);
+    gt_scope_pop(tape);
+    return h;
+}
+
+static gt_tensor critic(gt_tensor point) {
+    gt_scope_push(point.tape, "critic");
+    gt_tensor h = gt_silu(gt_linear(point, "hidden1", WIDTH));
+    h = gt_silu(gt_linear(h, "hidden2", WIDTH));
+    h = gt_linear(h, "score", 1);
+    gt_scope_pop(point.tape);
+    return h;
+}
+
+static gt_tensor mean(gt_tensor x) { return gt_mean(x, GT_ALL, false); }
+
+static double mode_at(int mode, int axis) {
+    const double angle = 2 * acos(-1) * mode / MODES;
+    return axis == 0 ? cos(angle) : sin(angle);
+}
+
+/* Points around the modes in turn; numbered random words make batch `ordinal` the same again. */
+static void draw_data(float *point, int count, uint64_t ordinal) {
+    for (int i = 0; i < 2 * count; i++) {
+        const double noise = gt_normal(2, ordinal, (uint64_t)i);
+        point[i] = (float)(mode_at(i / 2 % MODES, i % 2) + SPREAD * noise);
+    }
+}
+
+/* The mean of (|slope| - 1)^2 somewhere between each data point and its sample. */
+static gt_tensor slope_penalty(gt_tensor real, gt_tensor made) {
+    const gt_tensor along = gt_rand(real.tape, GT_SHAPE(BATCH, 1), GT_F32);
+    const gt_tensor between = gt_add(made, gt_mul(along, gt_sub(real, made)));
+    const gt_tensor slope = gt_grad(gt_sum(critic(between), GT_ALL, false), between);
+    const gt_tensor size = gt_norm(slope, GT_AXES(1), false);
+    return mean(gt_square(gt_add_scalar(size, -1)));
+}
+
+/* One step of the critic. Returns its estimate of the distance (Wasserstein-1). */
+static double train_critic(gt_tape *tape, gt_optim *opt, uint64_t ordinal) {
+    float point[2 * BATCH];
+    draw_data(point, BATCH, ordinal);
+    const gt_tensor real = gt_input(tape, point, GT_SHAPE(BATCH, 2), GT_F32);
+    const gt_tensor made = gt_stop_gradient(generator(tape, BATCH));
+    const gt_tensor distance = gt_sub(mean(critic(real)), mean(critic(made)));
+    const gt_tensor penalty = gt_mul_scalar(slope_penalty(real, made), PENALTY);
+    gt_keep(distance);
+    gt_minimize(opt, gt_sub(penalty, distance));
+    const double estimate = gt_item(distance);
+    if (!gt_failed(tape)) gt_tape_reset(tape);
+    return estimate;
+}
+
+static void train_generator(gt_tape *tape, gt_optim *opt) {
+    gt_minimize(opt, gt_neg(mean(critic(generator(tape, BATCH)))));
+    if (!gt_failed(tape)) gt_tape_reset(tape);
+}
+
+typedef struct history {
+    double step[MARKS + 1], distance[MARKS + 1];
+    int count;
+} history;
+
+static void train(training *t, history *h) {
+    const gt_adam_options options = {.rate = RATE, .beta1 = 0.5, .beta2 = 0.9};
+    gt_adam_options of_critic = options, of_generator = options;
+    of_critic.pattern = "critic/*";
+    of_generator.pattern = "gen/*";
+    gt_optim *judge = gt_adam(t->params, of_critic), *maker = gt_adam(t->params, of_generator);
+    progress bar = progress_begin("gan", t->steps, "steps");
+    double distance = 0;
+    for (; judge && maker && !gt_failed(t->tape) && t->step < t->steps; t->step++) {
+        const uint64_t first = (uint64_t)(CRITIC_STEPS * t->step);
+        const double rate = gt_schedule_cosine(RATE, t->step, STEPS, RATE / 20);
+        gt_optim_set_rate(judge, rate);
+        gt_optim_set_rate(maker, rate);
+        for (int k = 0; k < CRITIC_STEPS; k++) {
+            distance = train_critic(t->tape, judge, first + (uint64_t)k);
+        }
+        train_generator(t->tape, maker);
+        progress_show(&bar, t->step, "distance %.4f", distance);
+        if ((t->step + 1) % EVERY != 0 || h->count > MARKS) continue;
+        h->step[h->count] = (double)(t->step + 1);
+        h->distance[h->count++] = distance;
+    }
+    if (!gt_failed(t->tape)) progress_end(&bar, "distance %.4f", distance);
+    gt_optim_free(judge);
+    gt_optim_free(maker);
+}
+
+typedef struct cloud {
+    double x[SHOWN], y[SHOWN];
+    double near; /* the share near a mode */
+    double away; /* from the nearest mode, on average */
+    int covered;
+} cloud;
+
+static void judge_cloud(cloud *c, const float *point) {
+    int near[MODES] = {0}, all = 0;
+    c->away = c->covered = 0;
+    for (int i = 0; i < SHOWN; i++) {
+        c->x[i] = point ? (double)point[2 * i] : (double)NAN;
+        c->y[i] = point ? (double)point[2 * i + 1] : (double)NAN;
+        int nearest = 0;
+        double least = HUGE_VAL;
+        for (int k = 0; k < MODES; k++) {
+            const double far = hypot(c->x[i] - mode_at(k, 0), c->y[i] - mode_at(k, 1));
+            if (far < least) nearest = k;
+            if (far < least) least = far;
+        }
+        c->away += least / SHOWN;
+        if (least < 4 * SPREAD) near[nearest]++;
+    }
+    for (int k = 0; k < MODES; k++) {
+        all += near[k];
+        if (4 * MODES * near[k] >= SHOWN) c->covered++;
+    }
+    c->near = (double)all / SHOWN;
+}
+
+static void sample(gt_tape *tape, cloud *c) {
+    gt_eval(tape, true);
+    judge_cloud(c, gt_data(generator(tape, SHOWN)));
+    gt_eval(tape, false);
+    if (gt_failed(tape)) return;
+    gt_tape_reset(tape);
+    printf("distance to the nearest mode %.4f, near a mode %.1f %%, modes covered %d of %d\n",
+           c->away, 100 * c->near, c->covered, MODES);
+}
+
+int main(int count, char **word) {
+    static cloud made, data;
+    static float point[2 * SHOWN];
+    static history h;
+    training t;
+    if (!training_begin(&t, "gan", STEPS, count, word)) return EXIT_FAILURE;
+    if (!t.resume) sample(t.tape, &made);
+    train(&t, &h);
+    training_save(&t);
+    sample(t.tape, &made);
+    draw_data(point, SHOWN, UINT64_MAX);
+    judge_cloud(&data, point);
+
+    const plot_series cloud_series[] = {{"data", PLOT_POINTS, 0, data.x, data.y, SHOWN},
+                                        {"generated", PLOT_POINTS, 1, made.x, made.y, SHOWN}};
+    const plot_series curve = {NULL, PLOT_LINE, 2, h.step, h.distance, h.count};
+    const plot_range reach = {-REACH, REACH};
+    const plot_panel panel[] = {
+        {.title = "Data", .x = reach, .y = reach, .series = cloud_series, .n_series = 1},
+        {.title = "Generated", .x = reach, .y = reach, .series = cloud_series + 1, .n_series = 1},
+        {.title = "The critic's estimate of their distance",
+         .x_label = "step of the generator",
+         .series = &curve,
+         .n_series = 1}};
+    char subtitle[120];
+    snprintf(subtitle, sizeof subtitle, "%.1f %% of samples near a mode, %d of %d modes covered",
+             100 * made.near, made.covered, MODES);
+    return training_end(&t, &(plot){.title = "A Wasserstein GAN with gradient penalty",
+                                    .subtitle = subtitle,
+                                    .width = 1440,
+                                    .height = 590,
+                                    .panel = panel,
+                                    .n_panels = 3});
+}
