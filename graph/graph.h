@@ -142,6 +142,8 @@ typedef struct gt_allocator {
     void *(*resize)(void *user, void *block, size_t old_size, size_t new_size);
     void *user;
 } gt_allocator;
+/* realloc and free: what NULL stands for wherever an allocator is taken. */
+GT_API gt_allocator gt_default_allocator(void);
 
 /* ---- parameters --------------------------------------------------------------------------- */
 

@@ -16,6 +16,8 @@ static void *default_resize(void *user, void *block, size_t old_size, size_t new
     return realloc(block, new_size);
 }
 
+gt_allocator gt_default_allocator(void) { return (gt_allocator){default_resize, NULL}; }
+
 /* Passes on to the caller's allocator and counts the bytes in use. */
 static void *counting_resize(void *user, void *block, size_t old_size, size_t new_size) {
     gt_params *params = user;
@@ -25,7 +27,7 @@ static void *counting_resize(void *user, void *block, size_t old_size, size_t ne
 }
 
 gt_params *gt_params_new(const gt_allocator *allocator, uint64_t seed) {
-    const gt_allocator base = allocator ? *allocator : (gt_allocator){default_resize, NULL};
+    const gt_allocator base = allocator ? *allocator : gt_default_allocator();
     gt_params *params = base.resize(base.user, NULL, 0, sizeof *params);
     if (!params) return NULL;
     memset(params, 0, sizeof *params);

@@ -14,18 +14,8 @@
 #include <unistd.h>
 #endif
 
-static void *default_resize(void *user, void *block, size_t old_size, size_t new_size) {
-    (void)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(block);
-        return NULL;
-    }
-    return realloc(block, new_size);
-}
-
 gt_allocator gt__io_allocator(const gt_allocator *allocator) {
-    return allocator ? *allocator : (gt_allocator){default_resize, NULL};
+    return allocator ? *allocator : gt_default_allocator();
 }
 
 bool gt__little_endian(void) {

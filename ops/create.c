@@ -45,13 +45,6 @@ static uint16_t bf16_of(float value) { /* nearest, halves to even; NaN stays NaN
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static float bf16_value(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* Towards zero, saturating; NaN gives 0. */
 static int64_t integer_of(double v, double low, double high, int64_t least, int64_t most) {
     if (v != v) return 0;
@@ -263,7 +256,7 @@ static double get_f64(const void *x, int64_t i) { return ((const double *)x)[i];
 static double get_i32(const void *x, int64_t i) { return ((const int32_t *)x)[i]; }
 static double get_flag(const void *x, int64_t i) { return ((const unsigned char *)x)[i]; }
 static double get_bf16(const void *x, int64_t i) {
-    return (double)bf16_value(((const uint16_t *)x)[i]);
+    return (double)gt__bf16_value(((const uint16_t *)x)[i]);
 }
 
 /* One loop for each pair of kinds; i64 goes apart, since a double does not hold all of it. */

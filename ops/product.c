@@ -97,13 +97,6 @@ static bool matmul_shape(gt_call *call) {
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
-static float bf16_value(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* Makes a contiguous f32 array of one of bf16. */
 static bool widen(const gt_call *call, gt_array *x) {
     const int64_t n = gt_numel(x->shape);
@@ -112,7 +105,7 @@ static bool widen(const gt_call *call, gt_array *x) {
     if (!to) return false;
     int64_t at[GT_MAX_RANK] = {0}, offset = 0;
     for (int64_t i = 0; i < n; i++) {
-        to[i] = bf16_value(from[offset]);
+        to[i] = gt__bf16_value(from[offset]);
         for (int d = x->shape.rank - 1; d >= 0; d--) {
             offset += x->stride[d];
             if (++at[d] < x->shape.dim[d]) break;

@@ -2,6 +2,8 @@
 #ifndef GT_OPS_ROWS_H
 #define GT_OPS_ROWS_H
 
+#include <string.h>
+
 #include "ops/ops.h"
 
 /* The i-th row of ops.def as an operation; NULL past the last. */
@@ -19,5 +21,13 @@ void gt__put(void *to, gt_dtype dtype, int64_t i, double v);
 void gt__strides(gt_shape shape, int64_t stride[GT_MAX_RANK]);
 /* "name[2,3]", for functions that complain before they record. Written into buffer, which is returned. */
 const char *gt__named(gt_tensor t, char *buffer, size_t size);
+
+/* The number that a bf16 holds: the upper half of a float. */
+static inline float gt__bf16_value(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 #endif
