@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { LEVELS = 10, ATTEMPTS = 6, WIDER = 3, SAFETY = 10 };
+enum { LEVELS = 10, ATTEMPTS = 6, WIDER = 3, SAFETY = 10, POINTS = 9 };
 
 /* A line under measurement, and what was seen on the way. */
 typedef struct measure {
@@ -137,11 +137,58 @@ static bool is_confirmed(measure *m, const estimate *e) {
     return fabsl(d - e->value) <= bound_of(e) + SAFETY * (noise + curvature);
 }
 
+/* ---- noise ---------------------------------------------------------------------------------------------------- */
+
+
+
+/* Differences of order k of noise grow by (2k)! / (k!)^2 in the square; those of a smooth function vanish. */
+static double scatter(long double value[POINTS]) {
+    double least = HUGE_VAL, gamma = 1;
+    for (int k = 1; k < POINTS - 2; k++) {
+        double sum = 0;
+        gamma *= (double)k / (2 * (2 * (double)k - 1));
+        for (int i = 0; i < POINTS - k; i++) {
+            value[i] = value[i + 1] - value[i];
+            sum += (double)(value[i] * value[i]);
+        }
+        if (k >= 3) least = fmin(least, sqrt(gamma * sum / (POINTS - k)));
+    }
+    return least;
+}
+
+/* Values beside the point, so that a kink in it does not count; false when they are not finite. Equal ones are
+ * the plateaus of a coarse function: then `reach` is too small to show how coarse it is. */
+static bool sample(gt__line f, void *user, double reach, long double value[POINTS], int *equal) {
+    long double size;
+    *equal = 0;
+    for (int i = 0; i < POINTS; i++) {
+        f(user, (1000 + i) * (long double)reach, &value[i], &size);
+        if (!isfinite(value[i])) return false;
+        *equal += i > 0 && value[i] == value[i - 1];
+    }
+    return true;
+}
+
+double gt__noise_of(gt__line f, void *user, double reach) {
+    long double value[POINTS], size, first;
+    int equal = POINTS;
+    f(user, 0, &first, &size);
+    for (int k = 0; k < 2; k++) {
+        f(user, 0, &value[0], &size);
+        if (!isfinite(first) || !isfinite(value[0])) return (double)NAN;
+        if (value[0] != first) return HUGE_VAL;
+    }
+    for (int attempt = 0; attempt < 3 && equal > POINTS / 2; attempt++, reach *= 100)
+        if (!sample(f, user, reach, value, &equal)) return 0;
+    return scatter(value);
+}
+
 /* ---- where there is no derivative --------------------------------------------------------------------------- */
 
 /* How the change of f shrinks with the step: not at all at a jump, slower than the step at a cusp. */
 static gt_doubt edge_of(measure *m) {
     const long double h = m->ruler->step / 4096;
+    const double scattered = gt__noise_of(m->f, m->user, (double)m->ruler->step * 1e-9);
     long double change[2] = {0}, noise = 0;
     for (int k = 0; k < 2; k++) {
         const long double t = k ? h / 1024 : h;
@@ -150,7 +197,7 @@ static gt_doubt edge_of(measure *m) {
         value_at(m, -t, &below, &size);
         if (!isfinite(above) || !isfinite(below)) return GT_DOUBT_NOT_FINITE;
         change[k] = fmaxl(fabsl(above - m->centre), fabsl(below - m->centre));
-        noise = fmaxl(m->ruler->noise, m->ruler->epsilon * size);
+        noise = fmaxl(fmaxl(m->ruler->noise, (long double)scattered), m->ruler->epsilon * size);
     }
     if (change[1] <= SAFETY * noise) return GT_NO_DOUBT;
     if (change[1] > change[0] / 2) return GT_DOUBT_JUMP;
@@ -209,59 +256,13 @@ gt_slope gt__slope_at_zero(gt__line f, void *user, const gt__ruler *ruler) {
     return s;
 }
 
-/* ---- noise ---------------------------------------------------------------------------------------------------- */
-
-enum { POINTS = 9 };
-
-/* Differences of order k of noise grow by (2k)! / (k!)^2 in the square; those of a smooth function vanish. */
-static double scatter(long double value[POINTS]) {
-    double least = HUGE_VAL, gamma = 1;
-    for (int k = 1; k < POINTS - 2; k++) {
-        double sum = 0;
-        gamma *= (double)k / (2 * (2 * (double)k - 1));
-        for (int i = 0; i < POINTS - k; i++) {
-            value[i] = value[i + 1] - value[i];
-            sum += (double)(value[i] * value[i]);
-        }
-        if (k >= 3) least = fmin(least, sqrt(gamma * sum / (POINTS - k)));
-    }
-    return least;
-}
-
-/* Values beside the point, so that a kink in it does not count; false when they are not finite. Equal ones are
- * the plateaus of a coarse function: then `reach` is too small to show how coarse it is. */
-static bool sample(gt__line f, void *user, double reach, long double value[POINTS], int *equal) {
-    long double size;
-    *equal = 0;
-    for (int i = 0; i < POINTS; i++) {
-        f(user, (1000 + i) * (long double)reach, &value[i], &size);
-        if (!isfinite(value[i])) return false;
-        *equal += i > 0 && value[i] == value[i - 1];
-    }
-    return true;
-}
-
-double gt__noise_of(gt__line f, void *user, double reach) {
-    long double value[POINTS], size, first;
-    int equal = POINTS;
-    f(user, 0, &first, &size);
-    for (int k = 0; k < 2; k++) {
-        f(user, 0, &value[0], &size);
-        if (!isfinite(first) || !isfinite(value[0])) return (double)NAN;
-        if (value[0] != first) return HUGE_VAL;
-    }
-    for (int attempt = 0; attempt < 3 && equal > POINTS / 2; attempt++, reach *= 100)
-        if (!sample(f, user, reach, value, &equal)) return 0;
-    return scatter(value);
-}
+/* ---- functions of one number --------------------------------------------------------------------------------- */
 
 double gt__short_step(double h) {
     int exponent;
     const double mantissa = frexp(h, &exponent);
     return ldexp(rint(mantissa * 4096), exponent - 12);
 }
-
-/* ---- functions of one number --------------------------------------------------------------------------------- */
 
 typedef struct function {
     double (*f)(double x, void *user);
