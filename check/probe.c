@@ -243,12 +243,13 @@ static long double roundoff_of(const gt__probe *p) {
 
 static gt_slope no_slope(gt_doubt doubt) {
     const double nan = (double)NAN;
-    return (gt_slope){nan, HUGE_VAL, nan, nan, 0, doubt, 0};
+    return (gt_slope){nan, HUGE_VAL, nan, nan, 0, 0, doubt, 0};
 }
 
 gt_slope gt__probe_slope(gt__probe *p) {
     if (p->failed) return no_slope(GT_DOUBT_MEMORY);
-    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise};
+    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise,
+                             0};
     gt_keep_all(p->tape, p->branches);
     const gt_slope s = gt__slope_at_zero(value_at, p, &ruler);
     gt_keep_all(p->tape, false);
@@ -299,7 +300,7 @@ bool gt__probe_extended_slope(gt__probe *p, gt_slope *slope) {
     if (p->failed || p->n_results != 1) return false;
     extended_line line = {p, gt__extended_new(p->result[0], p->leaf, p->n_leaves)};
     if (!line.extended) return false;
-    const gt__ruler ruler = {(long double)p->step, LDBL_EPSILON, 0};
+    const gt__ruler ruler = {(long double)p->step, LDBL_EPSILON, 0, 0};
     *slope = gt__slope_at_zero(extended_value_at, &line, &ruler);
     gt__extended_free(line.extended);
     return true;
