@@ -60,10 +60,10 @@ static bool is_right(const patient *p, const double *candidate, const gt__group 
 /* ---- one factor -------------------------------------------------------------------------------------------------- */
 
 static bool is_near(double value, double expected) {
-    return fabs(value - expected) <= 1e-3 * fabs(expected);
+    return fabs(value - expected) <= 1e-5 * fabs(expected);
 }
 
-static bool is_whole(double value) { return fabs(value - rint(value)) <= 1e-3 * fabs(value); }
+static bool is_whole(double value) { return fabs(value - rint(value)) <= 1e-5 * fabs(value); }
 
 /* ln 2, ln 10, or one over them. */
 static const char *logarithm_of(double factor) {
@@ -74,6 +74,7 @@ static const char *logarithm_of(double factor) {
     return is_near(factor, 1 / ln10) ? "1 / ln 10" : NULL;
 }
 
+/* One number's ratio tells something only when it is a simple one. */
 static void say_fraction(patient *p, double factor) {
     for (int q = 1; q <= 16; q++) {
         if (!is_near(factor * q, rint(factor * q)) || rint(factor * q) == 0) continue;
@@ -81,7 +82,7 @@ static void say_fraction(patient *p, double factor) {
             rint(factor * q), q);
         return;
     }
-    say(p, GT_MISTAKE_FACTOR, "all ratios are %.6g", factor);
+    if (p->evidence->count > 1) say(p, GT_MISTAKE_FACTOR, "all ratios are %.6g", factor);
 }
 
 static void say_factor(patient *p, double factor) {
@@ -377,7 +378,8 @@ void gt__diagnose_array(const gt__evidence *evidence, gt_check_finding *finding)
     p.flag = gt__take(evidence->allocator, (size_t)evidence->count);
     p.suspects = all_of(&p);
     if (p.candidate && p.flag && evidence->count > 1) diagnose(&p);
-    if (evidence->count == 1 && !diagnose_factor(&p)) say(&p, GT_MISTAKE_UNKNOWN, "no factor fits");
+    if (evidence->count == 1 && (!diagnose_factor(&p) || !finding->mistake))
+        say(&p, GT_MISTAKE_UNKNOWN, "no simple factor");
     if (finding->n_worst == 0) show_entries(&p);
     gt__give(evidence->allocator, p.candidate, bytes);
     gt__give(evidence->allocator, p.flag, (size_t)evidence->count);

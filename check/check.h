@@ -181,7 +181,7 @@ typedef struct gt_claim {
 } gt_claim;
 
 /* Judges a claim about the derivative of y, which has one element, with respect to a float leaf x. The leaf's
- * value is the same afterwards; the tape has grown by the sweep (gt_mark and gt_rewind take it away). */
+ * value and the tape's nodes are the same afterwards; values that were read must be read again. */
 GT_API gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim,
                                  const gt_check_options *options, gt_check_report *report);
 

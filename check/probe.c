@@ -198,12 +198,13 @@ static bool weighted_sum(const gt__probe *p, long double *value, long double *ma
     return true;
 }
 
-void gt__probe_move(gt__probe *p, double t) {
+void gt__probe_shake(gt__probe *p, double t, double error, uint64_t seed) {
     for (int k = 0; k < p->n_leaves && !p->failed; k++) {
         double *moved = p->moved[k];
         const int64_t n = gt__count(p->leaf[k]);
         for (int64_t i = 0; i < n; i++) {
-            const double x = p->at[k][i] + t * p->along[k][i];
+            const double shaken = error > 0 ? error * gt__weight(seed, 3000 + (uint64_t)k, i) : 0;
+            const double x = (p->at[k][i] + t * p->along[k][i]) * (1 + shaken);
             if (gt_dtype_of(p->leaf[k]) == GT_F32)
                 ((float *)p->moved[k])[i] = (float)x;
             else
@@ -213,6 +214,8 @@ void gt__probe_move(gt__probe *p, double t) {
     }
     gt_replay(p->tape);
 }
+
+void gt__probe_move(gt__probe *p, double t) { gt__probe_shake(p, t, 0, 0); }
 
 void gt__probe_home(gt__probe *p) { gt__probe_move(p, 0); }
 
