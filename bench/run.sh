@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -x "$program" ] || die "no program $program"
-chosen=${chosen:-W1 W1s W2 W3 W9}
+chosen=${chosen:-W1 W1s W2 W3 W4 W5 W6 W7 W8 W9 W10a W10b W11 W12 W12c W12b W12bc}
 processors=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 if [ -z "$threads" ]; then
     threads=1
