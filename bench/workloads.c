@@ -114,6 +114,16 @@ static int threads_in_use(void) {
 #endif
 }
 
+/* What summary.awk sets against the limits of the machine. */
+static void print_work(bench_labels labels, const workload *what) {
+    const char *unit = what->f64 ? "flop_f64" : "flop_f32";
+    if (what->flop > 0)
+        printf("%s %s %d %s %g\n", labels.workload, labels.program, labels.threads, unit,
+               what->flop);
+    if (what->bytes > 0)
+        printf("%s %s %d bytes %g\n", labels.workload, labels.program, labels.threads, what->bytes);
+}
+
 static int usage(void) {
     fprintf(stderr,
             "usage: workloads NAME [--replay] [--seconds S] [--flush-denormals], NAME one of");
@@ -143,6 +153,7 @@ int main(int argc, char **argv) {
     const bool ok = begin(&t, what) && bench_measure(labels, seconds, what->operations,
                                                      replay ? replay_step : record_step, &t);
     if (ok) bench_print_memory(labels);
+    if (ok) print_work(labels, what);
     end(&t);
     return ok ? 0 : 1;
 }

@@ -32,6 +32,9 @@ struct workload {
     bool (*prepare)(training *t);
     gt_tensor (*loss)(training *t);
     gt_optim *(*optimizer)(gt_params *params);
+    double flop;    /* multiplications and additions in the products of a step */
+    double bytes;   /* read and written at least, where that is the limit */
+    bool f64;       /* what the products are made of, else f32 */
     int operations; /* counted in one evaluation of the loss, or elements; 0: not counted */
     double scale;   /* of the first layer's weights */
     int64_t batch;

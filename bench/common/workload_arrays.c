@@ -94,7 +94,15 @@ static gt_tensor mixture(training *t) {
 }
 
 const workload bench_arrays[] = {
-    {.name = "W8", .prepare = prepare_elements, .loss = elements, .operations = ELEMENTS},
-    {.name = "W11", .prepare = prepare_mixture, .loss = mixture},
+    {.name = "W8",
+     .prepare = prepare_elements,
+     .loss = elements,
+     .operations = ELEMENTS,
+     .bytes = 8.0 * ELEMENTS},
+    {.name = "W11",
+     .prepare = prepare_mixture,
+     .loss = mixture,
+     .f64 = true,
+     .flop = 6.0 * COMPONENTS * POINTS * SPACE * SPACE},
     {.name = NULL},
 };

@@ -106,7 +106,15 @@ static gt_optim *momentum(gt_params *params) {
 }
 
 const workload bench_images[] = {
-    {.name = "W4", .prepare = prepare_small, .loss = small_network, .optimizer = adam},
-    {.name = "W5", .prepare = prepare_residual, .loss = residual_network, .optimizer = momentum},
+    {.name = "W4",
+     .prepare = prepare_small,
+     .loss = small_network,
+     .optimizer = adam,
+     .flop = 3.14e9},
+    {.name = "W5",
+     .prepare = prepare_residual,
+     .loss = residual_network,
+     .optimizer = momentum,
+     .flop = 2.37e9},
     {.name = NULL},
 };

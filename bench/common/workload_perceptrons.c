@@ -83,28 +83,28 @@ static gt_optim *large_steps(gt_params *params) { return plain(params, 0.1, 0); 
 #define SEED_LOOP(title, w1_scale)                                                                 \
     {                                                                                              \
         .name = title, .prepare = prepare_seed_loop, .loss = seed_loop, .scale = (w1_scale),       \
-        .optimizer = tiny_steps                                                                    \
+        .optimizer = tiny_steps, .flop = 26.0e6                                                    \
     }
-#define WIDTHS(title, images, n, updates, ...)                                                     \
+#define WIDTHS(title, images, n, updates, work, ...)                                               \
     {                                                                                              \
         .name = title, .prepare = prepare_perceptron, .loss = perceptron, .batch = (images),       \
-        .layers = (n), .widths = {__VA_ARGS__}, .optimizer = updates                               \
+        .layers = (n), .widths = {__VA_ARGS__}, .optimizer = updates, .flop = (work)               \
     }
-#define DEEP_ONE(title, images, in, hidden, again)                                                 \
+#define DEEP_ONE(title, images, in, hidden, again, work)                                           \
     {                                                                                              \
         .name = title, .prepare = prepare_perceptron, .loss = perceptron, .batch = (images),       \
         .layers = DEEP + 1, .inputs = (in), .width = (hidden), .optimizer = small_steps,           \
-        .checkpoints = (again)                                                                     \
+        .checkpoints = (again), .flop = (work)                                                     \
     }
 
 const workload bench_perceptrons[] = {
     SEED_LOOP("W1", 1),
     SEED_LOOP("W1s", 0.03162277660168379),
-    WIDTHS("W2", 128, 3, momentum_steps, 784, 512, 256, BENCH_CLASSES),
-    WIDTHS("W3", 32, 2, large_steps, 784, 64, BENCH_CLASSES),
-    DEEP_ONE("W12", 256, 1024, 1024, false),
-    DEEP_ONE("W12c", 256, 1024, 1024, true),
-    DEEP_ONE("W12b", 8192, 256, 256, false),
-    DEEP_ONE("W12bc", 8192, 256, 256, true),
+    WIDTHS("W2", 128, 3, momentum_steps, 308.1e6, 784, 512, 256, BENCH_CLASSES),
+    WIDTHS("W3", 32, 2, large_steps, 6.55e6, 784, 64, BENCH_CLASSES),
+    DEEP_ONE("W12", 256, 1024, 1024, false, 80e9),
+    DEEP_ONE("W12c", 256, 1024, 1024, true, 80e9),
+    DEEP_ONE("W12b", 8192, 256, 256, false, 160e9),
+    DEEP_ONE("W12bc", 8192, 256, 256, true, 160e9),
     {.name = NULL},
 };
