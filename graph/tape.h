@@ -126,7 +126,7 @@ struct gt_tape {
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
-    bool keep_all, eval, running;
+    bool keep_all, eval, exact, running;
     gt__slot *slot;
     uint32_t slot_room;
     gt_array *array; /* operands of one call */

@@ -62,10 +62,18 @@ static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_
     }
 }
 
+/* Scalars would pay for a whole vector. */
+static gt_tile tile_of(const gt_call *call, gt_dtype in) {
+    const gt_op_more *more = &call->op->more;
+    const gt_tape *tape = ((const gt__context *)call->internal)->tape;
+    const bool exact = more->exact && (tape->exact || call->out[0].shape.rank == 0);
+    return (exact ? more->exact : more->tile)(in, call->out[0].dtype);
+}
+
 bool gt__run_elementwise(gt_call *call) {
     gt_array *out = &call->out[0];
     const gt_dtype in_dtype = call->n_in ? call->in[call->n_in - 1].dtype : out->dtype;
-    const gt_tile tile = call->op->more.tile(in_dtype, out->dtype);
+    const gt_tile tile = tile_of(call, in_dtype);
     if (!tile || call->n_in > 3)
         return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
     if (out->shape.rank == 0) { /* then so are the inputs: graphs of scalars have many of these */
