@@ -25,8 +25,11 @@ enum { MOST_ELEMENTS = 1024, BINS = 24 };
 
 /* The length of the UTF-8 sequence at s, 0 when it is none. */
 static size_t sequence(const unsigned char *s) {
-    const size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-                   : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    const size_t n = s[0] < 0x80                   ? 1
+                     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                     : (s[0] & 0xf0) == 0xe0       ? 3
+                     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                                   : 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0;
@@ -172,9 +175,15 @@ static void write_edge(const gt_journal *j, uint32_t i, FILE *out) {
     gt__json_text(symbol, out);
     const bool single = j->gate[e->input].v.numel == 1;
     key("before", out);
-    if (single) gt__json_number(e->before, out); else fputs("null", out);
+    if (single)
+        gt__json_number(e->before, out);
+    else
+        fputs("null", out);
     key("after", out);
-    if (single) gt__json_number(e->after, out); else fputs("null", out);
+    if (single)
+        gt__json_number(e->after, out);
+    else
+        fputs("null", out);
     fprintf(out, ",\"place\":%u}", e->place);
 }
 
