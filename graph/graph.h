@@ -267,6 +267,8 @@ GT_API bool gt_is_assignable(gt_tensor t);
 GT_API const void *gt_data(gt_tensor t);
 /* The single element of a tensor as a double; NaN on error. */
 GT_API double gt_item(gt_tensor t);
+/* Element i, in row-major order, as a double; NaN on error. */
+GT_API double gt_element(gt_tensor t, int64_t i);
 /* Shape, dtype and values, nested brackets, long axes shortened. */
 GT_API void gt_print(gt_tensor t, FILE *out);
 /* Stores the value of t at the next run that computes it. Returns t. */
@@ -522,8 +524,10 @@ GT_API void gt_strides_of(gt_tensor t, int64_t stride[GT_MAX_RANK]);
 GT_API const void *gt_attr(gt_tensor t);
 GT_API const gt_arg *gt_args(gt_tensor t);
 GT_API int gt_n_args(gt_tensor t);
-/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal. */
+/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal: on the tape of
+ * t, or on another one that shares its parameters. */
 GT_API gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in);
+GT_API gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in);
 /* Who records: nodes of rules and optimizers are no sinks. */
 typedef enum gt_recorder { GT_BY_USER, GT_BY_RULE } gt_recorder;
 GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);
