@@ -311,6 +311,9 @@ GT_API const char *gt_label(gt_tensor t, char *buffer, size_t size);
 /* Applies the pending effects (gt_assign) once, in record order, after all their sources are
  * computed; together with the wanted values, in one run. A failed run applies none. */
 GT_API bool gt_commit(gt_tape *tape);
+/* What leaf will hold after the next commit: the value of the last pending gt_assign to it, or leaf itself. An
+ * update that follows another in one recording begins here: a leaf's own value is that before the commit. */
+GT_API gt_tensor gt_pending(gt_tensor leaf);
 /* The same with more to compute: stores the wanted values and every sink (a user-recorded tensor that
  * nothing consumes), calls deliver between computing and applying, then applies. deliver may refuse by
  * returning false: then nothing is applied. grad/ and optim/ stand on this. */

@@ -204,7 +204,8 @@ typedef struct gt_batch_norm_options {
 /* Ioffe and Szegedy 2015. Over all axes but the second: [n, channels] or [n, channels, ...]. Training uses the
  * statistics of x, of 2 elements in a channel at least, and moves the buffers "name/running_mean" (zeros at first)
  * and "name/running_variance" (ones; divided by the number less 1) towards them, once, with the step that commits:
- * gt_backward, gt_minimize, gt_commit. Otherwise the buffers take their place. */
+ * gt_backward, gt_minimize, gt_commit. A layer used twice in one recording moves them twice, in the order of use.
+ * Otherwise the buffers take their place: as they were before the step. */
 GT_RECORDS gt_tensor gt_batch_norm(gt_tensor x, const char *name, bool training,
                                    gt_batch_norm_options options);
 /* Ba, Kiros and Hinton 2016: over the last axis. */

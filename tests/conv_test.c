@@ -357,6 +357,24 @@ Test(norm, batch_statistics) {
     gt_params_free(params);
 }
 
+/* Means 3 and 15, then 6 and 30: each use follows what the one before it left, within a step or after it. */
+Test(norm, a_layer_used_twice_follows_twice) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    gt_batch_norm(channels(tape), "bn", true, usual);
+    gt_batch_norm(gt_mul_scalar(channels(tape), 2), "bn", true, usual);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    const double once = 0.9 + 0.1 * 14 / 3, twice = 0.9 * once + 0.1 * 56 / 3;
+    expect_buffer(params, "bn/running_mean", 0.9 * 0.3 + 0.6, 0.9 * 1.5 + 3);
+    expect_buffer(params, "bn/running_variance", twice, 0.9 * 10.9 + 40);
+    gt_batch_norm(channels(tape), "bn", true, usual);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    expect_buffer(params, "bn/running_mean", 0.9 * 0.87 + 0.3, 0.9 * 4.35 + 1.5);
+    expect_buffer(params, "bn/running_variance", 0.9 * twice + 0.1 * 14 / 3, 0.9 * 49.81 + 10);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
 /* The statistics of the axes of an image, far from 0: a difference of squares would lose them. */
 Test(norm, batch_of_images_far_from_zero) {
     gt_tape *tape = gt_tape_new(NULL);
