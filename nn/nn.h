@@ -180,7 +180,8 @@ GT_RECORDS gt_tensor gt_stochastic_depth(gt_tensor residual, double rate);
 
 /* gt_conv2d, gt_conv1d and gt_conv_transpose2d with a square kernel, plus a bias: parameters "name/weight"
  * (Kaiming uniform, where fan_in is what one output sees: input channels / groups times the kernel's size, and
- * less by the strides if transposed) and "name/bias" [channels] (zeros). channels are those of the result. */
+ * less by the strides if transposed) and, unless options.no_bias, "name/bias" [channels] (zeros). channels are those
+ * of the result. Before a gt_batch_norm, which subtracts it again, a bias is of no use. */
 GT_RECORDS gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t channels,
                                      int64_t kernel, gt_conv_options options);
 GT_RECORDS gt_tensor gt_conv1d_layer(gt_tensor x, const char *name, int64_t channels,
