@@ -275,6 +275,9 @@ GT_API gt_tensor gt_keep(gt_tensor t);
 GT_API void gt_keep_all(gt_tape *tape, bool on);
 /* Evaluation only: a read no longer stores products for a backward that will not come. */
 GT_API void gt_eval(gt_tape *tape, bool on);
+/* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
+ * same bits. For tests, and to find out whether the planner is to blame. */
+GT_API void gt_reference(gt_tape *tape, bool on);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random

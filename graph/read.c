@@ -72,6 +72,10 @@ void gt_eval(gt_tape *tape, bool on) {
     if (tape) tape->eval = on;
 }
 
+void gt_reference(gt_tape *tape, bool on) {
+    if (tape) tape->reference = on;
+}
+
 /* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void print_element(FILE *out, const void *data, gt_dtype dtype, int64_t i) {

@@ -7,6 +7,7 @@
 #define GT_TAPE_H
 
 #include "graph/graph.h"
+#include "graph/plan.h"
 #include "graph/pool.h"
 #include "graph/table.h"
 
@@ -83,6 +84,7 @@ typedef struct gt__slot {
     uint32_t layout; /* strides; 0: contiguous */
     uint32_t uses;   /* consumers yet to run, holds included */
     uint32_t state;
+    uint32_t number; /* in a plan's work, see plan.c */
 } gt__slot;
 
 typedef struct gt__range {
@@ -126,7 +128,8 @@ struct gt_tape {
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
-    bool keep_all, eval, running;
+    bool keep_all, eval, running, reference;
+    gt__plans plans;
     gt__slot *slot;
     uint32_t slot_room;
     gt_array *array; /* operands of one call */
