@@ -61,6 +61,7 @@ static bool note_work(gt_tape *tape, uint32_t low, uint32_t high) {
         inputs += gt__n_in(gt__node_at(tape, i));
     }
     if (!reserve_work(tape, nodes, inputs)) return gt__out_of_memory(tape, "a run");
+    w->exact = tape->exact;
     w->n_nodes = w->n_in = w->n_externals = 0;
     for (uint32_t i = low; i <= high; i++)
         if (tape->slot[i].state & GT__NEEDED) note_node(tape, i);
@@ -88,7 +89,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
 }
 
 static uint64_t hash_of(const gt__work *w) {
-    uint64_t hash = mix(w->n_nodes, w->node, w->n_nodes * sizeof *w->node);
+    uint64_t hash = mix(w->n_nodes + w->exact, w->node, w->n_nodes * sizeof *w->node);
     hash = mix(hash, w->in, w->n_in * sizeof *w->in);
     return mix(hash, w->external, w->n_externals * sizeof *w->external);
 }
@@ -98,7 +99,7 @@ static bool equal_lists(const void *a, const void *b, size_t bytes) {
 }
 
 static bool equal_work(const gt__work *a, const gt__work *b) {
-    return a->n_nodes == b->n_nodes && a->n_in == b->n_in && a->n_externals == b->n_externals &&
+    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in && a->n_externals == b->n_externals &&
            equal_lists(a->node, b->node, a->n_nodes * sizeof *a->node) &&
            equal_lists(a->in, b->in, a->n_in * sizeof *a->in) &&
            equal_lists(a->external, b->external, a->n_externals * sizeof *a->external);

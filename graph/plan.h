@@ -28,6 +28,7 @@ typedef struct gt__external {
 
 /* What is to be computed: the key of its plan. */
 typedef struct gt__work {
+    bool exact; /* scalar functions, see gt_exact */
     uint32_t n_nodes, n_in, n_externals;
     gt__plan_node *node;
     uint32_t *in; /* values: places of nodes, or externals */

@@ -62,7 +62,8 @@ static gt_tile tile_of(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
     if (!(n->op->more.traits & GT_ELEMENTWISE) || !n->op->more.tile) return NULL;
     if (n->n_in < 1 || n->n_in > 3) return NULL;
-    return n->op->more.tile(dtype_of(m, inputs(m, k)[n->n_in - 1]), (gt_dtype)n->dtype);
+    return gt__tile_of(m->tape, n->op, dtype_of(m, inputs(m, k)[n->n_in - 1]), (gt_dtype)n->dtype,
+                       shape_entry(m, n->shape)->shape.rank);
 }
 
 /* A sum of what stands in memory or in the group, not of contributions that add themselves. */
@@ -387,6 +388,7 @@ static gt__plan *new_plan(const maker *m) {
     memset(p, 0, sizeof *p);
     lay_out(p, w, joining, (char *)p);
     p->bytes = bytes;
+    p->work.exact = w->exact;
     p->work.n_nodes = w->n_nodes;
     p->work.n_in = w->n_in;
     p->work.n_externals = w->n_externals;

@@ -78,10 +78,17 @@ static int threads_for(int64_t tiles) {
     return 1;
 }
 
+/* Scalars would pay for a whole vector. */
+gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
+    const bool exact = op->more.exact && (tape->exact || rank == 0);
+    return (exact ? op->more.exact : op->more.tile)(in, out);
+}
+
 bool gt__run_elementwise(gt_call *call) {
     gt_array *out = &call->out[0];
     const gt_dtype in_dtype = call->n_in ? call->in[call->n_in - 1].dtype : out->dtype;
-    const gt_tile tile = call->op->more.tile(in_dtype, out->dtype);
+    const gt_tape *tape = ((const gt__context *)call->internal)->tape;
+    const gt_tile tile = gt__tile_of(tape, call->op, in_dtype, out->dtype, out->shape.rank);
     if (!tile || call->n_in > 3)
         return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
     if (out->shape.rank == 0) { /* then so are the inputs: graphs of scalars have many of these */
