@@ -280,6 +280,9 @@ GT_API void gt_eval(gt_tape *tape, bool on);
 /* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
  * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
 GT_API void gt_exact(gt_tape *tape, bool on);
+/* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
+ * same bits. For tests, and to find out whether the planner is to blame. */
+GT_API void gt_reference(gt_tape *tape, bool on);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random

@@ -88,6 +88,10 @@ void gt_exact(gt_tape *tape, bool on) {
     if (tape) tape->exact = on;
 }
 
+void gt_reference(gt_tape *tape, bool on) {
+    if (tape) tape->reference = on;
+}
+
 /* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void print_element(FILE *out, const void *data, gt_dtype dtype, int64_t i) {
