@@ -38,5 +38,6 @@
 #include "nn/nn.h"
 #include "ops/ops.h"
 #include "optim/optim.h"
+#include "step/step.h"
 
 #endif

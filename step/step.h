@@ -1,0 +1,48 @@
+/* step/step.h: walk the gradient flow of a recording, forwards and backwards, gate by gate.
+ *
+ * A gt_journal is a record of everything that a forward pass and the backward sweep did: each gate's value, then
+ * each contribution upstream x local = downstream, in the order of the sweep. It is made on a tape of its own
+ * from the leaves' present values, by the same kernels and the same sweep: its numbers are those of gt_backward,
+ * bit for bit, and the walked tape is not touched.
+ *
+ *     gt_tape *tape = gt_tape_new(NULL);
+ *     const double at[3] = {-2, 5, -4};
+ *     gt_tensor x = gt_name(gt_input(tape, &at[0], GT_SCALAR, GT_F64), "x");
+ *     gt_tensor y = gt_name(gt_input(tape, &at[1], GT_SCALAR, GT_F64), "y");
+ *     gt_tensor z = gt_name(gt_input(tape, &at[2], GT_SCALAR, GT_F64), "z");
+ *     gt_tensor q = gt_name(gt_add(x, y), "q");
+ *     gt_tensor f = gt_name(gt_mul(q, z), "f");
+ *     gt_journal *journal = gt_journal_of(f);
+ *     gt_journal_text(journal, stdout);
+ *     gt_journal_free(journal);
+ *     gt_tape_free(tape);
+ *
+ * Errors: a journal that could not be made is NULL when memory is short, else says why in gt_journal_error;
+ * writing it gives false. Ownership: the caller frees the journal, before it resets or frees the tape.
+ * Nothing here prints on its own: what is written goes to the FILE given. */
+#ifndef GT_STEP_H
+#define GT_STEP_H
+
+#include "graph/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gt_journal gt_journal;
+
+/* Everything on which output depends. output holds one float. */
+GT_API gt_journal *gt_journal_of(gt_tensor output);
+GT_API void gt_journal_free(gt_journal *journal);
+/* Why the journal could not be made, or what failed last; "" when nothing did. */
+GT_API const char *gt_journal_error(const gt_journal *journal);
+
+/* One line per gate and per contribution. False: see gt_journal_error. */
+GT_API bool gt_journal_text(gt_journal *journal, FILE *out);
+/* The same as JSON; step/journal_json.c describes it. */
+GT_API bool gt_journal_json(gt_journal *journal, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
