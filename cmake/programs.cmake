@@ -37,6 +37,10 @@ function(gt_program_each folder helpers)
     endforeach()
 endfunction()
 
+# The command, installed beside the library.
+file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
+gt_program(gradtape_cli "" gradtape ${cli_sources})
+
 if(GT_BUILD_DEMOS)
     gt_helpers(gradtape_demos_common demos/common/*.c)
     gt_program_each(demos gradtape_demos_common)

@@ -76,6 +76,8 @@ GT_RECORDS gt_tensor gt_argmin(gt_tensor x, int axis, bool keepdims);
 /* Over bool. any of nothing is false, all of nothing true. */
 GT_RECORDS gt_tensor gt_any(gt_tensor x, gt_axes axes, bool keepdims);
 GT_RECORDS gt_tensor gt_all(gt_tensor x, gt_axes axes, bool keepdims);
+/* The axes that t, a sum, prod, max, min, any or all, folded, as they were given; none for anything else. */
+GT_API gt_axes gt_reduced_axes(gt_tensor t);
 /* Sums x to a shape that broadcasts to x's: what the sweep does for broadcast inputs. */
 GT_RECORDS gt_tensor gt_sum_to(gt_tensor x, gt_shape shape);
 /* e^x / sum e^x along an axis, and its logarithm, without overflow. */
