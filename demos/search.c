@@ -78,7 +78,7 @@ static void guess(gt_tape *tape, double *best, double *least) {
 }
 
 static void descend(gt_tape *tape, double *w, bool numeric, int steps, double *loss) {
-    double gradient[SIZE];
+    double gradient[SIZE] = {0};
     draw(w, 0);
     for (int t = 0; t < steps; t++) {
         loss[t] = numeric ? numeric_gradient(tape, w, gradient) : evaluate(tape, w, gradient);

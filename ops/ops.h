@@ -164,6 +164,7 @@ typedef struct gt_conv_options {
     int64_t output_padding
         [2]; /* of gt_conv_transpose: rows and columns more than the fewest; below the stride */
     int64_t groups;
+    bool no_bias; /* of layers (nn/nn.h): nothing is added, as before a normalization */
 } gt_conv_options;
 
 /* Sums of x [n, in, height, width] under windows, times w [out, in / groups, kernel height, kernel width], which is
@@ -191,9 +192,16 @@ GT_RECORDS gt_tensor gt_max_pool2d(gt_tensor x, gt_pool_options options);
 GT_RECORDS gt_tensor gt_max_unpool2d(gt_tensor x, gt_tensor index, int64_t height, int64_t width);
 /* The mean of each window. */
 GT_RECORDS gt_tensor gt_avg_pool2d(gt_tensor x, gt_pool_options options);
-/* Means over rows x columns windows that cover x: row r goes from floor(r height / rows) to
- * ceil((r + 1) height / rows). */
+/* The largest elements or the means of rows x columns windows that cover x, of any size, and overlap where they do
+ * not divide it: row r goes from floor(r height / rows) to ceil((r + 1) height / rows). */
+GT_RECORDS gt_tensor gt_adaptive_max_pool2d(gt_tensor x, int64_t rows, int64_t columns);
 GT_RECORDS gt_tensor gt_adaptive_avg_pool2d(gt_tensor x, int64_t rows, int64_t columns);
+/* The same on [n, channels, width], as on images of one row. Options: the first number of each pair counts. They
+ * give no places. */
+GT_RECORDS gt_tensor gt_max_pool1d(gt_tensor x, gt_pool_options options);
+GT_RECORDS gt_tensor gt_avg_pool1d(gt_tensor x, gt_pool_options options);
+GT_RECORDS gt_tensor gt_adaptive_max_pool1d(gt_tensor x, int64_t size);
+GT_RECORDS gt_tensor gt_adaptive_avg_pool1d(gt_tensor x, int64_t size);
 /* Means over all axes after the second: [n, channels]. */
 GT_RECORDS gt_tensor gt_global_avg_pool(gt_tensor x);
 /* Graham 2014, with pseudorandom windows: rows x columns of them, each of floor or ceil of height / rows rows,
