@@ -37,6 +37,8 @@ const char *gt_journal_error(const gt_journal *j) {
     return j ? j->error : "out of memory: a journal";
 }
 
+bool gt__journal_ready(const gt_journal *j) { return j && j->n_steps > 0 && !gt_failed(j->tape); }
+
 void gt_journal_free(gt_journal *j) {
     if (!j) return;
     for (uint32_t i = 0; i < j->n_gates; i++)

@@ -83,6 +83,8 @@ bool gt__journal_set(gt_journal *j, uint32_t gate, int64_t element, double value
 bool gt__journal_nudge(gt_journal *j, uint32_t gate, int64_t element, double by, double *change);
 /* Grows an array of the journal; false and an error when memory is short. */
 bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need, size_t item);
+/* Can it be stepped through? False for NULL and where it could not be made. */
+bool gt__journal_ready(const gt_journal *j);
 bool gt__journal_fail(gt_journal *j, const char *format, ...) GT_PRINTF(2, 3);
 /* The gate with that label, main circuit first; GT__NO_GATE when there is none. */
 uint32_t gt__journal_find(const gt_journal *j, const char *label);
@@ -119,6 +121,7 @@ void gt__json_number(double v, FILE *out);
 /* ---- lines.c: one step as one line of text. */
 typedef struct gt__style {
     bool ascii, color;
+    bool hide; /* the step's result, for a quiz */
 } gt__style;
 void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, FILE *out);
 /* A number as everything in this room shows it. */

@@ -226,7 +226,7 @@ static void write_operations(const gt_journal *j, FILE *out) {
 }
 
 bool gt_journal_json(gt_journal *j, FILE *out) {
-    if (!j || j->error[0] || !out) return false;
+    if (!gt__journal_ready(j) || !out) return false;
     fprintf(out, "{\"format\":\"gradtape journal 1\",\"output\":%u,\"main\":%u,\"gates\":[",
             j->output, j->n_main);
     for (uint32_t i = 0; i < j->n_gates; i++) write_gate(j, i, out);
