@@ -41,6 +41,18 @@ GT_API const char *gt_journal_error(const gt_journal *journal);
 GT_API bool gt_journal_text(gt_journal *journal, FILE *out);
 /* The same as JSON; step/journal_json.c describes it. */
 GT_API bool gt_journal_json(gt_journal *journal, FILE *out);
+/* The circuit as an SVG picture: values above the wires, gradients below. */
+GT_API bool gt_journal_svg(gt_journal *journal, FILE *out);
+
+/* Texts of a page, all optional. */
+typedef struct gt_page_options {
+    const char *title;
+    const char *formula, *text; /* shown under the title */
+    const char *language;       /* "en" or "ko": the labels at first; the reader may change them */
+} gt_page_options;
+/* One HTML file that needs nothing else: the circuit, a scrubber over the journal both ways, each wire's full sum,
+ * composite gates that open, sliders on the inputs, a quiz, a check of claimed gradients. options may be NULL. */
+GT_API bool gt_journal_page(gt_journal *journal, const gt_page_options *options, FILE *out);
 
 #ifdef __cplusplus
 }
