@@ -277,6 +277,12 @@ GT_API gt_tensor gt_keep(gt_tensor t);
 GT_API void gt_keep_all(gt_tape *tape, bool on);
 /* Evaluation only: a read no longer stores products for a backward that will not come. */
 GT_API void gt_eval(gt_tape *tape, bool on);
+/* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
+ * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
+GT_API void gt_exact(gt_tape *tape, bool on);
+/* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
+ * same bits. For tests, and to find out whether the planner is to blame. */
+GT_API void gt_reference(gt_tape *tape, bool on);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random
@@ -308,6 +314,9 @@ GT_API const char *gt_label(gt_tensor t, char *buffer, size_t size);
 /* Applies the pending effects (gt_assign) once, in record order, after all their sources are
  * computed; together with the wanted values, in one run. A failed run applies none. */
 GT_API bool gt_commit(gt_tape *tape);
+/* What leaf will hold after the next commit: the value of the last pending gt_assign to it, or leaf itself. An
+ * update that follows another in one recording begins here: a leaf's own value is that before the commit. */
+GT_API gt_tensor gt_pending(gt_tensor leaf);
 /* The same with more to compute: stores the wanted values and every sink (a user-recorded tensor that
  * nothing consumes), calls deliver between computing and applying, then applies. deliver may refuse by
  * returning false: then nothing is applied. grad/ and optim/ stand on this. */
@@ -417,6 +426,9 @@ typedef struct gt_op_more {
     unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
     /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input. */
     gt_tile (*tile)(gt_dtype in, gt_dtype out);
+    /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
+     * scalars, and for gt_exact. NULL: tile is that already. */
+    gt_tile (*exact)(gt_dtype in, gt_dtype out);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);

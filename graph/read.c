@@ -84,6 +84,13 @@ void gt_keep_all(gt_tape *tape, bool on) {
 void gt_eval(gt_tape *tape, bool on) {
     if (tape) tape->eval = on;
 }
+void gt_exact(gt_tape *tape, bool on) {
+    if (tape) tape->exact = on;
+}
+
+void gt_reference(gt_tape *tape, bool on) {
+    if (tape) tape->reference = on;
+}
 
 /* ---- printing ------------------------------------------------------------------------------------------ */
 

@@ -49,6 +49,7 @@ void gt_tape_free(gt_tape *tape) {
     gt__free(a, tape->array, tape->array_room * sizeof *tape->array);
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) gt__table_clear(tables[i]);
+    gt__plans_free(tape);
     gt__pool_clear(&tape->pool);
     gt_params *own = tape->owns_params ? tape->params : NULL;
     gt__free(a, tape, sizeof *tape);
@@ -496,8 +497,11 @@ void gt_rewind(gt_tape *tape, gt_marker mark) {
 static void bound_tables(gt_tape *tape) {
     enum { MANY = 1 << 16 };
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i]->count > MANY) gt__table_clear(tables[i]);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (tables[i]->count <= MANY) continue;
+        gt__plans_clear(tape); /* they speak of shapes by number */
+        gt__table_clear(tables[i]);
+    }
 }
 
 /* Other tapes, an optimizer's own among them, count their uses of the same parameters. */

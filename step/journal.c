@@ -33,7 +33,11 @@ bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need,
 
 static bool tape_failed(gt_journal *j) { return gt__journal_fail(j, "%s", gt_error(j->tape)); }
 
-const char *gt_journal_error(const gt_journal *j) { return j ? j->error : "out of memory: a journal"; }
+const char *gt_journal_error(const gt_journal *j) {
+    return j ? j->error : "out of memory: a journal";
+}
+
+bool gt__journal_ready(const gt_journal *j) { return j && j->n_steps > 0 && !gt_failed(j->tape); }
 
 void gt_journal_free(gt_journal *j) {
     if (!j) return;
@@ -137,8 +141,7 @@ static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
     const uint32_t n_in = (uint32_t)gt_n_in(t);
     if (!gt__journal_grow(j, &j->wanted, &j->wanted_room, (uint64_t)n_in + 1, sizeof *j->wanted))
         return false;
-    for (uint32_t k = 0; k < n_in; k++)
-        j->wanted[k] = j->gate[moved[gt_in(t, (int)k).index]].value;
+    for (uint32_t k = 0; k < n_in; k++) j->wanted[k] = j->gate[moved[gt_in(t, (int)k).index]].value;
     const gt_tensor copy = gt_record_copy_on(j->tape, t, j->wanted);
     for (int k = 0; k < gt_n_out(t); k++) {
         char label[320];
@@ -188,8 +191,8 @@ static bool copy_needed(gt_journal *j, gt_tensor output) {
 
 static void note_edge(void *user, const gt_flow *flow) {
     gt_journal *j = user;
-    if (j->error[0] || !gt__journal_grow(j, &j->edge, &j->edge_room, (uint64_t)j->n_edges + 1,
-                                         sizeof *j->edge))
+    if (j->error[0] ||
+        !gt__journal_grow(j, &j->edge, &j->edge_room, (uint64_t)j->n_edges + 1, sizeof *j->edge))
         return;
     const uint32_t gate = j->gate_at[flow->node.index];
     const uint32_t input = j->gate_at[gt_in(flow->node, flow->k).index];

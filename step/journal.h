@@ -12,9 +12,9 @@
 typedef enum gt__gate_kind {
     GT__INPUT,
     GT__PARAMETER,
-    GT__CONSTANT,  /* made by an operation without inputs: gets no gradient */
+    GT__CONSTANT, /* made by an operation without inputs: gets no gradient */
     GT__OPERATION,
-    GT__ALIAS      /* inside a composite: its input, seen from there */
+    GT__ALIAS /* inside a composite: its input, seen from there */
 } gt__gate_kind;
 
 /* What is known of a tensor at a glance. one is the element of a single-element tensor, exactly; low and high
@@ -30,9 +30,9 @@ typedef struct gt__gate {
     gt_tensor value, gradient; /* on the journal's tape; no gradient: nothing arrived */
     char *label;
     gt__gate_kind kind;
-    uint32_t origin;            /* index on the walked tape; of its parent for an inside */
-    uint32_t first_in, n_in;    /* input[first_in + k]: gates */
-    uint32_t parent;            /* the composite whose inside it is, or GT__NO_GATE */
+    uint32_t origin;               /* index on the walked tape; of its parent for an inside */
+    uint32_t first_in, n_in;       /* input[first_in + k]: gates */
+    uint32_t parent;               /* the composite whose inside it is, or GT__NO_GATE */
     uint32_t first_inner, n_inner; /* its own inside: gates */
     uint32_t first_edge, n_edges;  /* what it passed back */
     uint32_t n_arrived;            /* contributions to its gradient */
@@ -42,8 +42,9 @@ typedef struct gt__gate {
 
 typedef struct gt__edge {
     uint32_t gate, k, input; /* from gate to its input k, which is the gate `input` */
-    gt_tensor up, local, gx; /* local is absent where the operation is not element-wise, gx where none came */
-    uint32_t place;          /* how many contributions reached the input before this one */
+    gt_tensor up, local,
+        gx; /* local is absent where the operation is not element-wise, gx where none came */
+    uint32_t place; /* how many contributions reached the input before this one */
     gt__figures up_f, local_f, gx_f;
     double before, after; /* the input's gradient, when it is a single element */
 } gt__edge;
@@ -82,6 +83,8 @@ bool gt__journal_set(gt_journal *j, uint32_t gate, int64_t element, double value
 bool gt__journal_nudge(gt_journal *j, uint32_t gate, int64_t element, double by, double *change);
 /* Grows an array of the journal; false and an error when memory is short. */
 bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need, size_t item);
+/* Can it be stepped through? False for NULL and where it could not be made. */
+bool gt__journal_ready(const gt_journal *j);
 bool gt__journal_fail(gt_journal *j, const char *format, ...) GT_PRINTF(2, 3);
 /* The gate with that label, main circuit first; GT__NO_GATE when there is none. */
 uint32_t gt__journal_find(const gt_journal *j, const char *label);
@@ -118,6 +121,7 @@ void gt__json_number(double v, FILE *out);
 /* ---- lines.c: one step as one line of text. */
 typedef struct gt__style {
     bool ascii, color;
+    bool hide; /* the step's result, for a quiz */
 } gt__style;
 void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, FILE *out);
 /* A number as everything in this room shows it. */

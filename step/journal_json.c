@@ -24,8 +24,11 @@ enum { MOST_ELEMENTS = 1024, BINS = 24 };
 /* ---- words of JSON ----------------------------------------------------------------------------------------------- */
 
 size_t gt__utf8_sequence(const unsigned char *s) {
-    const size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-                   : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    const size_t n = s[0] < 0x80                   ? 1
+                     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                     : (s[0] & 0xf0) == 0xe0       ? 3
+                     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                                   : 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0;
@@ -171,9 +174,15 @@ static void write_edge(const gt_journal *j, uint32_t i, FILE *out) {
     gt__json_text(symbol, out);
     const bool single = j->gate[e->input].v.numel == 1;
     key("before", out);
-    if (single) gt__json_number(e->before, out); else fputs("null", out);
+    if (single)
+        gt__json_number(e->before, out);
+    else
+        fputs("null", out);
     key("after", out);
-    if (single) gt__json_number(e->after, out); else fputs("null", out);
+    if (single)
+        gt__json_number(e->after, out);
+    else
+        fputs("null", out);
     fprintf(out, ",\"place\":%u}", e->place);
 }
 
@@ -216,7 +225,7 @@ static void write_operations(const gt_journal *j, FILE *out) {
 }
 
 bool gt_journal_json(gt_journal *j, FILE *out) {
-    if (!j || j->error[0] || !out) return false;
+    if (!gt__journal_ready(j) || !out) return false;
     fprintf(out, "{\"format\":\"gradtape journal 1\",\"output\":%u,\"main\":%u,\"gates\":[",
             j->output, j->n_main);
     for (uint32_t i = 0; i < j->n_gates; i++) write_gate(j, i, out);

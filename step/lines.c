@@ -76,6 +76,10 @@ static void write_value(const gt_journal *j, uint32_t i, const gt__style *style,
         write_call(j, gate, out);
         fputs(" = ", out);
     }
+    if (style->hide) {
+        fputc('?', out);
+        return;
+    }
     paint(style, green, out);
     write_figures(&gate->v, gate->value, out);
     paint(style, plain, out);
@@ -106,7 +110,9 @@ static void write_product(const gt_journal *j, const gt__edge *e, const gt__styl
         fputs(" = ", out);
     }
     paint(style, red, out);
-    if (gt_is_none(e->gx))
+    if (style->hide)
+        fputc('?', out);
+    else if (gt_is_none(e->gx))
         fputs("nothing", out);
     else
         write_figures(&e->gx_f, e->gx, out);
@@ -132,6 +138,7 @@ static void write_flow(const gt_journal *j, const gt__edge *e, const gt__style *
     write_derivative(j, j->gate[e->input].label, out);
     fputs(" = ", out);
     write_product(j, e, style, out);
+    if (style->hide) return;
     write_sum(j, e, out);
     paint(style, faint, out);
     if (role != GT__NO_ROLE) fprintf(out, "   %s", gt__role_name(role));
@@ -152,7 +159,7 @@ void gt__write_step(const gt_journal *j, uint32_t i, const gt__style *style, FIL
 }
 
 bool gt_journal_text(gt_journal *j, FILE *out) {
-    if (!j || j->error[0] || !out) return false;
+    if (!gt__journal_ready(j) || !out) return false;
     const gt__style style = {.ascii = true};
     for (uint32_t i = 0; i < j->n_steps; i++) gt__write_step(j, i, &style, out);
     return !ferror(out) || gt__journal_fail(j, "the journal could not be written");

@@ -4,7 +4,7 @@
 
 #include "ops/ops.h"
 #include "step/assets.h"
-#include "step/draw.h"
+#include "step/circuit_svg.h"
 
 static int part_number(uint32_t part) { return part == GT__NO_PART ? -1 : (int)part; }
 

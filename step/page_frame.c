@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "step/draw.h"
+#include "step/circuit_svg.h"
 
 static bool is_korean(const gt_page_options *o) {
     return o->language && strcmp(o->language, "ko") == 0;

@@ -13,11 +13,13 @@ static const gt__edge *edges_of(const gt_journal *j, const gt__gate *gate) {
     return gate->n_edges ? &j->edge[gate->first_edge] : NULL;
 }
 
-/* Is every local gradient a constant that the rule wrote, and is it always this one? */
+/* Does every local gradient depend on no value at all, and is it this one? */
 static bool all_constant(const gt__edge *e, uint32_t n, double value) {
-    for (uint32_t i = 0; i < n; i++)
-        if (gt_is_none(e[i].local) || !gt_is_constant(e[i].local) || e[i].local_f.one != value)
-            return false;
+    for (uint32_t i = 0; i < n; i++) {
+        const bool constant =
+            gt_valid(e[i].local) && !gt_is_leaf(e[i].local) && gt_n_in(e[i].local) == 0;
+        if (!constant || e[i].local_f.one != value) return false;
+    }
     return true;
 }
 

@@ -41,6 +41,23 @@ GT_API const char *gt_journal_error(const gt_journal *journal);
 GT_API bool gt_journal_text(gt_journal *journal, FILE *out);
 /* The same as JSON; step/journal_json.c describes it. */
 GT_API bool gt_journal_json(gt_journal *journal, FILE *out);
+/* The circuit with values and gradients for Graphviz. */
+GT_API bool gt_journal_dot(gt_journal *journal, FILE *out);
+
+/* A walk reads commands, a line each, and answers; "help" lists them. */
+typedef struct gt_walk_options {
+    FILE *in; /* commands; NULL: none, the first step is shown */
+    FILE *out;
+    bool plain; /* no colour; else colour on a terminal, unless NO_COLOR is set */
+    bool ascii; /* no other characters; else what the locale's name says */
+} gt_walk_options;
+/* Walks until the commands end or say quit. False when there was nothing to walk: it says why to out. */
+GT_API bool gt_walk_with(gt_tape *tape, gt_tensor output, const gt_walk_options *options);
+/* On the standard streams: a breakpoint to put into any program. */
+GT_API bool gt_walk(gt_tape *tape, gt_tensor output);
+/* The same over a journal that stays the caller's, with the inputs that the walk has set. */
+GT_API bool gt_journal_walk(gt_journal *journal, const gt_walk_options *options);
+
 /* The circuit as an SVG picture: values above the wires, gradients below. */
 GT_API bool gt_journal_svg(gt_journal *journal, FILE *out);
 

@@ -36,7 +36,8 @@ static void same_bits(gt_tensor a, gt_tensor b) {
     cr_assert_eq(gt_numel(gt_shape_of(a)), gt_numel(gt_shape_of(b)));
     for (int64_t i = 0; i < gt_numel(gt_shape_of(a)); i++) {
         const double x = gt_element(a, i), y = gt_element(b, i);
-        cr_assert(memcmp(&x, &y, sizeof x) == 0, "element %lld: %.17g and %.17g", (long long)i, x, y);
+        cr_assert(memcmp(&x, &y, sizeof x) == 0, "element %lld: %.17g and %.17g", (long long)i, x,
+                  y);
     }
 }
 
@@ -48,17 +49,17 @@ Test(step, the_journal_of_circuit_1_as_text) {
     FILE *out = open_memstream(&text, &size);
     cr_assert(gt_journal_text(j, out));
     fclose(out);
-    cr_expect_str_eq(
-        text, "[ 1/10] x = -2   input\n"
-              "[ 2/10] y = 5   input\n"
-              "[ 3/10] z = -4   input\n"
-              "[ 4/10] q = add(x, y) = 3\n"
-              "[ 5/10] f = mul(q, z) = -12\n"
-              "[ 6/10] df/df = 1   the sweep begins\n"
-              "[ 7/10] f: df/dq = up 1 x local z -4 = -4   | q.grad 0 -> -4   swapper\n"
-              "[ 8/10] f: df/dz = up 1 x local q 3 = 3   | z.grad 0 -> 3   swapper\n"
-              "[ 9/10] q: df/dx = up -4 x local 1 = -4   | x.grad 0 -> -4   distributor\n"
-              "[10/10] q: df/dy = up -4 x local 1 = -4   | y.grad 0 -> -4   distributor\n");
+    cr_expect_str_eq(text,
+                     "[ 1/10] x = -2   input\n"
+                     "[ 2/10] y = 5   input\n"
+                     "[ 3/10] z = -4   input\n"
+                     "[ 4/10] q = add(x, y) = 3\n"
+                     "[ 5/10] f = mul(q, z) = -12\n"
+                     "[ 6/10] df/df = 1   the sweep begins\n"
+                     "[ 7/10] f: df/dq = up 1 x local z -4 = -4   | q.grad 0 -> -4   swapper\n"
+                     "[ 8/10] f: df/dz = up 1 x local q 3 = 3   | z.grad 0 -> 3   swapper\n"
+                     "[ 9/10] q: df/dx = up -4 x local 1 = -4   | x.grad 0 -> -4   distributor\n"
+                     "[10/10] q: df/dy = up -4 x local 1 = -4   | y.grad 0 -> -4   distributor\n");
     free(text);
     gt_journal_free(j);
     gt_tape_free(tape);
@@ -143,7 +144,8 @@ Test(step, setting_an_input_moves_everything_and_a_nudge_moves_it_back) {
 Test(step, the_inside_of_a_composite_passes_back_what_the_composite_does) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor x = named(tape, "x", 0.7);
-    const gt_tensor f = gt_mul(gt_sigmoid(x), gt_add(gt_tanh(x), gt_mul(gt_softplus(x), gt_silu(x))));
+    const gt_tensor f =
+        gt_mul(gt_sigmoid(x), gt_add(gt_tanh(x), gt_mul(gt_softplus(x), gt_silu(x))));
     gt_journal *j = journal_of(f);
     int insides = 0;
     for (uint32_t i = 0; i < j->n_main; i++) {
@@ -151,7 +153,8 @@ Test(step, the_inside_of_a_composite_passes_back_what_the_composite_does) {
         if (!g->n_inner) continue;
         insides++;
         cr_assert(quick_near(j->gate[g->first_inner + g->n_inner - 1].v.one, g->v.one, 1e-14));
-        cr_assert(quick_near(j->gate[g->first_inner].g.one, j->edge[g->first_edge].gx_f.one, 1e-14));
+        cr_assert(
+            quick_near(j->gate[g->first_inner].g.one, j->edge[g->first_edge].gx_f.one, 1e-14));
     }
     cr_assert_eq(insides, 4);
     gt_journal_free(j);
@@ -180,8 +183,8 @@ Test(step, roles_are_told_from_local_gradients) {
     const struct {
         const char *label;
         gt__role role;
-    } expected[] = {{"m", GT__ROUTER}, {"p", GT__SWAPPER}, {"r", GT__SWITCH},
-                    {"s", GT__DISTRIBUTOR}, {"f", GT__SCALER}, {"x", GT__NO_ROLE}};
+    } expected[] = {{"m", GT__ROUTER},      {"p", GT__SWAPPER}, {"r", GT__SWITCH},
+                    {"s", GT__DISTRIBUTOR}, {"f", GT__SCALER},  {"x", GT__NO_ROLE}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         cr_expect_eq(gt__role_of(j, gt__journal_find(j, expected[i].label)), expected[i].role, "%s",
                      expected[i].label);
@@ -199,7 +202,8 @@ Test(step, what_cannot_be_walked_says_why) {
     j = gt_journal_of(gt_scalar(tape, 1, GT_I64));
     cr_assert(strstr(gt_journal_error(j), "only floats"), "%s", gt_journal_error(j));
     gt_journal_free(j);
-    const gt_tensor one = gt_ones(tape, GT_SHAPE(2), GT_F64), bad = gt_add(one, gt_ones(tape, GT_SHAPE(3), GT_F64));
+    const gt_tensor one = gt_ones(tape, GT_SHAPE(2), GT_F64),
+                    bad = gt_add(one, gt_ones(tape, GT_SHAPE(3), GT_F64));
     j = gt_journal_of(bad);
     cr_assert_str_eq(gt_journal_error(j), gt_error(tape));
     gt_journal_free(j);

@@ -1,8 +1,8 @@
-/* step/draw.h: a picture as SVG: each gate with its value above the wire that leaves it and its gradient below. */
-#ifndef GT_STEP_DRAW_H
-#define GT_STEP_DRAW_H
+/* step/circuit_svg.h: a picture as SVG: each gate with its value above the wire that leaves it and its gradient below. */
+#ifndef GT_CIRCUIT_SVG_H
+#define GT_CIRCUIT_SVG_H
 
-#include "step/picture.h"
+#include "step/circuit_svg.h"
 
 /* The circuit with the insides of closed parts, which a script may open (in_page), or without them. */
 void gt__draw_circuit(const gt__picture *p, bool in_page, FILE *out);
