@@ -53,11 +53,11 @@ const char *gt__figure_text(const gt__figures *f, gt_tensor t, char *text, size_
     return text;
 }
 
-/* About how wide a text is: a character of an east Asian script takes up to 14 pixels, others 8.5. */
+/* About how wide a text is: a character of an east Asian script takes up to 14 pixels, others 9. */
 static double text_width(const char *text) {
     double wide = 0;
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 14 : 8.5;
+        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 14 : 9;
     return wide;
 }
 
