@@ -2,7 +2,7 @@
 #ifndef GT_CIRCUIT_SVG_H
 #define GT_CIRCUIT_SVG_H
 
-#include "step/circuit_svg.h"
+#include "step/picture.h"
 
 /* The circuit with the insides of closed parts, which a script may open (in_page), or without them. */
 void gt__draw_circuit(const gt__picture *p, bool in_page, FILE *out);
