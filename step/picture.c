@@ -14,7 +14,8 @@ static const struct {
                {"sub", "\xe2\x88\x92"},
                {"mul", "\xc3\x97"},
                {"div", "\xc3\xb7"},
-               {"neg", "\xc3\x97\xe2\x88\x92" "1"},
+               {"neg", "\xc3\x97\xe2\x88\x92"
+                       "1"},
                {"square", "x\xc2\xb2"},
                {"sqrt", "\xe2\x88\x9ax"},
                {"reciprocal", "1/x"},
@@ -80,8 +81,8 @@ static uint32_t add_part(gt__picture *p, uint32_t gate) {
     if (!gt__journal_grow(p->journal, &p->part, &p->part_room, (uint64_t)p->n_parts + 1,
                           sizeof *p->part))
         return GT__NO_PART;
-    p->part[p->n_parts] = (gt__part){
-        .gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
+    p->part[p->n_parts] =
+        (gt__part){.gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
     return p->n_parts++;
 }
 
