@@ -31,6 +31,7 @@
 #define GT_VERSION "0.1.0"
 #define GT_VERSION_NUMBER 100
 
+#include "check/check.h"
 #include "formula/formula.h"
 #include "grad/grad.h"
 #include "graph/graph.h"

@@ -86,6 +86,9 @@ endif()
 # What tests/peer/compare.py compares with PyTorch: see tests/peer.sh.
 gt_program(gradtape_peer_cases tests peer_cases tests/peer/cases.c)
 
+# The pages that tests/browser/browser.js opens: see tests/browser.sh.
+gt_program(gradtape_pages tests pages tests/browser/pages.c)
+
 if(UNIX)
     gt_program(gradtape_fuzz_replay tests fuzz_replay
         tests/fuzz/replay.c tests/fuzz/common_fuzz.c ${fuzz_targets})

@@ -131,4 +131,7 @@ void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, 
 /* A number as everything in this room shows it. */
 const char *gt__number_text(double v, char *text, size_t size);
 
+/* The length of the UTF-8 sequence at s, 0 when it is none. */
+size_t gt__utf8_sequence(const unsigned char *s);
+
 #endif

@@ -71,6 +71,19 @@ typedef struct gt_lesson {
 GT_API const gt_lesson *gt_lesson_at(int i);
 GT_API const gt_lesson *gt_lesson_named(const char *name);
 
+/* The circuit as an SVG picture: values above the wires, gradients below. */
+GT_API bool gt_journal_svg(gt_journal *journal, FILE *out);
+
+/* Texts of a page, all optional. */
+typedef struct gt_page_options {
+    const char *title;
+    const char *formula, *text; /* shown under the title */
+    const char *language;       /* "en" or "ko": the labels at first; the reader may change them */
+} gt_page_options;
+/* One HTML file that needs nothing else: the circuit, a scrubber over the journal both ways, each wire's full sum,
+ * composite gates that open, sliders on the inputs, a quiz, a check of claimed gradients. options may be NULL. */
+GT_API bool gt_journal_page(gt_journal *journal, const gt_page_options *options, FILE *out);
+
 #ifdef __cplusplus
 }
 #endif
