@@ -14,8 +14,7 @@ static const struct {
                {"sub", "\xe2\x88\x92"},
                {"mul", "\xc3\x97"},
                {"div", "\xc3\xb7"},
-               {"neg", "\xc3\x97\xe2\x88\x92"
-                       "1"},
+               {"neg", "\xc3\x97\xe2\x88\x92" "1"},
                {"square", "x\xc2\xb2"},
                {"sqrt", "\xe2\x88\x9ax"},
                {"reciprocal", "1/x"},
@@ -54,11 +53,11 @@ const char *gt__figure_text(const gt__figures *f, gt_tensor t, char *text, size_
     return text;
 }
 
-/* About how wide a text is: a character of an east Asian script takes up to 14 pixels, others 8.5. */
+/* About how wide a text is: a character of an east Asian script takes up to 14 pixels, others 9. */
 static double text_width(const char *text) {
     double wide = 0;
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 14 : 8.5;
+        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 14 : 9;
     return wide;
 }
 
@@ -88,8 +87,8 @@ static uint32_t add_part(gt__picture *p, uint32_t gate) {
     if (!gt__journal_grow(p->journal, &p->part, &p->part_room, (uint64_t)p->n_parts + 1,
                           sizeof *p->part))
         return GT__NO_PART;
-    p->part[p->n_parts] =
-        (gt__part){.gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
+    p->part[p->n_parts] = (gt__part){
+        .gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
     return p->n_parts++;
 }
 

@@ -84,6 +84,36 @@ typedef struct gt_page_options {
  * composite gates that open, sliders on the inputs, a quiz, a check of claimed gradients. options may be NULL. */
 GT_API bool gt_journal_page(gt_journal *journal, const gt_page_options *options, FILE *out);
 
+/* ---- a training, step by step: what a page scrubs over
+ *
+ *     gt_training_log *log = gt_training_log_new(NULL);
+ *     for (int t = 0; t < 100; t++) {
+ *         ... record h and loss ...
+ *         gt_training_log_step(log, t, gt_item(loss));
+ *         gt_training_log_layer(log, "fc1", h, gt_grad(loss, h));
+ *         gt_minimize(opt, loss);
+ *     }
+ *     gt_training_log_page(log, &(gt_page_options){.title = "fc1"}, out);
+ *     gt_training_log_free(log);
+ *
+ * Values are read at once, so ask before a step changes the parameters. All return false when memory is short or a
+ * value cannot be read (the tape says why), and do nothing for a log that is NULL. */
+typedef struct gt_training_log gt_training_log;
+GT_API gt_training_log *gt_training_log_new(const gt_allocator *allocator);
+GT_API void gt_training_log_free(gt_training_log *log);
+/* Begins another training, to be compared with those before. */
+GT_API bool gt_training_log_run(gt_training_log *log, const char *name);
+/* Begins a step; loss NaN: it has none. */
+GT_API bool gt_training_log_step(gt_training_log *log, double number, double loss);
+/* What a layer gave for the batch, and the gradient that reached it; either may be gt_none(). Kept are the
+ * gradient's norm and the activations' mean, standard deviation, histogram, share of zeros and share of dead units
+ * (the last axis; 0 for every sample). */
+GT_API bool gt_training_log_layer(gt_training_log *log, const char *name, gt_tensor activations,
+                                  gt_tensor gradient);
+/* False for a log without a step. */
+GT_API bool gt_training_log_page(const gt_training_log *log, const gt_page_options *options,
+                                 FILE *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -69,8 +69,8 @@ function build() {
     const tools = make("div", { class: "tools" }, check("quiz", "quiz", false, () => render()), check("locals", "locals", true, () => render()),
         ...(composite ? [make("button", { id: "openAll", text: "openAll", onclick: toggleAll })] : []), make("button", { id: "save", text: "save", onclick: saveDrawing }));
     byId("view").before(bar.element, make("p", { id: "say", "aria-live": "polite" }), tools, quiz());
-    const head = ["name", "operation", "inputs", "value", "gradient", "difference", "role"].map(text => make("th", { scope: "col", text }));
-    byId("view").after(make("p", { class: "keys", text: "keys" }), make("div", { class: "panels" },
+    const head = ["name", "operation", "inputs", "value", "gradient", "difference", "role"].map((text, i) => make("th", { scope: "col", text, class: i > 2 && i < 6 ? "number" : "" }));
+    byId("view").after(make("p", { id: "keys", text: "keys" }), make("div", { class: "panels" },
         section("chosen", "chosen", make("div", { id: "chosen" })), section("inputs", "inputs", ...sliders()), section("claims", "claims", ...claims())),
     section("numbers", "numbers", make("div", { class: "scroll" }, make("table", { id: "numbers" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", { id: "rows" })))));
     document.querySelector("header").append(settings(render));
