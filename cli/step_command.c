@@ -16,6 +16,8 @@ static const char help[] =
     "  --text          the whole journal, one line a step\n"
     "  --json          the journal for other tools\n"
     "  --dot           the circuit for Graphviz\n"
+    "  --svg           the circuit as a picture\n"
+    "  --html FILE     a page to step through in a browser, one file that needs no other\n"
     "  --ascii         no characters beyond ASCII\n"
     "\n"
     "`gradtape lessons` lists the lessons. NO_COLOR keeps colours away.\n"
@@ -24,9 +26,10 @@ static const char help[] =
 typedef bool (*writer)(gt_journal *journal, FILE *out);
 
 typedef struct request {
-    char text[4096]; /* the statements, one a line */
-    const char *lesson;
-    writer write; /* NULL: walk */
+    char text[4096];    /* the statements, one a line */
+    const char *lesson; /* its name */
+    const char *page;   /* the file to write one to */
+    writer write;       /* NULL: walk */
     bool ascii;
 } request;
 
@@ -47,14 +50,16 @@ static int read_option(request *r, int *i, int argc, char **argv) {
         writer write;
     } writers[] = {{"--text", gt_journal_text},
                    {"--json", gt_journal_json},
-                   {"--dot", gt_journal_dot}};
+                   {"--dot", gt_journal_dot},
+                   {"--svg", gt_journal_svg}};
     const char *word = argv[*i];
     for (size_t k = 0; k < sizeof writers / sizeof *writers; k++)
         if (strcmp(word, writers[k].option) == 0) return r->write = writers[k].write, 0;
     if (strcmp(word, "--ascii") == 0) return r->ascii = true, 0;
-    if (strcmp(word, "--lesson") != 0) return misused("there is no option ", word);
-    if (*i + 1 == argc) return misused("--lesson takes a name: ", "see `gradtape lessons`");
-    r->lesson = argv[++*i];
+    if (strcmp(word, "--lesson") != 0 && strcmp(word, "--html") != 0)
+        return misused("there is no option ", word);
+    if (*i + 1 == argc) return misused("a name is missing after ", word);
+    *(word[2] == 'l' ? &r->lesson : &r->page) = argv[++*i];
     return 0;
 }
 
@@ -78,6 +83,23 @@ static int complain(const request *r, const gt_formula_error *error) {
     return EXIT_USAGE;
 }
 
+static bool write_page(gt_journal *journal, const request *r, const gt_lesson *lesson) {
+    const gt_page_options options = {.title = lesson ? lesson->title : NULL,
+                                     .formula = r->text,
+                                     .text = lesson ? lesson->text : NULL};
+    FILE *out = fopen(r->page, "w");
+    const bool ok = out && gt_journal_page(journal, &options, out);
+    return out && fclose(out) == 0 && ok;
+}
+
+static bool present(gt_journal *journal, const request *r, const gt_lesson *lesson) {
+    const gt_walk_options options = {.in = stdin, .out = stdout, .ascii = r->ascii};
+    if (r->page) return write_page(journal, r, lesson);
+    if (r->write) return r->write(journal, stdout);
+    if (lesson) printf("%s\n%s\n\n", lesson->title, lesson->text);
+    return gt_journal_walk(journal, &options);
+}
+
 static int run(int argc, char **argv) {
     request r = {.text = ""};
     gt_formula_error error;
@@ -89,9 +111,7 @@ static int run(int argc, char **argv) {
         return misused("the formula is too long", "");
     gt_journal *journal = gt_journal_of_formula(r.text, &error);
     if (!journal) return complain(&r, &error);
-    if (lesson && !r.write) printf("%s\n%s\n\n", lesson->title, lesson->text);
-    const gt_walk_options options = {.in = stdin, .out = stdout, .ascii = r.ascii};
-    const bool ok = r.write ? r.write(journal, stdout) : gt_journal_walk(journal, &options);
+    const bool ok = present(journal, &r, lesson);
     gt_journal_free(journal);
     return ok ? 0 : misused("the output could not be written", "");
 }
