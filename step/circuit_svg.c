@@ -1,5 +1,5 @@
 /* step/circuit_svg.c: writes the SVG of a picture, level by level. A part's origin is the middle of its left edge; a
- * level's is its upper left corner. page.js moves the same elements when parts are opened. */
+ * level's is its upper left corner. walk_drawing.js moves the same elements when parts are opened. */
 #include "step/circuit_svg.h"
 
 #include <string.h>
