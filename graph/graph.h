@@ -267,6 +267,8 @@ GT_API bool gt_is_assignable(gt_tensor t);
 GT_API const void *gt_data(gt_tensor t);
 /* The single element of a tensor as a double; NaN on error. */
 GT_API double gt_item(gt_tensor t);
+/* Element i, in row-major order, as a double; NaN on error. */
+GT_API double gt_element(gt_tensor t, int64_t i);
 /* Shape, dtype and values, nested brackets, long axes shortened. */
 GT_API void gt_print(gt_tensor t, FILE *out);
 /* Stores the value of t at the next run that computes it. Returns t. */
@@ -275,6 +277,18 @@ GT_API gt_tensor gt_keep(gt_tensor t);
 GT_API void gt_keep_all(gt_tape *tape, bool on);
 /* Evaluation only: a read no longer stores products for a backward that will not come. */
 GT_API void gt_eval(gt_tape *tape, bool on);
+/* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
+ * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
+GT_API void gt_exact(gt_tape *tape, bool on);
+/* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
+ * same bits. For tests, and to find out whether the planner is to blame. */
+GT_API void gt_reference(gt_tape *tape, bool on);
+/* How the last planned run went about it: one line for each step (a kernel, a view, or a group of
+ * element-wise operations that run together), with the bytes it reads and writes; at the end the sums and
+ * the largest size of all values that had to exist at once. */
+GT_API void gt_plan_print(gt_tape *tape, FILE *out);
+/* The same as a drawing for Graphviz. */
+GT_API void gt_plan_dot(gt_tape *tape, FILE *out);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random
@@ -306,6 +320,9 @@ GT_API const char *gt_label(gt_tensor t, char *buffer, size_t size);
 /* Applies the pending effects (gt_assign) once, in record order, after all their sources are
  * computed; together with the wanted values, in one run. A failed run applies none. */
 GT_API bool gt_commit(gt_tape *tape);
+/* What leaf will hold after the next commit: the value of the last pending gt_assign to it, or leaf itself. An
+ * update that follows another in one recording begins here: a leaf's own value is that before the commit. */
+GT_API gt_tensor gt_pending(gt_tensor leaf);
 /* The same with more to compute: stores the wanted values and every sink (a user-recorded tensor that
  * nothing consumes), calls deliver between computing and applying, then applies. deliver may refuse by
  * returning false: then nothing is applied. grad/ and optim/ stand on this. */
@@ -406,6 +423,17 @@ enum {
 /* One tile of an element-wise operation: contiguous, n elements each. */
 typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_t n);
 
+/* How a reduction folds, for a planner that has its elements at hand while they are made. The elements
+ * that meet in one result are numbered in row-major order; parts of 512, and a shorter last one, are folded
+ * by `part`, and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
+typedef struct gt_fold {
+    unsigned axes;     /* bit d: axis d is folded */
+    const void *loops; /* the operation's own */
+    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t n);
+    void (*merge)(const struct gt_fold *fold, void *y, const void *x);
+} gt_fold;
+enum { GT_FOLD_PART = 512 };
+
 typedef struct gt_samples gt_samples;
 
 /* What only some operations have. All optional; the planner decides by these and nothing else. */
@@ -415,9 +443,14 @@ typedef struct gt_op_more {
     unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
     /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input. */
     gt_tile (*tile)(gt_dtype in, gt_dtype out);
+    /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
+     * scalars, and for gt_exact. NULL: tile is that already. */
+    gt_tile (*exact)(gt_dtype in, gt_dtype out);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
+    /* GT_REDUCE: how the only input is folded, with the bits of the kernel. False: not in that way. */
+    bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
     /* Can the kernel do a neighbour's work itself? slot >= 0: the neighbour makes that input (a
@@ -522,8 +555,10 @@ GT_API void gt_strides_of(gt_tensor t, int64_t stride[GT_MAX_RANK]);
 GT_API const void *gt_attr(gt_tensor t);
 GT_API const gt_arg *gt_args(gt_tensor t);
 GT_API int gt_n_args(gt_tensor t);
-/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal. */
+/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal: on the tape of
+ * t, or on another one that shares its parameters. */
 GT_API gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in);
+GT_API gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in);
 /* Who records: nodes of rules and optimizers are no sinks. */
 typedef enum gt_recorder { GT_BY_USER, GT_BY_RULE } gt_recorder;
 GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);

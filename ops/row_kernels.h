@@ -1,10 +1,43 @@
-/* ops/row_kernels.h: a template, included by rows.c once for each kind of element. Expands the rows of
- * ops.def into loops over contiguous tiles.
+/* ops/row_kernels.h: a template, included once for each kind of element and way of compiling. Expands the rows
+ * of ops.def into loops over contiguous tiles.
  *
- * The includer defines T (the element), TYPED(name) (a name for this kind) and WITH_FLOAT, WITH_NUMBER,
- * WITH_COMPARE, WITH_LOGIC, WITH_SELECT, each 0 or 1: which kinds of rows this type has. */
+ * The includer defines T (the element) and TYPED(name) (a name for this kind), which end with this file, and
+ * GT__TARGET (an attribute of each function, or nothing) and WITH_FLOAT, WITH_NUMBER, WITH_COMPARE, WITH_LOGIC,
+ * WITH_SELECT, each 0 or 1: which kinds of rows this type has. WITH_FLOAT 2 means vector functions.
+ *
+ * A vector function and its scalar form differ in the last bits, so a loop that calls them may have no scalar
+ * end: else an element's bits depended on its place. Such loops run over whole vectors, the last one padded.
+ * Only rows of kind FLOAT call functions; arithmetic gives the same bits either way. */
 
 #define K(number) ((T)(number))
+
+/* A result may be written where an operand lay: no element depends on another. */
+#ifdef __clang__
+#define GT__APART _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
+#elif defined(__GNUC__)
+#define GT__APART _Pragma("GCC ivdep")
+#else
+#define GT__APART
+#endif
+
+#if WITH_FLOAT == 2
+#define GT__LANES ((int64_t)(64 / sizeof(T)))
+/* Calls a kernel that does whole vectors only; the rest of the elements fill one up with the first of them. */
+static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *in,
+                          const gt_arg *arg, int64_t n) {
+    T part[3][64 / sizeof(T)];
+    const void *parts[3] = {part[0], part[1], part[2]};
+    const int64_t rest = n % GT__LANES, done = n - rest;
+    if (done) whole(to, in, arg, done);
+    if (!rest) return;
+    for (int k = 0; k < n_in; k++) {
+        const T *from = (const T *)in[k] + done;
+        for (int64_t i = 0; i < GT__LANES; i++) part[k][i] = from[i < rest ? i : 0];
+    }
+    whole(part[0], parts, arg, GT__LANES);
+    memcpy((T *)to + done, part[0], (size_t)rest * sizeof(T));
+}
+#endif
 
 #define GT__NONE_PARAMS
 #define GT__ONE_PARAMS const T p = (T)arg[0].real;
@@ -12,36 +45,39 @@
     const T p = (T)arg[0].real;                                                                    \
     const T q = (T)arg[1].real;
 
-#define GT__KERNEL_1(name, R, declare_params, forward)                                             \
-    GT__MULTIVERSION static void TYPED(name)(void *to, const void *const *in, const gt_arg *arg,   \
-                                             int64_t n) {                                          \
+#define GT__KERNEL_1(function, step, R, declare_params, forward)                                             \
+    GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
+                                    int64_t n) {                                                \
         const T *from = in[0];                                                                     \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        declare_params for (int64_t i = 0; i < n; i++) {                                           \
+        n &= -(int64_t)(step);                                                                     \
+        declare_params GT__APART for (int64_t i = 0; i < n; i++) {                                 \
             const T x = from[i];                                                                   \
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_2(name, R, forward)                                                             \
-    GT__MULTIVERSION static void TYPED(name)(void *to, const void *const *in, const gt_arg *arg,   \
-                                             int64_t n) {                                          \
+#define GT__KERNEL_2(function, step, R, forward)                                                             \
+    GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
+                                    int64_t n) {                                                \
         const T *from_a = in[0], *from_b = in[1];                                                  \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                          \
+        n &= -(int64_t)(step);                                                                     \
+        GT__APART for (int64_t i = 0; i < n; i++) {                                                \
             const T a = from_a[i], b = from_b[i];                                                  \
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_3(name, R, forward)                                                             \
-    GT__MULTIVERSION static void TYPED(name)(void *to, const void *const *in, const gt_arg *arg,   \
-                                             int64_t n) {                                          \
+#define GT__KERNEL_3(function, step, R, forward)                                                             \
+    GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
+                                    int64_t n) {                                                \
         const unsigned char *from_a = in[0];                                                       \
         const T *from_b = in[1], *from_c = in[2];                                                  \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                          \
+        n &= -(int64_t)(step);                                                                     \
+        GT__APART for (int64_t i = 0; i < n; i++) {                                                \
             const unsigned char a = from_a[i];                                                     \
             const T b = from_b[i], c = from_c[i];                                                  \
             result[i] = (R)(forward);                                                              \
@@ -53,17 +89,31 @@
 #define GT__IF_(on) GT__IF_##on
 #define GT__IF(on) GT__IF_(on)
 
-#define GT__UNARY_FLOAT(name, P, forward) GT__IF(WITH_FLOAT)(GT__KERNEL_1(name, T, P, forward))
-#define GT__UNARY_NUMBER(name, P, forward) GT__IF(WITH_NUMBER)(GT__KERNEL_1(name, T, P, forward))
+/* Rows that call functions: left out, element by element, or in whole vectors. */
+#define GT__FLOAT_0(...)
+#define GT__FLOAT_1(n_in, name, ...) GT__KERNEL_##n_in(TYPED(name), 1, T, __VA_ARGS__)
+#define GT__FLOAT_2(n_in, name, ...)                                                               \
+    GT__KERNEL_##n_in(TYPED(name##_whole), GT__LANES, T, __VA_ARGS__)                              \
+    static void TYPED(name)(void *to, const void *const *in, const gt_arg *arg, int64_t n) {       \
+        TYPED(padded)(TYPED(name##_whole), n_in, to, in, arg, n);                                  \
+    }
+#define GT__FLOAT_(with) GT__FLOAT_##with
+#define GT__FLOAT(with) GT__FLOAT_(with)
+
+#define GT__UNARY_FLOAT(name, P, forward) GT__FLOAT(WITH_FLOAT)(1, name, P, forward)
+#define GT__UNARY_NUMBER(name, P, forward)                                                         \
+    GT__IF(WITH_NUMBER)(GT__KERNEL_1(TYPED(name), 1, T, P, forward))
 #define GT__UNARY_LOGIC(name, P, forward)                                                          \
-    GT__IF(WITH_LOGIC)(GT__KERNEL_1(name, unsigned char, P, forward))
-#define GT__BINARY_FLOAT(name, forward) GT__IF(WITH_FLOAT)(GT__KERNEL_2(name, T, forward))
-#define GT__BINARY_NUMBER(name, forward) GT__IF(WITH_NUMBER)(GT__KERNEL_2(name, T, forward))
+    GT__IF(WITH_LOGIC)(GT__KERNEL_1(TYPED(name), 1, unsigned char, P, forward))
+#define GT__BINARY_FLOAT(name, forward) GT__FLOAT(WITH_FLOAT)(2, name, forward)
+#define GT__BINARY_NUMBER(name, forward)                                                           \
+    GT__IF(WITH_NUMBER)(GT__KERNEL_2(TYPED(name), 1, T, forward))
 #define GT__BINARY_COMPARE(name, forward)                                                          \
-    GT__IF(WITH_COMPARE)(GT__KERNEL_2(name, unsigned char, forward))
+    GT__IF(WITH_COMPARE)(GT__KERNEL_2(TYPED(name), 1, unsigned char, forward))
 #define GT__BINARY_LOGIC(name, forward)                                                            \
-    GT__IF(WITH_LOGIC)(GT__KERNEL_2(name, unsigned char, forward))
-#define GT__TERNARY_SELECT(name, forward) GT__IF(WITH_SELECT)(GT__KERNEL_3(name, T, forward))
+    GT__IF(WITH_LOGIC)(GT__KERNEL_2(TYPED(name), 1, unsigned char, forward))
+#define GT__TERNARY_SELECT(name, forward)                                                          \
+    GT__IF(WITH_SELECT)(GT__KERNEL_3(TYPED(name), 1, T, forward))
 
 #define NONE GT__NONE_PARAMS
 #define ONE(number) GT__ONE_PARAMS
@@ -79,6 +129,13 @@
 #undef ONE
 #undef TWO
 
+#undef GT__APART
+#undef GT__LANES
+#undef GT__FLOAT
+#undef GT__FLOAT_
+#undef GT__FLOAT_0
+#undef GT__FLOAT_1
+#undef GT__FLOAT_2
 #undef GT__UNARY_FLOAT
 #undef GT__UNARY_NUMBER
 #undef GT__UNARY_LOGIC
@@ -100,8 +157,3 @@
 #undef K
 #undef T
 #undef TYPED
-#undef WITH_FLOAT
-#undef WITH_NUMBER
-#undef WITH_COMPARE
-#undef WITH_LOGIC
-#undef WITH_SELECT

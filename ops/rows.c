@@ -6,84 +6,36 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "ops/kernels.h"
 #include "ops/rows.h"
-#include "ops/wide.h"
 
 /* ---- kernels ------------------------------------------------------------------------------------------- */
 
-#define GT__MULTIVERSION GT__WIDE_VECTORS
-#define T float
-#define TYPED(name) name##_f32
-#define WITH_FLOAT 1
-#define WITH_NUMBER 1
-#define WITH_COMPARE 1
-#define WITH_LOGIC 0
-#define WITH_SELECT 1
-#include "ops/row_kernels.h"
-#define T double
-#define TYPED(name) name##_f64
-#define WITH_FLOAT 1
-#define WITH_NUMBER 1
-#define WITH_COMPARE 1
-#define WITH_LOGIC 0
-#define WITH_SELECT 1
-#include "ops/row_kernels.h"
-#undef GT__MULTIVERSION
-#define GT__MULTIVERSION
-#define T int32_t
-#define TYPED(name) name##_i32
-#define WITH_FLOAT 0
-#define WITH_NUMBER 1
-#define WITH_COMPARE 1
-#define WITH_LOGIC 0
-#define WITH_SELECT 1
-#include "ops/row_kernels.h"
-#define T int64_t
-#define TYPED(name) name##_i64
-#define WITH_FLOAT 0
-#define WITH_NUMBER 1
-#define WITH_COMPARE 1
-#define WITH_LOGIC 0
-#define WITH_SELECT 1
-#include "ops/row_kernels.h"
-#define T unsigned char
-#define TYPED(name) name##_bool
-#define WITH_FLOAT 0
-#define WITH_NUMBER 0
-#define WITH_COMPARE 1
-#define WITH_LOGIC 1
-#define WITH_SELECT 1
-#include "ops/row_kernels.h"
+static gt_tile exact_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) {
+    return out == (gives_bool ? GT_BOOL : in) ? gt__kernels_exact[row][in] : NULL;
+}
+/* Vector functions where the processor has a table with them, for the kinds that these have. */
+static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) {
+    const gt_tile exact = exact_kernel(row, in, out, gives_bool);
+    const gt_tile fast = exact ? (*gt__kernels_at(0, NULL))[row][in] : NULL;
+    return fast ? fast : exact;
+}
 
-/* Which kernel serves which kind, by the kind of the last input. */
-#define TILE_FLOAT(name)                                                                           \
-    return out != in ? NULL : in == GT_F32 ? name##_f32 : in == GT_F64 ? name##_f64 : NULL;
-#define TILE_NUMBER(name)                                                                          \
-    return out != in      ? NULL                                                                   \
-           : in == GT_F32 ? name##_f32                                                             \
-           : in == GT_F64 ? name##_f64                                                             \
-           : in == GT_I32 ? name##_i32                                                             \
-           : in == GT_I64 ? name##_i64                                                             \
-                          : NULL;
-#define TILE_LOGIC(name) return out == GT_BOOL && in == GT_BOOL ? name##_bool : NULL;
-#define TILE_ANY(name)                                                                             \
-    return in == GT_F32    ? name##_f32                                                            \
-           : in == GT_F64  ? name##_f64                                                            \
-           : in == GT_I32  ? name##_i32                                                            \
-           : in == GT_I64  ? name##_i64                                                            \
-           : in == GT_BOOL ? name##_bool                                                           \
-                           : NULL;
-#define TILE_COMPARE(name)                                                                         \
-    if (out != GT_BOOL) return NULL;                                                               \
-    TILE_ANY(name)
-#define TILE_SELECT(name)                                                                          \
-    if (out != in) return NULL;                                                                    \
-    TILE_ANY(name)
-#define TILE(name, kinds)                                                                          \
-    static gt_tile tile_##name(gt_dtype in, gt_dtype out) { TILE_##kinds(name) }
-#define UNARY(name, params, kinds, ...) TILE(name, kinds)
-#define BINARY(name, kinds, ...) TILE(name, kinds)
-#define TERNARY(name, kinds, ...) TILE(name, kinds)
+#define GIVES_BOOL_FLOAT false
+#define GIVES_BOOL_NUMBER false
+#define GIVES_BOOL_SELECT false
+#define GIVES_BOOL_COMPARE true
+#define GIVES_BOOL_LOGIC true
+#define TILES(name, kinds)                                                                         \
+    static gt_tile tile_##name(gt_dtype in, gt_dtype out) {                                        \
+        return fast_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                           \
+    }                                                                                              \
+    static gt_tile exact_##name(gt_dtype in, gt_dtype out) {                                       \
+        return exact_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                          \
+    }
+#define UNARY(name, params, kinds, ...) TILES(name, kinds)
+#define BINARY(name, kinds, ...) TILES(name, kinds)
+#define TERNARY(name, kinds, ...) TILES(name, kinds)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY
@@ -355,22 +307,25 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define INTEGERS_COMPARE 0
 #define INTEGERS_LOGIC 7
 #define INTEGERS_SELECT 1
-#define ROW(function, kinds, text, computed, d0, d1, d2, where, from, to)                          \
+#define KINKED_SMOOTH false
+#define KINKED_BRANCH(expression) true
+#define ROW(function, kinds, text, computed, d0, d1, d2, kinked, where, from, to)                  \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
               samples_##function, .traits = GT_ELEMENTWISE, .integer = INTEGERS_##kinds,           \
-              .tile = tile_##function, .branch = branch_##function, .value = value_##function,     \
-              .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
+              .tile = tile_##function, .exact = exact_##function, .value = value_##function,       \
+              .branch = (kinked) ? branch_##function : NULL, .meaning = text,                      \
+              .forward_text = computed, .gradient_text = {d0, d1, d2},                             \
               .domain = where, .low = from, .high = to);
 #define NONE ()
 #define ONE(number) (, double number)
 #define TWO(first, second) (, double first, double second)
 #define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)               \
-    ROW(name, kinds, text, #forward, #gradient, NULL, NULL, where, from, to)
+    ROW(name, kinds, text, #forward, #gradient, NULL, NULL, KINKED_##branch, where, from, to)
 #define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
-    ROW(name, kinds, text, #forward, #da, #db, NULL, where, from, to)
+    ROW(name, kinds, text, #forward, #da, #db, NULL, KINKED_##branch, where, from, to)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
-    ROW(name, kinds, text, #forward, #da, #db, #dc, where, from, to)
+    ROW(name, kinds, text, #forward, #da, #db, #dc, KINKED_##branch, where, from, to)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY

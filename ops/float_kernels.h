@@ -1,0 +1,33 @@
+/* ops/float_kernels.h: a template, included once for each instruction set: the table of f32 and f64 kernels
+ * with vector functions. The includer defines GT__TABLE (its name) and GT__TARGET (an attribute, or nothing). */
+#include "ops/kernels.h"
+#include "ops/vector_math.h"
+
+#include <string.h>
+#include <tgmath.h>
+
+#define WITH_FLOAT 2
+#define WITH_NUMBER 1
+#define WITH_COMPARE 1
+#define WITH_LOGIC 0
+#define WITH_SELECT 1
+#define T float
+#define TYPED(name) name##_f32
+#include "ops/row_kernels.h"
+#define T double
+#define TYPED(name) name##_f64
+#include "ops/row_kernels.h"
+
+#define ENTRY_FLOAT(name)                                                                          \
+    { [GT_F32] = name##_f32, [GT_F64] = name##_f64 }
+#define ENTRY_NUMBER(name) ENTRY_FLOAT(name)
+#define ENTRY_COMPARE(name) ENTRY_FLOAT(name)
+#define ENTRY_SELECT(name) ENTRY_FLOAT(name)
+#define ENTRY_LOGIC(name)                                                                          \
+    { NULL }
+#define UNARY(name, params, kinds, ...) [GT__ROW_##name] = ENTRY_##kinds(name),
+#define BINARY(name, kinds, ...) [GT__ROW_##name] = ENTRY_##kinds(name),
+#define TERNARY(name, kinds, ...) [GT__ROW_##name] = ENTRY_##kinds(name),
+const gt__kernels GT__TABLE = {
+#include "ops/ops.def"
+};

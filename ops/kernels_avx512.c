@@ -1,0 +1,8 @@
+/* ops/kernels_avx512.c: kernels for x86 processors with 64-byte vectors. */
+#include "ops/kernels.h"
+
+#ifdef GT__X86_KERNELS
+#define GT__TABLE gt__kernels_avx512
+#define GT__TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#include "ops/float_kernels.h"
+#endif
