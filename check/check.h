@@ -54,30 +54,30 @@ typedef enum gt_doubt {
     GT_DOUBT_JUMP,       /* the function is not continuous there */
     GT_DOUBT_NOISE,      /* the function gives other values for the same point */
     GT_DOUBT_NOT_FINITE, /* a value or a slope is infinite or NaN */
-    GT_DOUBT_WITNESSES,  /* witnesses of the truth contradict each other: an operation's rule is wrong */
+    GT_DOUBT_WITNESSES, /* witnesses of the truth contradict each other: an operation's rule is wrong */
     GT_DOUBT_MEMORY,
-    GT_DOUBT_QUESTION    /* the question makes no sense: sizes do not fit, a tape has failed */
+    GT_DOUBT_QUESTION /* the question makes no sense: sizes do not fit, a tape has failed */
 } gt_doubt;
 
 /* What a person did who derived it. */
 typedef enum gt_mistake {
     GT_NO_MISTAKE,
     GT_MISTAKE_SIGN,
-    GT_MISTAKE_FACTOR,        /* a constant */
-    GT_MISTAKE_LOG_BASE,      /* ln 2 or ln 10 */
-    GT_MISTAKE_MEAN_FOR_SUM,  /* or a sum for a mean: 1/n or n */
+    GT_MISTAKE_FACTOR,       /* a constant */
+    GT_MISTAKE_LOG_BASE,     /* ln 2 or ln 10 */
+    GT_MISTAKE_MEAN_FOR_SUM, /* or a sum for a mean: 1/n or n */
     GT_MISTAKE_MISSING_PATH,
-    GT_MISTAKE_OVERWRITTEN,   /* = for += where a value is used twice */
+    GT_MISTAKE_OVERWRITTEN, /* = for += where a value is used twice */
     GT_MISTAKE_EXTRA_TERM,
     GT_MISTAKE_MISSING_LOCAL, /* a local derivative was forgotten */
     GT_MISTAKE_WRONG_NODE,    /* a local derivative, taken at another node */
     GT_MISTAKE_WRONG_OPERAND,
     GT_MISTAKE_TRANSPOSED,
-    GT_MISTAKE_MISSING_SUM,   /* over the batch, or another broadcast axis */
-    GT_MISTAKE_SHIFTED,       /* entries stand beside their places */
-    GT_MISTAKE_MISSING_ROWS,  /* zero where the truth is not */
+    GT_MISTAKE_MISSING_SUM,  /* over the batch, or another broadcast axis */
+    GT_MISTAKE_SHIFTED,      /* entries stand beside their places */
+    GT_MISTAKE_MISSING_ROWS, /* zero where the truth is not */
     GT_MISTAKE_MISSING_COLUMNS,
-    GT_MISTAKE_ENTRIES,       /* a few entries, the others are right */
+    GT_MISTAKE_ENTRIES, /* a few entries, the others are right */
     GT_MISTAKE_UNKNOWN,
     GT_N_MISTAKES
 } gt_mistake;
@@ -94,8 +94,9 @@ GT_API const char *gt_mistake_name(gt_mistake mistake);
 typedef struct gt_slope {
     double value, error;
     double left, right; /* to both sides; the same except at a kink */
-    double variation;   /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
-    double step;        /* where the differences were best */
+    double
+        variation; /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
+    double step;   /* where the differences were best */
     gt_doubt doubt;
     int evaluations;
 } gt_slope;
@@ -116,11 +117,12 @@ typedef struct gt_check_array {
 typedef struct gt_check_options {
     const gt_check_array *array; /* how x is divided, in order; none: one vector named "x" */
     int n_arrays;
-    int digits;          /* a truth known to fewer is CANNOT TELL; 0: 4 */
-    double precision;    /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
-    double scale;        /* how far x may move; 0: from the size of its entries, array by array */
-    int64_t evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
-    bool only_here;      /* do not judge at other points */
+    int digits;       /* a truth known to fewer is CANNOT TELL; 0: 4 */
+    double precision; /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
+    double scale;     /* how far x may move; 0: from the size of its entries, array by array */
+    int64_t
+        evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
+    bool only_here;         /* do not judge at other points */
     const gt_tensor *moved; /* gt_check_claim: leaves that other points may differ in, beside x */
     int n_moved;
     const gt_allocator *allocator;
