@@ -35,6 +35,8 @@ static gt_expr times(reader *d, gt_expr a, gt_expr b, gt_shape sa, gt_shape sb) 
     double value;
     if (is_number(d, a, &value) && value == 1) return b;
     if (is_number(d, b, &value) && value == 1) return a;
+    if (is_number(d, a, &value) && value == -1) return make(d, GT_EXPR_NEG, b, gt_no_expr);
+    if (is_number(d, b, &value) && value == -1) return make(d, GT_EXPR_NEG, a, gt_no_expr);
     if (is_number(d, b, &value)) return make(d, GT_EXPR_MUL, b, a);
     if (is_column_by_row(sa, sb))
         return make(d, GT_EXPR_MUL, a, make(d, GT_EXPR_TRANSPOSE, b, gt_no_expr));
@@ -183,6 +185,10 @@ static void know_what_is_recorded(reader *d) {
         if (!gt_is_none(t) && t.index < d->size &&
             (d->of[t.index] == UNKNOWN || d->f->expr[e].kind == GT_EXPR_NAME))
             d->of[t.index] = e;
+    }
+    for (uint32_t i = 0; i < r->n_aliases; i++) {
+        const gt_tensor t = r->alias[i].tensor;
+        if (gt_valid(t) && t.index < d->size) d->of[t.index] = r->alias[i].expr;
     }
     for (uint32_t s = 0; s < d->f->n_symbols && s < r->bound_room; s++) {
         const gt_tensor t = r->bound[s];

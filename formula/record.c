@@ -18,6 +18,7 @@ void gt_recording_free(gt_recording *r) {
     const gt_allocator a = r->f->allocator;
     if (r->bound) a.resize(a.user, r->bound, r->bound_room * sizeof *r->bound, 0);
     if (r->made) a.resize(a.user, r->made, r->made_room * sizeof *r->made, 0);
+    if (r->alias) a.resize(a.user, r->alias, r->alias_room * sizeof *r->alias, 0);
     if (r->needed) a.resize(a.user, r->needed, r->needed_room * sizeof *r->needed, 0);
     a.resize(a.user, r, sizeof *r, 0);
 }
@@ -113,11 +114,11 @@ static gt_tensor to_power(gt_recording *r, const gt__expr *n, gt_tensor a, gt_te
 }
 
 /* The exponent of a power and the numbers of a call are no operands. */
-static bool is_operand(const gt_recording *r, const gt__expr *n, uint32_t k) {
+static bool is_operand(const gt_formula *f, const gt__expr *n, uint32_t k) {
     double number;
     if (n->kind == GT_EXPR_CALL) return k < (uint32_t)n->function->tensors;
     if (n->kind == GT_EXPR_POW || n->kind == GT_EXPR_POWER)
-        return k == 0 || !gt__literal(r->f, r->f->child[n->first + k], &number);
+        return k == 0 || !gt__literal(f, f->child[n->first + k], &number);
     return true;
 }
 
@@ -130,11 +131,8 @@ static gt_tensor call(gt_recording *r, const gt__expr *n, const gt_tensor *x) {
     return n->function->record(r->tape, x, number, (int)(n->count - operands));
 }
 
-static gt_tensor operation(gt_recording *r, const gt__expr *n) {
+static gt_tensor operation(gt_recording *r, const gt__expr *n, const gt_tensor *x) {
     const gt_expr *child = r->f->child + n->first;
-    gt_tensor x[GT__MOST_CHILDREN];
-    for (uint32_t k = 0; k < n->count; k++)
-        x[k] = is_operand(r, n, k) ? r->made[child[k]] : gt_none();
     switch (n->kind) {
     case GT_EXPR_NEG: return gt_neg(x[0]);
     case GT_EXPR_TRANSPOSE: return gt_rank(x[0]) < 2 ? x[0] : gt_t(x[0]);
@@ -151,12 +149,38 @@ static gt_tensor operation(gt_recording *r, const gt__expr *n) {
 }
 
 static gt_tensor node(gt_recording *r, const gt__expr *n) {
+    gt_tensor x[GT__MOST_CHILDREN];
     switch (n->kind) {
     case GT_EXPR_NUMBER: return constant(r, n->number);
     case GT_EXPR_ARRAY: return array(r, n);
     case GT_EXPR_NAME: return name(r, n);
-    default: return operation(r, n);
+    default: break;
     }
+    for (uint32_t k = 0; k < n->count; k++)
+        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]] : gt_none();
+    return operation(r, n, x);
+}
+
+bool gt_expr_is_operand(const gt_formula *f, gt_expr e, int k) {
+    return gt_expr_child(f, e, k) != gt_no_expr && is_operand(f, &f->expr[e], (uint32_t)k);
+}
+
+/* Aliases of rewound tensors make room for new ones. */
+static bool add_alias(gt_recording *r, gt_tensor t, gt_expr e) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->n_aliases; i++)
+        if (valid_on(r, r->alias[i].tensor)) r->alias[kept++] = r->alias[i];
+    r->n_aliases = kept;
+    if (!grow(r, &r->alias, &r->alias_room, (uint64_t)kept + 1, sizeof *r->alias)) return false;
+    r->alias[r->n_aliases++] = (gt__alias){t, e};
+    return true;
+}
+
+gt_tensor gt_record_node(gt_recording *r, gt_expr e, const gt_tensor *operand) {
+    if (!gt__is_expr(r->f, e) || r->f->expr[e].kind < GT_EXPR_NEG)
+        return gt_fail(r->tape, "only an operation is recorded over operands");
+    const gt_tensor t = operation(r, &r->f->expr[e], operand);
+    return gt_valid(t) && !add_alias(r, t, e) ? gt_fail(r->tape, "out of memory") : t;
 }
 
 /* ---- expressions ------------------------------------------------------------------------------------------------ */
@@ -175,7 +199,7 @@ static gt_expr mark_needed(gt_recording *r, gt_expr e) {
         const gt__expr *n = &r->f->expr[i];
         for (uint32_t k = 0; r->needed[i] && n->kind >= GT_EXPR_NEG && k < n->count; k++) {
             const gt_expr child = r->f->child[n->first + k];
-            if (!is_operand(r, n, k)) continue;
+            if (!is_operand(r->f, n, k)) continue;
             r->needed[child] = 1;
             if (child < low) low = child;
         }
@@ -230,15 +254,21 @@ static bool record_value(gt_recording *r, const gt_statement *s, gt_formula_erro
     return false;
 }
 
-bool gt_record_definitions(gt_recording *r, gt_formula_error *error) {
+static bool record_all(gt_recording *r, gt_statement_kind kind,
+                       bool (*record)(gt_recording *, const gt_statement *, gt_formula_error *),
+                       gt_formula_error *error) {
     *error = (gt_formula_error){.line = 1, .column = 1};
-    for (uint32_t i = 0; i < r->f->n_statements; i++)
-        if (r->f->statement[i].kind == GT_STATES_VALUE &&
-            !record_value(r, &r->f->statement[i], error))
-            return false;
-    for (uint32_t i = 0; i < r->f->n_statements; i++)
-        if (r->f->statement[i].kind == GT_DEFINES &&
-            !record_statement(r, &r->f->statement[i], error))
-            return false;
+    for (uint32_t i = 0; i < r->f->n_statements; i++) {
+        const gt_statement *s = &r->f->statement[i];
+        if (s->kind == kind && !record(r, s, error)) return false;
+    }
     return true;
+}
+
+bool gt_record_values(gt_recording *r, gt_formula_error *error) {
+    return record_all(r, GT_STATES_VALUE, record_value, error);
+}
+
+bool gt_record_definitions(gt_recording *r, gt_formula_error *error) {
+    return gt_record_values(r, error) && record_all(r, GT_DEFINES, record_statement, error);
 }

@@ -4,13 +4,20 @@
 
 #include "formula/formula.h"
 
+/* Another tensor that an expression stands for. */
+typedef struct gt__alias {
+    gt_tensor tensor;
+    gt_expr expr;
+} gt__alias;
+
 struct gt_recording {
     gt_formula *f;
     gt_tape *tape;
     gt_tensor *bound; /* by symbol */
     gt_tensor *made;  /* by node */
     unsigned char *needed;
-    uint32_t bound_room, made_room, needed_room;
+    gt__alias *alias;
+    uint32_t bound_room, made_room, needed_room, n_aliases, alias_room;
 };
 
 #endif
