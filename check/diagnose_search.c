@@ -162,11 +162,6 @@ static gt_expr parent_of(const gt__search *s, const gt__site *site) {
     return site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
 }
 
-static bool is_term(const gt__search *s, const gt__site *site) {
-    const gt_expr parent = parent_of(s, site);
-    return parent == gt_no_expr || !gt__is_product(s->t->f, parent);
-}
-
 static bool is_leaf(const gt__search *s, const gt__site *site) {
     return gt_expr_at(s->t->f, site->expr).kind <= GT_EXPR_NAME;
 }
@@ -198,7 +193,7 @@ static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
 static void try_parts(attempt *a, int i, int look) {
     const gt__search *s = a->s;
     const gt__site *site = &s->site[i];
-    const bool term = is_term(s, site);
+    const bool term = site->term;
     const gt_expr parent = parent_of(s, site);
     const bool adds = parent == gt_no_expr || !gt__is_sum(s->t->f, parent);
     for (int k = 0; k < s->parts->count; k++) {
@@ -235,7 +230,7 @@ static void try_pairs(attempt *a, int i, int look) {
                           1,
                           3.2 + weight(p) + weight(q) - (locals ? 1.5 : 0),
                           locals ? GT_MISTAKE_WRONG_NODE : GT_MISTAKE_WRONG_OPERAND};
-            if (is_term(s, site)) try_fitting(a, i, e, look);
+            if (site->term) try_fitting(a, i, e, look);
             if (!adds || m < k) continue;
             e = (gt__edit){GT__ADD_PRODUCT,        i, k, m, 1, 3.8 + weight(p) + weight(q),
                            GT_MISTAKE_MISSING_PATH};
@@ -260,7 +255,7 @@ static void try_arithmetic(attempt *a, int i) {
     const gt__site *site = &s->site[i];
     const int look = place_to_look(s, site);
     const gt_expr parent = parent_of(s, site);
-    if (is_term(s, site)) try_constant(a, i, look);
+    if (site->term) try_constant(a, i, look);
     if (parent != gt_no_expr && gt__is_sum(s->t->f, parent))
         try_fitting(a, i, (gt__edit){GT__DROP, i, 0, 0, 0, 2, GT_MISTAKE_EXTRA_TERM}, look);
     if (i == 0) try_paths(a, look);
@@ -280,14 +275,17 @@ static void try_shapes(attempt *a, int i) {
     const gt_expr_node node = gt_expr_at(f, s->site[i].expr);
     gt_shape shape;
     if (!gt__value_at(s->t, gt__reading_point(s->t), s->site[i].expr, &shape)) shape.rank = 2;
+    const gt_expr parent = parent_of(s, &s->site[i]);
+    if (!s->site[i].slope && parent != gt_no_expr && gt__is_sum(f, parent))
+        evaluate(a, i, (gt__edit){GT__DROP, i, 0, 0, 1, 2, GT_MISTAKE_EXTRA_TERM});
     if (shape.rank == 2 || node.kind == GT_EXPR_TRANSPOSE)
         evaluate(a, i, (gt__edit){GT__TRANSPOSE, i, 0, 0, 1, 1.6, GT_MISTAKE_TRANSPOSED});
     if (node.kind == GT_EXPR_MUL)
         evaluate(a, i, (gt__edit){GT__EXCHANGE, i, 0, 0, 1, 1.8, GT_MISTAKE_TRANSPOSED});
     for (int axis = 0; axis < shape.rank; axis++)
-        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, axis, 0, 1, 1.7, GT_MISTAKE_MISSING_SUM});
+        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, 0, 0, axis, 1.7, GT_MISTAKE_MISSING_SUM});
     if (shape.rank > 0)
-        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, -1, 0, 1, 1.75, GT_MISTAKE_MISSING_SUM});
+        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, 0, 0, -1, 1.75, GT_MISTAKE_MISSING_SUM});
     if (node.kind == GT_EXPR_CALL &&
         (strcmp(node.name, "sum") == 0 || strcmp(node.name, "mean") == 0))
         evaluate(a, i, (gt__edit){GT__MEAN, i, 0, 0, 1, 1.2, GT_MISTAKE_MEAN_FOR_SUM});
@@ -311,7 +309,7 @@ static void evaluate_parts(attempt *a, int i) {
         const gt__part *p = part(s, k);
         const bool same = gt_same_shape(p->shape, shape);
         if (same) evaluate(a, i, replacing(s, site, k));
-        if (!is_term(s, site) || (!same && p->shape.rank > 0)) continue;
+        if (!site->term || (!same && p->shape.rank > 0)) continue;
         evaluate(a, i, with_part(s, GT__TIMES, k, 2.4, GT_MISTAKE_MISSING_LOCAL));
         evaluate(a, i, with_part(s, GT__OVER, k, 2.6, GT_MISTAKE_FACTOR));
     }
@@ -354,7 +352,7 @@ bool gt__search_run(gt__search *s) {
     for (int i = 0; s->whole && i < s->count; i++) {
         try_renaming(&a, i);
         if (s->site[i].slope) continue;
-        if (is_term(s, &s->site[i])) evaluate_constants(&a, i);
+        if (s->site[i].term) evaluate_constants(&a, i);
         evaluate_parts(&a, i);
     }
     for (int i = 0; s->best.cost > 3.5 && i < s->count; i++)

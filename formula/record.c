@@ -57,8 +57,9 @@ gt_tensor gt_recorded(const gt_recording *r, const char *name) {
 }
 
 gt_tensor gt_expr_tensor(const gt_recording *r, gt_expr e) {
-    return e < r->made_room && gt__is_expr(r->f, e) && valid_on(r, r->made[e]) ? r->made[e]
-                                                                               : gt_none();
+    const bool made = e < r->made_room && gt__is_expr(r->f, e) &&
+                      r->made[e].serial == r->f->expr[e].serial && valid_on(r, r->made[e].tensor);
+    return made ? r->made[e].tensor : gt_none();
 }
 
 /* ---- one node ------------------------------------------------------------------------------------------------- */
@@ -157,7 +158,7 @@ static gt_tensor node(gt_recording *r, const gt__expr *n) {
     default: break;
     }
     for (uint32_t k = 0; k < n->count; k++)
-        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]] : gt_none();
+        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]].tensor : gt_none();
     return operation(r, n, x);
 }
 
@@ -195,7 +196,7 @@ static gt_expr mark_needed(gt_recording *r, gt_expr e) {
     gt_expr low = e;
     r->needed[e] = 1;
     for (gt_expr i = e;; i--) {
-        if (r->needed[i] && valid_on(r, r->made[i])) r->needed[i] = 0;
+        if (r->needed[i] && !gt_is_none(gt_expr_tensor(r, i))) r->needed[i] = 0;
         const gt__expr *n = &r->f->expr[i];
         for (uint32_t k = 0; r->needed[i] && n->kind >= GT_EXPR_NEG && k < n->count; k++) {
             const gt_expr child = r->f->child[n->first + k];
@@ -220,10 +221,10 @@ gt_tensor gt_record_expr(gt_recording *r, gt_expr e, gt_formula_error *error) {
         r->needed[i] = 0;
         if (gt_failed(r->tape)) continue;
         const gt_tensor t = node(r, &r->f->expr[i]);
-        r->made[i] = t;
+        r->made[i] = (gt__made){t, r->f->expr[i].serial};
         if (gt_failed(r->tape)) fail(r, gt_error(r->tape), r->f->expr[i].span, error);
     }
-    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e];
+    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e].tensor;
 }
 
 /* ---- statements --------------------------------------------------------------------------------------------------- */
