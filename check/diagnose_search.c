@@ -182,7 +182,8 @@ static gt__edit with_part(const gt__search *s, gt__edit_kind kind, int a, double
 static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
     const gt__part *p = part(s, a);
     const gt_expr_node node = gt_expr_at(s->t->f, site->expr);
-    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME;
+    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME &&
+                       !gt__is_product(s->t->f, p->of);
     double cost = 2.8 + 0.15 * gt_expr_size(s->t->f, site->expr);
     if (node.kind == GT_EXPR_NAME && is_name(p)) cost = 1.7;
     if (node.kind == GT_EXPR_NUMBER) cost = 3.2;

@@ -154,8 +154,7 @@ static uint64_t mix_branches(uint64_t hash, gt_tensor t) {
 static uint64_t mix_values(uint64_t hash, gt_tensor t) {
     const void *data = gt_computed(t);
     const int64_t n = data ? gt__count(t) : 0;
-    for (int64_t i = 0; i < n; i++)
-        hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
+    for (int64_t i = 0; i < n; i++) hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
     return hash;
 }
 
