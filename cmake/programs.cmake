@@ -37,6 +37,10 @@ function(gt_program_each folder helpers)
     endforeach()
 endfunction()
 
+# The command, installed beside the library.
+file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
+gt_program(gradtape_cli "" gradtape ${cli_sources})
+
 if(GT_BUILD_DEMOS)
     gt_helpers(gradtape_demos_common demos/common/*.c)
     gt_program_each(demos gradtape_demos_common)
@@ -44,6 +48,11 @@ endif()
 if(GT_BUILD_BENCH)
     gt_helpers(gradtape_bench_common bench/common/*.c)
     gt_program_each(bench gradtape_bench_common)
+    # The machine's limit is that of products and sums rounded once, on every thread.
+    set_source_files_properties(bench/limits.c PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+    if(GT_WITH_OPENMP)
+        target_link_libraries(bench_limits PRIVATE OpenMP::OpenMP_C)
+    endif()
 endif()
 # One libFuzzer program for every format; see "fuzz" in docs/building.md.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
@@ -83,6 +92,9 @@ gt_program(gradtape_costs tests costs tests/costs/costs.c)
 
 # What tests/peer/compare.py compares with PyTorch: see tests/peer.sh.
 gt_program(gradtape_peer_cases tests peer_cases tests/peer/cases.c)
+
+# The pages that tests/browser/browser.js opens: see tests/browser.sh.
+gt_program(gradtape_pages tests pages tests/browser/pages.c)
 
 if(UNIX)
     gt_program(gradtape_fuzz_replay tests fuzz_replay

@@ -79,6 +79,16 @@ static bool gradients(const char *who, gt_tensor y, gt_tensor u, const gt_tensor
     return !gt_failed(y.tape);
 }
 
+bool gt_watched_grads(gt_tensor y, gt_tensor u, const gt_tensor *x, int count, gt_tensor *gx,
+                      const gt_watch *watch) {
+    gt__sweep *s = y.tape ? gt__sweep_of(y.tape) : NULL;
+    if (!s) return false;
+    s->watch = watch;
+    const bool ok = gt_is_none(u) ? gt_grads(y, x, count, gx) : gt_vjps(y, u, x, count, gx);
+    s->watch = NULL;
+    return ok;
+}
+
 static gt_tensor poison_of(gt_tensor t) { return gt_tensor_at(t.tape, UINT32_MAX); }
 
 bool gt_grads(gt_tensor y, const gt_tensor *x, int count, gt_tensor *gx) {

@@ -77,7 +77,9 @@ static void copy_line(char *to, const char *from, int64_t stride, int64_t count,
         memcpy(to, from, (size_t)count * size);
         return;
     }
-    if (size == 4) {
+    if (stride == 0 && size == 4) {
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from, 4);
+    } else if (size == 4) {
         for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from + i * stride * 4, 4);
     } else if (size == 8) {
         for (int64_t i = 0; i < count; i++) memcpy(to + i * 8, from + i * stride * 8, 8);

@@ -267,6 +267,8 @@ GT_API bool gt_is_assignable(gt_tensor t);
 GT_API const void *gt_data(gt_tensor t);
 /* The single element of a tensor as a double; NaN on error. */
 GT_API double gt_item(gt_tensor t);
+/* Element i, in row-major order, as a double; NaN on error. */
+GT_API double gt_element(gt_tensor t, int64_t i);
 /* Shape, dtype and values, nested brackets, long axes shortened. */
 GT_API void gt_print(gt_tensor t, FILE *out);
 /* Stores the value of t at the next run that computes it. Returns t. */
@@ -278,6 +280,9 @@ GT_API void gt_eval(gt_tape *tape, bool on);
 /* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
  * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
 GT_API void gt_exact(gt_tape *tape, bool on);
+/* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
+ * same bits. For tests, and to find out whether the planner is to blame. */
+GT_API void gt_reference(gt_tape *tape, bool on);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random
@@ -309,6 +314,9 @@ GT_API const char *gt_label(gt_tensor t, char *buffer, size_t size);
 /* Applies the pending effects (gt_assign) once, in record order, after all their sources are
  * computed; together with the wanted values, in one run. A failed run applies none. */
 GT_API bool gt_commit(gt_tape *tape);
+/* What leaf will hold after the next commit: the value of the last pending gt_assign to it, or leaf itself. An
+ * update that follows another in one recording begins here: a leaf's own value is that before the commit. */
+GT_API gt_tensor gt_pending(gt_tensor leaf);
 /* The same with more to compute: stores the wanted values and every sink (a user-recorded tensor that
  * nothing consumes), calls deliver between computing and applying, then applies. deliver may refuse by
  * returning false: then nothing is applied. grad/ and optim/ stand on this. */
@@ -537,8 +545,10 @@ GT_API void gt_strides_of(gt_tensor t, int64_t stride[GT_MAX_RANK]);
 GT_API const void *gt_attr(gt_tensor t);
 GT_API const gt_arg *gt_args(gt_tensor t);
 GT_API int gt_n_args(gt_tensor t);
-/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal. */
+/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal: on the tape of
+ * t, or on another one that shares its parameters. */
 GT_API gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in);
+GT_API gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in);
 /* Who records: nodes of rules and optimizers are no sinks. */
 typedef enum gt_recorder { GT_BY_USER, GT_BY_RULE } gt_recorder;
 GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);

@@ -49,6 +49,7 @@ void gt_tape_free(gt_tape *tape) {
     gt__free(a, tape->array, tape->array_room * sizeof *tape->array);
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) gt__table_clear(tables[i]);
+    gt__plans_free(tape);
     gt__pool_clear(&tape->pool);
     gt_params *own = tape->owns_params ? tape->params : NULL;
     gt__free(a, tape, sizeof *tape);
@@ -438,11 +439,37 @@ gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_i
     return record_over(own, op, in, n_in, attr_id, first_arg);
 }
 
-gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {
+/* Another tape's attribute and numbers, as they are: a random operation keeps its ordinal. */
+static bool adopt(gt_tape *tape, gt_tensor t, uint32_t *attr, uint32_t *arg) {
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    const int n_arg = gt_n_args(t);
+    size_t size = 0;
+    const void *bytes = gt__bytes(&t.tape->attrs, n->attr, &size);
+    *attr = *arg = 0;
+    if (bytes && (*attr = gt__intern(&tape->attrs, bytes, size)) == 0)
+        return gt__out_of_memory(tape, "attributes");
+    if (n_arg == 0) return true;
+    if (!gt__grow(tape->allocator, &tape->arg, &tape->arg_room,
+                  (uint64_t)tape->arg_size + (uint64_t)n_arg + 1, sizeof *tape->arg))
+        return gt__out_of_memory(tape, "numbers");
+    tape->arg[tape->arg_size++].integer = n_arg;
+    *arg = tape->arg_size;
+    memcpy(tape->arg + *arg, gt_args(t), (size_t)n_arg * sizeof *tape->arg);
+    tape->arg_size += (uint32_t)n_arg;
+    return true;
+}
+
+gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in) {
     const gt__node *n = gt__node_at(t.tape, t.index);
     const int n_in = (int)gt__n_in(n);
-    if (!common_tape(t.tape, n->op, in, n_in)) return gt__poison(t.tape);
-    return record_over(t.tape, n->op, in, n_in, n->attr, n->arg);
+    uint32_t attr = n->attr, arg = n->arg;
+    if (!common_tape(tape, n->op, in, n_in)) return gt__poison(tape);
+    if (tape != t.tape && !adopt(tape, t, &attr, &arg)) return gt__poison(tape);
+    return record_over(tape, n->op, in, n_in, attr, arg);
+}
+
+gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {
+    return gt_record_copy_on(t.tape, t, in);
 }
 
 gt_tensor gt_apply(const gt_op *op, gt_list in) {
@@ -518,8 +545,11 @@ void gt_rewind(gt_tape *tape, gt_marker mark) {
 static void bound_tables(gt_tape *tape) {
     enum { MANY = 1 << 16 };
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i]->count > MANY) gt__table_clear(tables[i]);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (tables[i]->count <= MANY) continue;
+        gt__plans_clear(tape); /* they speak of shapes by number */
+        gt__table_clear(tables[i]);
+    }
     if (!tape->shapes.count) tape->scalar_shape = 0;
     if (!tape->sites.count) memset(tape->known_site, 0, sizeof tape->known_site);
 }

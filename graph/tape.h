@@ -7,6 +7,7 @@
 #define GT_TAPE_H
 
 #include "graph/graph.h"
+#include "graph/plan.h"
 #include "graph/pool.h"
 #include "graph/table.h"
 
@@ -91,6 +92,7 @@ typedef struct gt__slot {
     uint32_t layout; /* strides; 0: contiguous */
     uint32_t uses;   /* consumers yet to run, holds included */
     uint32_t state;
+    uint32_t number; /* in a plan's work, see plan.c */
 } gt__slot;
 
 typedef struct gt__range {
@@ -137,7 +139,8 @@ struct gt_tape {
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
-    bool keep_all, eval, exact, running;
+    bool keep_all, eval, exact, reference, running;
+    gt__plans plans;
     gt__slot *slot;
     uint32_t slot_room;
     gt_array *array; /* operands of one call */
@@ -222,7 +225,10 @@ void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data);
 /* ---- scalars.c: computes and stores what can be computed of a large graph of scalars; a small one is left. */
 void gt__run_scalars(gt_tape *tape);
 
-/* ---- tiles.c: runs an element-wise operation over its whole result. */
+/* ---- tiles.c */
+/* The kernel for these kinds and a result of this rank; NULL when the operation is not defined for them. */
+gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank);
+/* Runs an element-wise operation over its whole result. */
 bool gt__run_elementwise(gt_call *call);
 
 /* ---- run.c: computes and stores the wanted nodes. */

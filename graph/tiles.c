@@ -1,12 +1,17 @@
-/* graph/tiles.c: element-wise operations, tile by tile: operands of any stride are gathered into scratch that stays
- * in the first cache, and the operation's kernel sees contiguous tiles only. */
-#include "graph/tape.h"
+/* graph/tiles.c: element-wise operations, tile by tile, alone or in groups: operands of any stride are gathered
+ * into scratch that stays in the first cache, the operations' kernels see contiguous tiles only, and of a group's
+ * results only those go to memory that are needed elsewhere. */
+#include "graph/run.h"
 
 #include <string.h>
 
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
-enum { TILE = 512 };
+enum { TILE = 512, SHARE = 32 /* tiles that are worth a thread's while */ };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
 typedef struct loader {
@@ -17,12 +22,14 @@ typedef struct loader {
 static loader make_loader(const gt_array *in, gt_shape shape) {
     loader l = {.array = *in};
     l.direct = gt_same_shape(in->shape, shape) && gt__is_contiguous(in);
-    l.uniform = gt_numel(in->shape) == 1;
     const int skip = shape.rank - in->shape.rank;
+    bool still = true;
     for (int d = 0; d < shape.rank; d++) {
         const bool repeats = d < skip || in->shape.dim[d - skip] == 1;
         l.array.stride[d] = repeats ? 0 : in->stride[d - skip];
+        still = still && (l.array.stride[d] == 0 || shape.dim[d] == 1);
     }
+    l.uniform = still && gt_numel(shape) > 0;
     l.array.shape = shape;
     return l;
 }
@@ -62,18 +69,26 @@ static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_
     }
 }
 
+/* How many threads so many tiles are worth. */
+static int threads_for(int64_t tiles) {
+#ifdef GT_WITH_OPENMP
+    if (tiles >= 4 * SHARE) return omp_get_max_threads();
+#endif
+    (void)tiles;
+    return 1;
+}
+
 /* Scalars would pay for a whole vector. */
-static gt_tile tile_of(const gt_call *call, gt_dtype in) {
-    const gt_op_more *more = &call->op->more;
-    const gt_tape *tape = ((const gt__context *)call->internal)->tape;
-    const bool exact = more->exact && (tape->exact || call->out[0].shape.rank == 0);
-    return (exact ? more->exact : more->tile)(in, call->out[0].dtype);
+gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
+    const bool exact = op->more.exact && (tape->exact || rank == 0);
+    return (exact ? op->more.exact : op->more.tile)(in, out);
 }
 
 bool gt__run_elementwise(gt_call *call) {
     gt_array *out = &call->out[0];
     const gt_dtype in_dtype = call->n_in ? call->in[call->n_in - 1].dtype : out->dtype;
-    const gt_tile tile = tile_of(call, in_dtype);
+    const gt_tape *tape = ((const gt__context *)call->internal)->tape;
+    const gt_tile tile = gt__tile_of(tape, call->op, in_dtype, out->dtype, out->shape.rank);
     if (!tile || call->n_in > 3)
         return gt_call_fail(call, "not defined for %s", gt_dtype_name(in_dtype));
     if (out->shape.rank == 0) { /* then so are the inputs: graphs of scalars have many of these */
@@ -86,8 +101,7 @@ bool gt__run_elementwise(gt_call *call) {
     loader l[3];
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
 #ifdef GT_WITH_OPENMP
-    enum { SHARE = 32 }; /* tiles that are worth a thread's while */
-    if (tiles >= 4 * SHARE) {
+    if (threads_for(tiles) > 1) {
 #pragma omp parallel for schedule(static)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
@@ -98,4 +112,175 @@ bool gt__run_elementwise(gt_call *call) {
 #endif
     run_tiles(call, tile, l, 0, tiles);
     return true;
+}
+
+/* ---- groups --------------------------------------------------------------------------------------------- */
+
+/* Where an operand's tiles are: in memory one behind the other, or always in the same scratch. */
+typedef struct place {
+    char *base; /* NULL: scratch */
+    size_t step;
+} place;
+
+typedef struct job {
+    gt_tape *tape;
+    const gt__plan *plan;
+    const gt__group *group;
+    loader *loader;       /* of each load */
+    const place *operand; /* of each load and member */
+    const gt_arg **arg;   /* of each member */
+    size_t slot_bytes, worker_bytes;
+    int64_t numel;
+} job;
+
+static uint32_t index_of(const gt_tape *tape, uint32_t value) {
+    return value & GT__EXTERNAL ? tape->plans.external_index[value & ~GT__EXTERNAL]
+                                : tape->plans.index[value];
+}
+
+static void add_up(const gt_op *op, void *y, const place *at, const uint32_t *in, uint32_t n_in,
+                   gt_dtype dtype, int64_t start, int64_t count) {
+    gt_array x = {.dtype = dtype, .shape = {1, {count}}, .stride = {1}}, sum = x;
+    const gt_call call = {.op = op, .n_in = 1, .n_out = 1, .in = &x, .out = &sum};
+    sum.data = y;
+    memset(y, 0, (size_t)count * gt_dtype_size(dtype));
+    for (uint32_t k = 0; k < n_in; k++) {
+        x.data = at[in[k]].base + (size_t)start * at[in[k]].step;
+        op->more.accumulate((gt_call *)&call);
+    }
+}
+
+static void run_members(const job *j, const place *at, int64_t start, int64_t count) {
+    const gt__group *g = j->group;
+    const gt__member *m = &j->plan->member[g->member];
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        const uint32_t *in = &j->plan->operand[m->operand];
+        const place *y = &at[g->n_loads + k];
+        void *to = y->base + (size_t)start * y->step;
+        if (!m->tile) {
+            const gt__plan_node *n = &j->plan->work.node[m->node];
+            add_up(n->op, to, at, in, m->n_in, (gt_dtype)n->dtype, start, count);
+            continue;
+        }
+        const void *x[3];
+        for (uint32_t i = 0; i < m->n_in; i++)
+            x[i] = at[in[i]].base + (size_t)start * at[in[i]].step;
+        m->tile(to, x, j->arg[k], count);
+    }
+}
+
+/* Tiles [first, last), in a worker's own scratch: its places, then its slots. */
+static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
+    const gt__group *g = j->group;
+    const gt__member *member = &j->plan->member[g->member];
+    place *at = (place *)(void *)scratch;
+    char *slots = scratch + (j->worker_bytes - g->n_slots * j->slot_bytes);
+    for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
+        const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
+        at[k] = j->operand[k];
+        if (!at[k].base) at[k].base = slots + slot * j->slot_bytes;
+    }
+    for (int64_t t = first; t < last; t++) {
+        const int64_t start = t * TILE, count = j->numel - start < TILE ? j->numel - start : TILE;
+        for (uint32_t k = 0; k < g->n_loads; k++)
+            load(&j->loader[k], at[k].base, start, count, t == first);
+        run_members(j, at, start, count);
+    }
+}
+
+static void run_shares(const job *j, char *scratch, int threads) {
+    const int64_t tiles = (j->numel + TILE - 1) / TILE;
+#ifdef GT_WITH_OPENMP
+    if (threads > 1) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
+            const int64_t end = (share + 1) * SHARE;
+            char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
+            run_share(j, own, share * SHARE, end < tiles ? end : tiles);
+        }
+        return;
+    }
+#endif
+    (void)threads;
+    run_share(j, scratch, 0, tiles);
+}
+
+/* Places in memory of what the group reads and writes; false when memory is short. */
+static bool find_places(const job *j, loader *from, place *operand, const gt_arg **arg) {
+    const gt__group *g = j->group;
+    const gt__shape_entry *shape = gt__bytes(&j->tape->shapes, g->shape, NULL);
+    for (uint32_t k = 0; k < g->n_loads; k++) {
+        gt_array in;
+        gt__fill_array(j->tape, index_of(j->tape, j->plan->load[g->load + k]), &in);
+        from[k] = make_loader(&in, shape->shape);
+        operand[k] = (place){NULL, 0};
+        if (from[k].direct) operand[k] = (place){in.data, gt_dtype_size(in.dtype)};
+    }
+    const gt__member *m = &j->plan->member[g->member];
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        const uint32_t i = j->tape->plans.index[m->node];
+        const gt__node *n = gt__node_at(j->tape, i);
+        arg[k] = j->tape->arg + n->arg;
+        operand[g->n_loads + k] = (place){NULL, 0};
+        if (m->slot != GT__IN_MEMORY) continue;
+        if (!gt__place_value(j->tape, i)) return false;
+        operand[g->n_loads + k] =
+            (place){j->tape->slot[i].data, gt_dtype_size((gt_dtype)n->dtype)};
+    }
+    return true;
+}
+
+static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
+    const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
+    const size_t n_operands = (size_t)g->n_loads + g->n_members;
+    const int64_t longest = shape->numel < TILE ? shape->numel : TILE;
+    job j = {.tape = tape, .plan = plan, .group = g, .numel = shape->numel};
+    j.slot_bytes = ((size_t)longest * g->element + 63) / 64 * 64;
+    const size_t places = (n_operands * sizeof(place) + 63) / 64 * 64;
+    j.worker_bytes = places + g->n_slots * j.slot_bytes;
+    const int threads = threads_for((shape->numel + TILE - 1) / TILE);
+    const size_t loaders = g->n_loads * sizeof(loader), args = g->n_members * sizeof *j.arg;
+    const size_t shared = (loaders + args + places + 63) / 64 * 64;
+    char *block = gt__pool_take(&tape->pool, shared + (size_t)threads * j.worker_bytes);
+    if (!block) return gt__out_of_memory(tape, "a group of operations");
+    j.loader = (loader *)(void *)block;
+    j.operand = (place *)(void *)(block + loaders);
+    j.arg = (const gt_arg **)(void *)(block + loaders + n_operands * sizeof(place));
+    const bool ok = find_places(&j, j.loader, (place *)j.operand, j.arg);
+    if (ok) run_shares(&j, block + shared, threads);
+    gt__pool_give(&tape->pool, block);
+    return ok;
+}
+
+/* ---- groups of numbers: values stand in their nodes ------------------------------------------------------ */
+
+static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
+    const size_t n_operands = (size_t)g->n_loads + g->n_members;
+    place *at = gt__pool_take(&tape->pool, n_operands * sizeof *at);
+    if (!at) return gt__out_of_memory(tape, "a group of operations");
+    for (uint32_t k = 0; k < g->n_loads; k++) {
+        gt_array in;
+        gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
+        at[k] = (place){in.data, 0};
+    }
+    const gt__member *m = &plan->member[g->member];
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        const uint32_t i = tape->plans.index[m->node], *in = &plan->operand[m->operand];
+        gt__node *n = gt__node_at(tape, i);
+        at[g->n_loads + k] = (place){(char *)&n->value, 0};
+        if (m->slot == GT__IN_MEMORY) gt__place_value(tape, i); /* cannot fail: no block */
+        if (!m->tile) {
+            add_up(n->op, &n->value, at, in, m->n_in, (gt_dtype)n->dtype, 0, 1);
+            continue;
+        }
+        const void *x[3];
+        for (uint32_t a = 0; a < m->n_in; a++) x[a] = at[in[a]].base;
+        m->tile(&n->value, x, tape->arg + n->arg, 1);
+    }
+    gt__pool_give(&tape->pool, at);
+    return true;
+}
+
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
+    return (group->rank ? run_tensors : run_numbers)(tape, plan, group);
 }

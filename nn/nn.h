@@ -180,7 +180,8 @@ GT_RECORDS gt_tensor gt_stochastic_depth(gt_tensor residual, double rate);
 
 /* gt_conv2d, gt_conv1d and gt_conv_transpose2d with a square kernel, plus a bias: parameters "name/weight"
  * (Kaiming uniform, where fan_in is what one output sees: input channels / groups times the kernel's size, and
- * less by the strides if transposed) and "name/bias" [channels] (zeros). channels are those of the result. */
+ * less by the strides if transposed) and, unless options.no_bias, "name/bias" [channels] (zeros). channels are those
+ * of the result. Before a gt_batch_norm, which subtracts it again, a bias is of no use. */
 GT_RECORDS gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t channels,
                                      int64_t kernel, gt_conv_options options);
 GT_RECORDS gt_tensor gt_conv1d_layer(gt_tensor x, const char *name, int64_t channels,
@@ -204,7 +205,8 @@ typedef struct gt_batch_norm_options {
 /* Ioffe and Szegedy 2015. Over all axes but the second: [n, channels] or [n, channels, ...]. Training uses the
  * statistics of x, of 2 elements in a channel at least, and moves the buffers "name/running_mean" (zeros at first)
  * and "name/running_variance" (ones; divided by the number less 1) towards them, once, with the step that commits:
- * gt_backward, gt_minimize, gt_commit. Otherwise the buffers take their place. */
+ * gt_backward, gt_minimize, gt_commit. A layer used twice in one recording moves them twice, in the order of use.
+ * Otherwise the buffers take their place: as they were before the step. */
 GT_RECORDS gt_tensor gt_batch_norm(gt_tensor x, const char *name, bool training,
                                    gt_batch_norm_options options);
 /* Ba, Kiros and Hinton 2016: over the last axis. */

@@ -321,23 +321,25 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define TRAITS_COMPARE GT_ELEMENTWISE
 #define TRAITS_LOGIC GT_ELEMENTWISE
 #define TRAITS_SELECT GT_ELEMENTWISE
-#define ROW(function, kinds, text, computed, d0, d1, d2, where, from, to)                          \
+#define KINKED_SMOOTH false
+#define KINKED_BRANCH(expression) true
+#define ROW(function, kinds, text, computed, d0, d1, d2, kinked, where, from, to)                  \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
               samples_##function, .traits = TRAITS_##kinds, .integer = INTEGERS_##kinds,           \
-              .tile = tile_##function, .exact = exact_##function, .branch = branch_##function,     \
-              .scalar = scalar_##function, .value = value_##function, .meaning = text,             \
-              .forward_text = computed, .gradient_text = {d0, d1, d2}, .domain = where,            \
-              .low = from, .high = to);
+              .tile = tile_##function, .exact = exact_##function, .scalar = scalar_##function,     \
+              .value = value_##function, .branch = (kinked) ? branch_##function : NULL,            \
+              .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
+              .domain = where, .low = from, .high = to);
 #define NONE ()
 #define ONE(number) (, double number)
 #define TWO(first, second) (, double first, double second)
 #define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)               \
-    ROW(name, kinds, text, #forward, #gradient, NULL, NULL, where, from, to)
+    ROW(name, kinds, text, #forward, #gradient, NULL, NULL, KINKED_##branch, where, from, to)
 #define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
-    ROW(name, kinds, text, #forward, #da, #db, NULL, where, from, to)
+    ROW(name, kinds, text, #forward, #da, #db, NULL, KINKED_##branch, where, from, to)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
-    ROW(name, kinds, text, #forward, #da, #db, #dc, where, from, to)
+    ROW(name, kinds, text, #forward, #da, #db, #dc, KINKED_##branch, where, from, to)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY

@@ -212,7 +212,9 @@ Test(tape, effects_read_what_was_before_all_of_them) {
     gt_set(b, &two);
     gt_assign(a, b);
     gt_assign(b, a);
+    cr_assert(gt_pending(a).index == b.index && gt_pending(b).index == a.index);
     cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    cr_assert(gt_pending(a).index == a.index && gt_pending(b).index == b.index);
     cr_assert_eq(gt_item(a), 2);
     cr_assert_eq(gt_item(b), 1);
     gt_tape_free(tape);

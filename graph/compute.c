@@ -1,0 +1,172 @@
+/* graph/compute.c: computing one node, for either executor.
+ *
+ * One liberty is taken: the sum of several contributions (trait GT_SUMS) lets a contribution that nothing
+ * else uses write with += through its operation's `accumulate`. Since the sum starts from +0, which adding
+ * a zero never changes, the bits are those of computing it apart. */
+#include "graph/run.h"
+
+#include <string.h>
+
+uint32_t gt__n_results(const gt_tape *tape, uint32_t i) {
+    const gt_op *op = gt__node_at(tape, i)->op;
+    uint32_t count = 1;
+    while (i + count < tape->size && gt__node_at(tape, i + count)->op == op &&
+           gt__node_at(tape, i + count)->out == count)
+        count++;
+    return count;
+}
+
+void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
+    gt__node *n = gt__node_at(tape, i);
+    const gt__slot *s = &tape->slot[i];
+    a->dtype = (gt_dtype)n->dtype;
+    a->shape = gt__shape(tape, n)->shape;
+    a->data = gt__value(tape, n);
+    const bool ready = n->flags & (GT__LEAF | GT__STORED);
+    const int64_t *stride = ready ? NULL : gt__bytes(&tape->layouts, s->layout, NULL);
+    if (!ready) a->data = s->data;
+    if (stride)
+        memcpy(a->stride, stride, sizeof a->stride);
+    else
+        gt__contiguous(a);
+}
+
+bool gt__place_value(gt_tape *tape, uint32_t i) {
+    gt__node *n = gt__node_at(tape, i);
+    gt__slot *s = &tape->slot[i];
+    s->owner = i;
+    s->layout = 0;
+    if (gt__shape(tape, n)->shape.rank == 0) {
+        s->data = &n->value;
+        return true;
+    }
+    s->data = gt__pool_take(&tape->pool, gt__value_bytes(tape, n));
+    if (!s->data) {
+        char name[320];
+        gt__error(tape, "out of memory: the value of %s", gt__describe(tape, i, name, sizeof name));
+        return false;
+    }
+    s->state |= GT__OWNS;
+    return true;
+}
+
+/* Kernels that do not read strides get contiguous operands. */
+static bool make_contiguous(gt_call *call, gt_array *in) {
+    for (int k = 0; k < call->n_in; k++) {
+        if (gt__is_contiguous(&in[k])) continue;
+        void *copy = gt_scratch(call, (size_t)gt_numel(in[k].shape) * gt_dtype_size(in[k].dtype));
+        if (!copy) return false;
+        gt__copy_strided(copy, &in[k]);
+        in[k].data = copy;
+        gt__contiguous(&in[k]);
+    }
+    return true;
+}
+
+static bool compute_view(gt_tape *tape, uint32_t i, gt_call *call) {
+    gt__node *n = gt__node_at(tape, i);
+    gt__slot *s = &tape->slot[i];
+    int64_t offset = 0;
+    gt_array *out = &call->out[0];
+    /* An input computed over a stored value can have other strides than when it was recorded. */
+    const bool direct = call->op->more.view(call, out, &offset);
+    if (!direct &&
+        (!make_contiguous(call, (gt_array *)call->in) || !call->op->more.view(call, out, &offset)))
+        return gt_call_fail(call, "no view of %s", gt_operand(call, 0));
+    out->data = call->in[0].data;
+    if (gt_numel(out->shape))
+        out->data = (char *)out->data + offset * (int64_t)gt_dtype_size(out->dtype);
+    if (!direct || s->state & (GT__TO_HOLD | GT__TO_STORE)) {
+        if (!gt__place_value(tape, i)) return false;
+        gt__copy_strided(s->data, out);
+        return true;
+    }
+    const uint32_t base = gt__in(tape, n)[0];
+    s->data = out->data;
+    s->layout = gt__layout(tape, out);
+    s->owner = base;
+    if (s->layout == UINT32_MAX) return false;
+    if (!gt__is_ready(tape, base)) tape->slot[base].uses++; /* released with this view */
+    return true;
+}
+
+/* Calls f on node i's operands. With a target, the result is written there instead of its slot. */
+static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, gt_call *),
+                      const gt_array *target) {
+    gt__node *n = gt__node_at(tape, i);
+    const uint32_t n_in = gt__n_in(n);
+    if (!gt__reserve_arrays(tape, n_in)) return false;
+    gt__context context;
+    context.tape = tape;
+    context.node = i;
+    context.index = gt__in(tape, n);
+    context.scratch = NULL;
+    context.next_text = 0;
+    gt_array few[3 + GT_MAX_OUT], *array = n_in > 3 ? tape->array : few;
+    gt_call call = {.op = n->op,
+                    .attr = gt__bytes(&tape->attrs, n->attr, NULL),
+                    .arg = tape->arg + n->arg,
+                    .n_in = (int)n_in,
+                    .in = array,
+                    .out = array + n_in,
+                    .seed = tape->params->seed,
+                    .internal = &context};
+    for (uint32_t k = 0; k < n_in; k++) gt__fill_array(tape, context.index[k], &array[k]);
+    call.n_out = (int)gt__n_results(tape, i);
+    for (int k = 0; k < call.n_out; k++) gt__fill_array(tape, i + (uint32_t)k, &call.out[k]);
+    if (target) call.out[0] = *target;
+    const gt__site site = tape->site, *own = gt__bytes(&tape->sites, n->site, NULL);
+    tape->site = own ? *own : (gt__site){NULL, 0};
+    const bool strided = n->op->more.traits & (GT_STRIDED | GT_ELEMENTWISE | GT_VIEW);
+    const bool ok = (strided || make_contiguous(&call, array)) && f(tape, i, &call);
+    gt__free_scratch(&context);
+    if (!ok && !tape->failed) gt_call_fail(&call, "failed");
+    tape->site = site;
+    return ok;
+}
+
+static bool call_kernel(gt_tape *tape, uint32_t i, gt_call *call) {
+    (void)tape;
+    (void)i;
+    if (call->op->more.traits & GT_ELEMENTWISE) return gt__run_elementwise(call);
+    return call->op->kernel(call);
+}
+
+static bool call_accumulate(gt_tape *tape, uint32_t i, gt_call *call) {
+    (void)tape;
+    (void)i;
+    return call->op->more.accumulate(call);
+}
+
+/* A sum takes its inputs one at a time. */
+static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
+    const uint32_t *in = gt__in(tape, gt__node_at(tape, i));
+    const gt_array out = call->out[0];
+    memset(out.data, 0, (size_t)gt_numel(out.shape) * gt_dtype_size(out.dtype));
+    const int count = call->n_in;
+    for (int k = 0; k < count; k++) {
+        if (tape->slot[in[k]].state & GT__FUSED) {
+            if (!call_node(tape, in[k], call_accumulate, &out)) return false;
+            continue;
+        }
+        gt_array one;
+        gt__fill_array(tape, in[k], &one);
+        gt_call part = *call;
+        part.n_in = 1;
+        part.in = &one;
+        part.out = (gt_array *)&out;
+        if (!gt__is_contiguous(&one) && !make_contiguous(&part, &one)) return false;
+        if (!part.op->more.accumulate(&part)) return false;
+        gt__free_scratch(part.internal);
+    }
+    return true;
+}
+
+bool gt__compute(gt_tape *tape, uint32_t i) {
+    const unsigned traits = gt__node_at(tape, i)->op->more.traits;
+    if (traits & GT_VIEW) return call_node(tape, i, compute_view, NULL);
+    const uint32_t count = gt__n_results(tape, i);
+    for (uint32_t k = 0; k < count; k++)
+        if (!gt__place_value(tape, i + k)) return false;
+    return call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel, NULL);
+}

@@ -1,0 +1,188 @@
+/* graph/plan.c: what a run is to compute, written down as a key; the plans that are known by such keys; and
+ * going through a plan's steps. */
+#include "graph/run.h"
+
+#include <string.h>
+
+/* ---- the work of a run ---------------------------------------------------------------------------------- */
+
+static uint32_t external_number(gt_tape *tape, uint32_t i) {
+    gt__plans *p = &tape->plans;
+    gt__slot *s = &tape->slot[i];
+    if (s->number) return s->number;
+    const gt__node *n = gt__node_at(tape, i);
+    const uint32_t number = p->work.n_externals++;
+    p->work.external[number] = (gt__external){n->shape, n->dtype};
+    p->external_index[number] = i;
+    return s->number = number | GT__EXTERNAL;
+}
+
+/* A slot's number is that of its node in the work, counted from 1; or an external, flag and all. */
+static void note_node(gt_tape *tape, uint32_t i) {
+    gt__plans *p = &tape->plans;
+    const gt__node *n = gt__node_at(tape, i);
+    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n), place = p->work.n_nodes++;
+    gt__slot *s = &tape->slot[i];
+    p->work.node[place] =
+        (gt__plan_node){.op = n->op,
+                        .shape = n->shape,
+                        .attr = n->attr,
+                        .in = p->work.n_in,
+                        .n_in = n_in,
+                        .state = s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED),
+                        .dtype = n->dtype,
+                        .out = n->out};
+    p->index[place] = i;
+    s->number = place + 1;
+    for (uint32_t k = 0; k < n_in; k++)
+        p->work.in[p->work.n_in++] = gt__is_ready(tape, in[k]) ? external_number(tape, in[k])
+                                                               : tape->slot[in[k]].number - 1;
+}
+
+static bool reserve_work(gt_tape *tape, uint64_t nodes, uint64_t inputs) {
+    gt__plans *p = &tape->plans;
+    const gt_allocator *a = tape->allocator;
+    const uint64_t externals = inputs < tape->size ? inputs : tape->size;
+    return gt__grow(a, &p->work.node, &p->node_room, nodes, sizeof *p->work.node) &&
+           gt__grow(a, &p->index, &p->index_room, nodes, sizeof *p->index) &&
+           gt__grow(a, &p->work.in, &p->in_room, inputs, sizeof *p->work.in) &&
+           gt__grow(a, &p->work.external, &p->external_room, externals,
+                    sizeof *p->work.external) &&
+           gt__grow(a, &p->external_index, &p->external_index_room, externals,
+                    sizeof *p->external_index);
+}
+
+static bool note_work(gt_tape *tape, uint32_t low, uint32_t high) {
+    gt__work *w = &tape->plans.work;
+    uint64_t nodes = 0, inputs = 0;
+    for (uint32_t i = low; i <= high; i++) {
+        if (!(tape->slot[i].state & GT__NEEDED)) continue;
+        nodes++;
+        inputs += gt__n_in(gt__node_at(tape, i));
+    }
+    if (!reserve_work(tape, nodes, inputs)) return gt__out_of_memory(tape, "a run");
+    w->exact = tape->exact;
+    w->n_nodes = w->n_in = w->n_externals = 0;
+    for (uint32_t i = low; i <= high; i++)
+        if (tape->slot[i].state & GT__NEEDED) note_node(tape, i);
+    for (uint32_t e = 0; e < w->n_externals; e++)
+        tape->slot[tape->plans.external_index[e]].number = 0;
+    return true;
+}
+
+/* ---- the plans that are known ------------------------------------------------------------------------------ */
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
+    const char *p = bytes;
+    for (size_t i = 0; i + 8 <= size; i += 8) {
+        uint64_t word;
+        memcpy(&word, p + i, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    if (size % 8) {
+        uint32_t rest; /* lists are of 32 bits */
+        memcpy(&rest, p + size - 4, 4);
+        hash = (hash ^ rest) * 0x9e3779b97f4a7c15u;
+    }
+    return hash;
+}
+
+static uint64_t hash_of(const gt__work *w) {
+    uint64_t hash = mix(w->n_nodes + w->exact, w->node, w->n_nodes * sizeof *w->node);
+    hash = mix(hash, w->in, w->n_in * sizeof *w->in);
+    return mix(hash, w->external, w->n_externals * sizeof *w->external);
+}
+
+static bool equal_lists(const void *a, const void *b, size_t bytes) {
+    return bytes == 0 || memcmp(a, b, bytes) == 0;
+}
+
+static bool equal_work(const gt__work *a, const gt__work *b) {
+    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in && a->n_externals == b->n_externals &&
+           equal_lists(a->node, b->node, a->n_nodes * sizeof *a->node) &&
+           equal_lists(a->in, b->in, a->n_in * sizeof *a->in) &&
+           equal_lists(a->external, b->external, a->n_externals * sizeof *a->external);
+}
+
+static void forget(gt_tape *tape, gt__plan **place) {
+    gt__plan *plan = *place;
+    *place = plan->next;
+    tape->plans.count--;
+    tape->plans.bytes -= plan->bytes;
+    gt__free(tape->allocator, plan, plan->bytes);
+}
+
+/* The least recently used go; the one in use always stays. */
+static void bound_plans(gt__plans *p, gt_tape *tape) {
+    enum { MOST = 64, MOST_BYTES = 1 << 26 };
+    while (p->count > 1 && (p->count > MOST || p->bytes > MOST_BYTES)) {
+        gt__plan **last = &p->first;
+        while ((*last)->next) last = &(*last)->next;
+        forget(tape, last);
+    }
+}
+
+/* The plan of the present work, made when it is not known; it becomes the first of the list. */
+static gt__plan *find_plan(gt_tape *tape) {
+    gt__plans *p = &tape->plans;
+    const uint64_t hash = hash_of(&p->work);
+    gt__plan **place = &p->first, *plan;
+    while (*place && !((*place)->hash == hash && equal_work(&(*place)->work, &p->work)))
+        place = &(*place)->next;
+    plan = *place;
+    if (plan) {
+        *place = plan->next;
+    } else {
+        plan = gt__plan_make(tape);
+        if (!plan) return gt__out_of_memory(tape, "a plan"), NULL;
+        plan->hash = hash;
+        p->count++;
+        p->bytes += plan->bytes;
+    }
+    plan->next = p->first;
+    p->first = plan;
+    bound_plans(p, tape);
+    return plan;
+}
+
+void gt__plans_clear(gt_tape *tape) {
+    while (tape->plans.first) forget(tape, &tape->plans.first);
+}
+
+void gt__plans_free(gt_tape *tape) {
+    gt__plans *p = &tape->plans;
+    const gt_allocator *a = tape->allocator;
+    gt__plans_clear(tape);
+    gt__free(a, p->work.node, p->node_room * sizeof *p->work.node);
+    gt__free(a, p->work.in, p->in_room * sizeof *p->work.in);
+    gt__free(a, p->work.external, p->external_room * sizeof *p->work.external);
+    gt__free(a, p->index, p->index_room * sizeof *p->index);
+    gt__free(a, p->external_index, p->external_index_room * sizeof *p->external_index);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------ */
+
+static void let_die(gt_tape *tape, const gt__plan *plan, const gt__step *step) {
+    for (uint32_t k = 0; k < step->n_die; k++) {
+        gt__slot *s = &tape->slot[tape->plans.index[plan->die[step->die + k]]];
+        if (!(s->state & GT__OWNS)) continue;
+        gt__pool_give(&tape->pool, s->data);
+        s->state &= ~(unsigned)GT__OWNS;
+        s->data = NULL;
+    }
+}
+
+bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
+    if (!note_work(tape, low, high)) return false;
+    const gt__plan *plan = find_plan(tape);
+    if (!plan) return false;
+    for (uint32_t k = 0; k < plan->n_steps; k++) {
+        const gt__step *step = &plan->step[k];
+        const bool ok = step->is_group ? gt__run_group(tape, plan, &plan->group[step->first])
+                                       : gt__compute(tape, tape->plans.index[step->first]);
+        if (!ok) return false;
+        let_die(tape, plan, step);
+    }
+    return true;
+}

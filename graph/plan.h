@@ -1,0 +1,100 @@
+/* graph/plan.h: a run as a list of steps, made once for each structure of what is computed and found again
+ * by it. A step computes one operation, or a group: element-wise operations of one shape that run together,
+ * tile by tile, so that what only the group uses never reaches memory.
+ *
+ * A plan knows nodes by their place among the nodes of the run, and values that were there before the run
+ * (leaves, stored values) as externals. What may differ from run to run is no part of it: addresses,
+ * numbers (gt_arg), and at which indices the nodes stand. */
+#ifndef GT_PLAN_H
+#define GT_PLAN_H
+
+#include "graph/graph.h"
+
+#define GT__EXTERNAL 0x80000000u /* flag of a value: the rest is its number among the externals */
+#define GT__IN_MEMORY UINT32_MAX /* a member's slot: its value is needed outside of the group */
+
+/* What a plan depends on of one node. */
+typedef struct gt__plan_node {
+    const gt_op *op;
+    uint32_t shape, attr;
+    uint32_t in, n_in; /* its part of the list of inputs */
+    uint32_t state;    /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED */
+    uint16_t dtype, out;
+} gt__plan_node;
+
+typedef struct gt__external {
+    uint32_t shape, dtype;
+} gt__external;
+
+/* What is to be computed: the key of its plan. */
+typedef struct gt__work {
+    bool exact; /* scalar functions, see gt_exact */
+    uint32_t n_nodes, n_in, n_externals;
+    gt__plan_node *node;
+    uint32_t *in; /* values: places of nodes, or externals */
+    gt__external *external;
+} gt__work;
+
+/* Computes node `first` and its further results; or, as a group, group `first`. Then the values die[0] to
+ * die[n_die - 1] are of no use any more. */
+typedef struct gt__step {
+    uint32_t first, is_group, die, n_die;
+} gt__step;
+
+typedef struct gt__group {
+    uint32_t shape, rank;
+    uint32_t load, n_loads;
+    uint32_t member, n_members;
+    uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
+    uint32_t element; /* bytes of the widest kind of element in it */
+} gt__group;
+
+/* One operation of a group. Operands are numbered: the loads, then the members. */
+typedef struct gt__member {
+    gt_tile tile; /* NULL: the sum of its inputs */
+    uint32_t node, slot;
+    uint32_t operand, n_in;
+} gt__member;
+
+typedef struct gt__plan gt__plan;
+struct gt__plan {
+    gt__plan *next;
+    size_t bytes;
+    uint64_t hash;
+    gt__work work;
+    uint32_t n_steps, n_groups;
+    gt__step *step;
+    uint32_t *die;
+    gt__group *group;
+    gt__member *member;
+    uint32_t *operand;
+    uint32_t *load; /* values */
+};
+
+/* A tape's plans, the last used first, and the work of the present run. */
+typedef struct gt__plans {
+    gt__plan *first;
+    uint32_t count;
+    size_t bytes;
+    gt__work work;
+    uint32_t node_room, in_room, external_room;
+    uint32_t *index; /* of the work's nodes */
+    uint32_t index_room;
+    uint32_t *external_index;
+    uint32_t external_index_room;
+} gt__plans;
+
+/* ---- plan.c */
+/* Forgets all plans. */
+void gt__plans_clear(gt_tape *tape);
+/* The same, and the room for work. */
+void gt__plans_free(gt_tape *tape);
+bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high);
+
+/* ---- plan_make.c: a plan for the tape's present work; NULL when memory is short. */
+gt__plan *gt__plan_make(gt_tape *tape);
+
+/* ---- tiles.c: computes a group. */
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group);
+
+#endif

@@ -1,0 +1,425 @@
+/* graph/plan_make.c: makes a plan: which element-wise operations run together, in which order, and when a
+ * value is of no use any more.
+ *
+ * Groups must not wait for each other in a circle. Every operation gets a stage: a kernel that reads what a
+ * group computes is one stage after that group, all else is as late as its latest input. An element-wise
+ * operation then sinks to the first stage that needs it. Within a stage a group can only feed groups of
+ * larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
+ * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
+ * taken that are connected, directly or by a common operand. */
+#include "graph/run.h"
+
+#include <string.h>
+
+#define NONE UINT32_MAX
+
+typedef struct maker {
+    gt_tape *tape;
+    const gt__work *work;
+    gt__plan *plan;
+    uint32_t n; /* nodes */
+    /* of each node */
+    uint32_t *joins; /* may it be a member of a group? */
+    uint32_t *stage, *late;
+    uint32_t *root;                /* towards the node that stands for its unit */
+    uint32_t *outside;             /* is it needed outside of its unit? */
+    uint32_t *last;                /* the last step that needs it */
+    uint32_t *next;                /* member of the unit */
+    uint32_t *head, *tail, *when;  /* by root: members, and the unit's step */
+    uint32_t *at, *at_in, *waiting; /* by root: how far scheduling has come; the stack */
+    /* of each node, then of each external */
+    uint32_t *seen;  /* who used it last */
+    uint32_t *local; /* its operand number in the group `local_of` */
+    uint32_t *local_of;
+    uint32_t n_members, n_operands, n_loads;
+} maker;
+
+enum { PER_NODE = 13, PER_VALUE = 3 };
+
+static const uint32_t *inputs(const maker *m, uint32_t k) {
+    return m->work->in + m->work->node[k].in;
+}
+static bool is_external(uint32_t value) { return value & GT__EXTERNAL; }
+/* A place for each value: nodes, then externals. */
+static uint32_t place_of(const maker *m, uint32_t value) {
+    return is_external(value) ? m->n + (value & ~GT__EXTERNAL) : value;
+}
+static uint32_t shape_of(const maker *m, uint32_t value) {
+    return is_external(value) ? m->work->external[value & ~GT__EXTERNAL].shape
+                              : m->work->node[value].shape;
+}
+static gt_dtype dtype_of(const maker *m, uint32_t value) {
+    return (gt_dtype)(is_external(value) ? m->work->external[value & ~GT__EXTERNAL].dtype
+                                         : m->work->node[value].dtype);
+}
+static const gt__shape_entry *shape_entry(const maker *m, uint32_t shape) {
+    return gt__bytes(&m->tape->shapes, shape, NULL);
+}
+
+/* ---- groups ---------------------------------------------------------------------------------------------- */
+
+static gt_tile tile_of(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (!(n->op->more.traits & GT_ELEMENTWISE) || !n->op->more.tile) return NULL;
+    if (n->n_in < 1 || n->n_in > 3) return NULL;
+    return gt__tile_of(m->tape, n->op, dtype_of(m, inputs(m, k)[n->n_in - 1]), (gt_dtype)n->dtype,
+                       shape_entry(m, n->shape)->shape.rank);
+}
+
+/* A sum of what stands in memory or in the group, not of contributions that add themselves. */
+static bool is_plain_sum(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (!(n->op->more.traits & GT_SUMS)) return false;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const uint32_t j = inputs(m, k)[i];
+        if (!is_external(j) && m->work->node[j].state & GT__FUSED) return false;
+    }
+    return true;
+}
+
+static bool has_more_results(const maker *m, uint32_t k) {
+    return k + 1 < m->n && m->work->node[k + 1].out == 1;
+}
+
+static bool may_join(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (n->state & GT__FUSED || shape_entry(m, n->shape)->numel == 0) return false;
+    if (n->out || has_more_results(m, k)) return false;
+    return tile_of(m, k) || is_plain_sum(m, k);
+}
+
+static void find_stages(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        m->joins[k] = may_join(m, k);
+        m->late[k] = NONE;
+        m->stage[k] = 0;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (is_external(j)) continue;
+            const uint32_t after = m->stage[j] + (m->joins[j] && !m->joins[k]);
+            if (after > m->stage[k]) m->stage[k] = after;
+        }
+    }
+}
+
+static void sink(maker *m) {
+    for (uint32_t k = m->n; k-- > 0;) {
+        const gt__plan_node *n = &m->work->node[k];
+        if (m->joins[k] && m->late[k] != NONE) m->stage[k] = m->late[k];
+        const uint32_t limit = m->stage[k] - !m->joins[k];
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (!is_external(j) && m->joins[j] && limit < m->late[j]) m->late[j] = limit;
+        }
+    }
+}
+
+static uint32_t unit_of(maker *m, uint32_t k) {
+    while (m->root[k] != k) {
+        m->root[k] = m->root[m->root[k]];
+        k = m->root[k];
+    }
+    return k;
+}
+
+static void unite(maker *m, uint32_t a, uint32_t b) {
+    a = unit_of(m, a);
+    b = unit_of(m, b);
+    if (a < b)
+        m->root[b] = a;
+    else
+        m->root[a] = b;
+}
+
+static bool are_alike(const maker *m, uint32_t a, uint32_t b) {
+    return m->joins[a] && m->joins[b] && m->stage[a] == m->stage[b] &&
+           m->work->node[a].shape == m->work->node[b].shape;
+}
+
+/* Joins k with its inputs, and with whoever read the same large input before. */
+static void join_neighbours(maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const uint32_t j = inputs(m, k)[i];
+        if (!is_external(j) && are_alike(m, j, k)) unite(m, j, k);
+        if (shape_of(m, j) != n->shape) continue;
+        uint32_t *seen = &m->seen[place_of(m, j)];
+        if (*seen != NONE && are_alike(m, *seen, k)) unite(m, *seen, k);
+        *seen = k;
+    }
+}
+
+/* Numbers take no loads: all of one stage go together. late serves as the first of each stage. */
+static void join_scalars(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) m->late[k] = NONE;
+    for (uint32_t k = 0; k < m->n; k++) {
+        if (!m->joins[k] || shape_entry(m, m->work->node[k].shape)->shape.rank > 0) continue;
+        uint32_t *first = &m->late[m->stage[k]];
+        if (*first == NONE) *first = k;
+        unite(m, *first, k);
+    }
+}
+
+static void find_units(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) m->root[k] = k - m->work->node[k].out;
+    for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->seen[v] = NONE;
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        if (m->joins[k]) join_neighbours(m, k);
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (!is_external(j) && m->work->node[j].state & GT__FUSED) m->root[j] = k;
+        }
+    }
+    join_scalars(m);
+    for (uint32_t k = 0; k < m->n; k++) m->head[k] = m->tail[k] = NONE;
+    for (uint32_t k = m->n; k-- > 0;) {
+        const uint32_t unit = unit_of(m, k);
+        if (m->head[unit] == NONE) m->tail[unit] = k;
+        m->next[k] = m->head[unit];
+        m->head[unit] = k;
+    }
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------- */
+
+/* The next unit that must come before this one; NONE when there is none left. */
+static uint32_t next_missing(maker *m, uint32_t unit) {
+    for (; m->at[unit] != NONE; m->at[unit] = m->next[m->at[unit]], m->at_in[unit] = 0) {
+        const uint32_t k = m->at[unit];
+        while (m->at_in[unit] < m->work->node[k].n_in) {
+            const uint32_t j = inputs(m, k)[m->at_in[unit]];
+            const uint32_t other = is_external(j) ? unit : unit_of(m, j);
+            if (other != unit && m->when[other] == NONE) return other;
+            m->at_in[unit]++;
+        }
+    }
+    return NONE;
+}
+
+static void add_step(maker *m, uint32_t unit) {
+    gt__plan *p = m->plan;
+    m->when[unit] = p->n_steps;
+    p->step[p->n_steps++] =
+        (gt__step){.first = m->joins[unit] ? p->n_groups++ : unit, .is_group = m->joins[unit]};
+}
+
+/* Units in the order of their last members, but each after those that it needs. */
+static void schedule(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) {
+        m->when[k] = NONE;
+        m->at[k] = m->head[k];
+        m->at_in[k] = 0;
+    }
+    for (uint32_t k = 0; k < m->n; k++) {
+        uint32_t depth = 0;
+        m->waiting[0] = unit_of(m, k);
+        if (m->tail[m->waiting[0]] != k) continue;
+        for (;;) {
+            const uint32_t unit = m->waiting[depth];
+            const uint32_t missing = m->when[unit] == NONE ? next_missing(m, unit) : NONE;
+            if (missing != NONE) {
+                m->waiting[++depth] = missing;
+                continue;
+            }
+            if (m->when[unit] == NONE) add_step(m, unit);
+            if (depth-- == 0) break;
+        }
+    }
+}
+
+/* ---- the ends of lives ------------------------------------------------------------------------------------- */
+
+static void find_lives(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) {
+        m->last[k] = m->when[unit_of(m, k)];
+        m->outside[k] = (m->work->node[k].state & (GT__TO_STORE | GT__TO_HOLD)) != 0;
+    }
+    for (uint32_t k = m->n; k-- > 0;) {
+        const gt__plan_node *n = &m->work->node[k];
+        const uint32_t unit = unit_of(m, k), step = m->when[unit];
+        const bool view = n->op->more.traits & GT_VIEW;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (is_external(j)) continue;
+            const uint32_t end = view && m->last[k] > step ? m->last[k] : step;
+            if (end > m->last[j]) m->last[j] = end;
+            if (unit_of(m, j) != unit) m->outside[j] = true;
+        }
+    }
+}
+
+/* Does the value have a block that is given back in the course of the run? */
+static bool dies(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (n->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED)) return false;
+    return m->outside[k] || !m->joins[k];
+}
+
+static void list_deaths(maker *m) {
+    gt__plan *p = m->plan;
+    uint32_t place = 0;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (dies(m, k)) p->step[m->last[k]].n_die++;
+    for (uint32_t s = 0; s < p->n_steps; s++) {
+        p->step[s].die = place;
+        place += p->step[s].n_die;
+        p->step[s].n_die = 0;
+    }
+    for (uint32_t k = 0; k < m->n; k++) {
+        if (!dies(m, k)) continue;
+        gt__step *step = &p->step[m->last[k]];
+        p->die[step->die + step->n_die++] = k;
+    }
+}
+
+/* ---- the members of a group -------------------------------------------------------------------------------- */
+
+static void find_loads(maker *m, gt__group *g, uint32_t unit) {
+    g->load = m->n_loads;
+    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) {
+        const gt__plan_node *n = &m->work->node[k];
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i], place = place_of(m, j);
+            if (m->local_of[place] == unit || (!is_external(j) && unit_of(m, j) == unit)) continue;
+            m->local_of[place] = unit;
+            m->local[place] = m->n_loads - g->load;
+            m->plan->load[m->n_loads++] = j;
+        }
+    }
+    g->n_loads = m->n_loads - g->load;
+}
+
+static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    m->local_of[k] = unit;
+    m->local[k] = g->n_loads + g->n_members++;
+    m->plan->member[m->n_members++] =
+        (gt__member){.tile = tile_of(m, k), .node = k, .operand = m->n_operands, .n_in = n->n_in};
+    for (uint32_t i = 0; i < n->n_in; i++)
+        m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
+}
+
+/* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
+ * slots, as far as it reaches over members: they are no fewer. */
+static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
+    uint32_t n_free = 0, *last_reader = m->late, *unused = m->at;
+    gt__member *member = &m->plan->member[g->member];
+    g->n_slots = g->n_loads;
+    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
+            if (!is_external(inputs(m, k)[i])) last_reader[inputs(m, k)[i]] = k;
+    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k], member++) {
+        member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
+        for (uint32_t i = 0; i < member->n_in; i++) {
+            const uint32_t number = m->plan->operand[member->operand + i];
+            const uint32_t j = inputs(m, k)[i];
+            if (number < g->n_loads || last_reader[j] != k) continue;
+            const uint32_t slot = m->plan->member[g->member + number - g->n_loads].slot;
+            if (slot != GT__IN_MEMORY) unused[n_free++] = slot;
+            last_reader[j] = NONE; /* an operand can be given twice */
+        }
+    }
+}
+
+static uint32_t widest(const maker *m, const gt__group *g) {
+    size_t bytes = 1;
+    for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
+        const uint32_t value = k < g->n_loads
+                                   ? m->plan->load[g->load + k]
+                                   : m->plan->member[g->member + k - g->n_loads].node;
+        const size_t size = gt_dtype_size(dtype_of(m, value));
+        if (size > bytes) bytes = size;
+    }
+    return (uint32_t)bytes;
+}
+
+static void make_groups(maker *m) {
+    for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->local_of[v] = NONE;
+    for (uint32_t unit = 0; unit < m->n; unit++) {
+        if (m->root[unit] != unit || !m->joins[unit]) continue;
+        gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
+        *g = (gt__group){.shape = m->work->node[unit].shape, .member = m->n_members};
+        g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
+        find_loads(m, g, unit);
+        for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
+        assign_slots(m, g, unit);
+        g->element = widest(m, g);
+    }
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------------- */
+
+/* Cuts a list off a block at *used; without a block only counts. */
+static void *cut(char *block, size_t *used, size_t count, size_t size) {
+    void *list = block ? block + *used : NULL;
+    *used += (count * size + 7) / 8 * 8;
+    return list;
+}
+
+/* One block holds the plan and its lists, as long as they can get. Returns its size. */
+static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, char *block) {
+    size_t used = sizeof *p;
+    p->work.node = cut(block, &used, w->n_nodes, sizeof *p->work.node);
+    p->work.in = cut(block, &used, w->n_in, sizeof *p->work.in);
+    p->work.external = cut(block, &used, w->n_externals, sizeof *p->work.external);
+    p->step = cut(block, &used, w->n_nodes, sizeof *p->step);
+    p->die = cut(block, &used, w->n_nodes, sizeof *p->die);
+    p->group = cut(block, &used, joining, sizeof *p->group);
+    p->member = cut(block, &used, joining, sizeof *p->member);
+    p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
+    p->load = cut(block, &used, w->n_in, sizeof *p->load);
+    return used;
+}
+
+static void copy_list(void *to, const void *from, size_t count, size_t size) {
+    if (count) memcpy(to, from, count * size);
+}
+
+static gt__plan *new_plan(const maker *m) {
+    const gt__work *w = m->work;
+    uint32_t joining = 0;
+    for (uint32_t k = 0; k < m->n; k++) joining += m->joins[k];
+    gt__plan draft;
+    const size_t bytes = lay_out(&draft, w, joining, NULL);
+    gt__plan *p = gt__alloc(m->tape->allocator, bytes);
+    if (!p) return NULL;
+    memset(p, 0, sizeof *p);
+    lay_out(p, w, joining, (char *)p);
+    p->bytes = bytes;
+    p->work.exact = w->exact;
+    p->work.n_nodes = w->n_nodes;
+    p->work.n_in = w->n_in;
+    p->work.n_externals = w->n_externals;
+    copy_list(p->work.node, w->node, w->n_nodes, sizeof *w->node);
+    copy_list(p->work.in, w->in, w->n_in, sizeof *w->in);
+    copy_list(p->work.external, w->external, w->n_externals, sizeof *w->external);
+    return p;
+}
+
+gt__plan *gt__plan_make(gt_tape *tape) {
+    maker m = {.tape = tape, .work = &tape->plans.work, .n = tape->plans.work.n_nodes};
+    const size_t values = (size_t)m.n + m.work->n_externals;
+    uint32_t *block =
+        gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
+    if (!block) return NULL;
+    uint32_t **list[] = {&m.joins, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
+                         &m.head,  &m.tail,  &m.when, &m.at,   &m.at_in,   &m.waiting};
+    for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
+    m.seen = block + PER_NODE * (size_t)m.n;
+    m.local = m.seen + values;
+    m.local_of = m.local + values;
+    find_stages(&m);
+    sink(&m);
+    m.plan = new_plan(&m);
+    if (m.plan) {
+        find_units(&m);
+        schedule(&m);
+        find_lives(&m);
+        list_deaths(&m);
+        make_groups(&m);
+    }
+    gt__pool_give(&tape->pool, block);
+    return m.plan;
+}
