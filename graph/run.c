@@ -108,6 +108,7 @@ static bool begin(run *r, gt_tape *tape, bool reading) {
         return gt__error(
             tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
                   "must not");
+    gt__run_scalars(tape);
     return reserve_slots(tape, tape->size + 1);
 }
 
@@ -290,4 +291,5 @@ void gt_replay(gt_tape *tape) {
             gt__pool_give(&tape->pool, n->value.data);
     }
     tape->n_stored = kept;
+    tape->scalars_run = 0;
 }
