@@ -18,6 +18,7 @@
 
 enum { SAMPLES = 64, INPUTS = 1000, HIDDEN = 100, OUTPUTS = 10 }; /* the seed loop */
 enum { MOST_LAYERS = 3, CLASSES = 10 };                           /* image classifiers */
+enum { ELEMENTS = 4194304 };                                      /* one long expression */
 enum { POINTS = 100, NEURONS = 16, SCALARS = 337, SCALAR_OPERATIONS = 65077 }; /* scalars alone */
 
 typedef struct workload workload;
@@ -40,6 +41,7 @@ struct workload {
     const char *name;
     bool (*prepare)(training *t);
     gt_tensor (*loss)(training *t);
+    bool (*step)(training *t, double *loss); /* instead of training by the loss; NULL: training */
     double scale;  /* of the first layer's weights */
     int64_t batch; /* images */
     int layers;
@@ -126,6 +128,31 @@ static gt_tensor perceptron(training *t) {
         if (i + 1 < w->layers) x = gt_relu(x);
     }
     return gt_cross_entropy(x, gt_borrow(t->tape, t->label, GT_SHAPE(w->batch), GT_I32));
+}
+
+/* ---- W8: an expression over many elements, and its gradient by them ------------------------------ */
+
+static bool prepare_expression(training *t) {
+    bench_draw draw = bench_draw_start();
+    t->x = draw_normal(&draw, ELEMENTS, 1);
+    return t->x != NULL;
+}
+
+static gt_tensor expression(gt_tensor x) {
+    const gt_tensor bell = gt_exp(gt_neg(gt_mul(x, x)));
+    const gt_tensor soft = gt_log(gt_add_scalar(gt_exp(x), 1));
+    const gt_tensor sum = gt_add(gt_mul(gt_tanh(x), gt_sigmoid(x)), gt_mul(bell, soft));
+    return gt_sum(gt_sub(sum, gt_mul_scalar(gt_relu(x), 0.1)), GT_ALL, false);
+}
+
+/* Nothing is trained: the gradient is made anew each time. */
+static bool differentiate(training *t, double *loss) {
+    const gt_tensor x = gt_borrow(t->tape, t->x, GT_SHAPE(ELEMENTS), GT_F32), y = expression(x);
+    const gt_tensor wanted[2] = {y, gt_grad(y, x)};
+    const bool ok = gt_run(t->tape, wanted, 2);
+    *loss = gt_item(y);
+    if (ok) gt_tape_reset(t->tape);
+    return ok;
 }
 
 /* ---- W9: a perceptron 2-16-16-1 whose every number is a node; hinge loss over two moons ---------- */
@@ -219,6 +246,11 @@ static const workload workloads[] = {
      .layers = 2,
      .width = {784, 64, CLASSES},
      .optimizer = {.rate = 0.1}},
+    {.name = "W8",
+     .prepare = prepare_expression,
+     .step = differentiate,
+     .optimizer = {.rate = 1}, /* not used */
+     .operations = ELEMENTS},
     {.name = "W9",
      .prepare = prepare_scalars,
      .loss = scalars,
@@ -237,6 +269,7 @@ static bool complain(const training *t) {
 
 static bool record_step(void *state, double *loss) {
     training *t = state;
+    if (t->what->step) return t->what->step(t, loss) || complain(t);
     const gt_tensor value = t->what->loss(t);
     if (!gt_minimize(t->opt, value)) return complain(t);
     *loss = gt_item(value);
@@ -321,6 +354,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--flush-denormals") != 0 || !flush_denormals())
             return usage();
     }
+    if (replay && what->step) return usage();
     static training t; /* large for a stack */
     const bench_labels labels = {what->name, replay ? "gradtape-replay" : "gradtape",
                                  threads_in_use()};
