@@ -155,6 +155,7 @@ void gt__plans_free(gt_tape *tape) {
     gt__plans *p = &tape->plans;
     const gt_allocator *a = tape->allocator;
     gt__plans_clear(tape);
+    gt__free(a, p->arena_block, p->arena_room);
     gt__free(a, p->work.node, p->node_room * sizeof *p->work.node);
     gt__free(a, p->work.in, p->in_room * sizeof *p->work.in);
     gt__free(a, p->work.external, p->external_room * sizeof *p->work.external);
@@ -182,6 +183,21 @@ static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *grou
     return ok;
 }
 
+/* Nothing in it outlives a run, so growing copies nothing. */
+static bool reserve_arena(gt_tape *tape, uint64_t bytes) {
+    enum { ALIGNMENT = 64 };
+    gt__plans *p = &tape->plans;
+    if (bytes + ALIGNMENT <= p->arena_room || bytes == 0) return true;
+    gt__free(tape->allocator, p->arena_block, p->arena_room);
+    p->arena_room = 0;
+    p->arena_block = bytes < SIZE_MAX / 2 ? gt__alloc(tape->allocator, bytes + ALIGNMENT) : NULL;
+    if (!p->arena_block) return gt__out_of_memory(tape, "the values of a run");
+    p->arena_room = bytes + ALIGNMENT;
+    p->arena = (char *)p->arena_block + (ALIGNMENT - (uintptr_t)p->arena_block % ALIGNMENT);
+    gt__large_pages(p->arena, bytes);
+    return true;
+}
+
 /* Memory that the final steps share, so that they cannot fail. */
 static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
     size_t most = 0;
@@ -197,7 +213,7 @@ static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     if (!note_work(tape, low, high)) return false;
     const gt__plan *plan = find_plan(tape);
-    if (!plan) return false;
+    if (!plan || !reserve_arena(tape, plan->arena)) return false;
     tape->plans.threads = gt__threads();
     for (uint32_t k = 0; k < plan->first_final; k++) {
         const gt__step *step = &plan->step[k];

@@ -12,6 +12,7 @@
 
 #define GT__EXTERNAL 0x80000000u /* flag of a value: the rest is its number among the externals */
 #define GT__NO_TARGET UINT32_MAX
+#define GT__NO_OFFSET UINT64_MAX
 #define GT__IN_MEMORY UINT32_MAX /* a member's slot: its value is needed outside of the group */
 
 /* What a plan depends on of one node. */
@@ -78,6 +79,8 @@ struct gt__plan {
     uint32_t *operand;
     uint32_t *load; /* values */
     gt_fold *fold;
+    uint64_t *offset; /* of each node's value in the arena, or GT__NO_OFFSET */
+    uint64_t arena;   /* bytes that it takes */
 };
 
 /* A tape's plans, the last used first, and the work of the present run. */
@@ -91,6 +94,9 @@ typedef struct gt__plans {
     uint32_t index_room;
     uint32_t *external_index;
     uint32_t external_index_room;
+    char *arena; /* 64-aligned, of arena_room bytes */
+    void *arena_block;
+    size_t arena_room;
     int threads; /* that the present run may use */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;
@@ -108,6 +114,9 @@ void gt__end_planned(gt_tape *tape);
 
 /* ---- plan_make.c: a plan for the tape's present work; NULL when memory is short. */
 gt__plan *gt__plan_make(gt_tape *tape);
+
+/* ---- plan_memory.c: gives a plan's values their places; false when memory is short. */
+bool gt__plan_memory(gt_tape *tape, gt__plan *plan);
 
 /* ---- tiles.c */
 /* How many threads there are. */

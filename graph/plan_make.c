@@ -470,6 +470,7 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t
     p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
     p->load = cut(block, &used, w->n_in, sizeof *p->load);
     p->fold = cut(block, &used, folding, sizeof *p->fold);
+    p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
     return used;
 }
 
@@ -527,5 +528,7 @@ gt__plan *gt__plan_make(gt_tape *tape) {
         make_groups(&m);
     }
     gt__pool_give(&tape->pool, block);
-    return m.plan;
+    if (!m.plan || gt__plan_memory(tape, m.plan)) return m.plan;
+    gt__free(tape->allocator, m.plan, m.plan->bytes);
+    return NULL;
 }
