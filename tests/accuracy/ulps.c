@@ -1,4 +1,4 @@
-/* tests/accuracy/ulps.c: see measure.h.
+/* tests/accuracy/ulps.c: see ulps.h.
  *
  * Long double is slow, so f32 results are held against f64 ones first: only what seems to be farther off than
  * all before is held against long double. */
