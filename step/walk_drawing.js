@@ -1,4 +1,4 @@
-// step/walk_drawing.js: moves the elements that step/drawing.c wrote when parts open, and fills them in as steps are taken.
+// step/walk_drawing.js: moves the elements that step/circuit_svg.c wrote when parts open, and fills them in as steps are taken.
 
 "use strict";
 // ---- places
