@@ -70,6 +70,24 @@ check "an unknown option" refused "--speed" "$program" step 'f = x' --speed
 check "an unknown lesson" refused "no lesson" "$program" step --lesson none
 check "a page that cannot be written" refused "written" "$program" step 'f = x*x' x=1 --html no/such/folder.html
 
+# ---- the sessions of docs/stepper.md: a ```console block is one walk -----------------------------------------
+awk -v work="$work" '
+    /^```console$/ { n++; inside = 1; next }
+    /^```$/ { inside = 0 }
+    !inside { next }
+    /^[$] gradtape / { print substr($0, 12) > (work "/session" n ".arguments"); next }
+    /^[(]step[)] / { print substr($0, 8) > (work "/session" n ".in"); next }
+    { print > (work "/session" n ".txt") }' "$golden/../../docs/stepper.md"
+session_holds() {
+    eval "set -- \"\$1\" $(cat "$1.arguments")"
+    shown=$1
+    shift
+    "$program" "$@" <"$shown.in" >"$work/out" && diff -u "$shown.txt" "$work/out"
+}
+for arguments in "$work"/session*.arguments; do
+    check "docs/stepper.md: $(cat "$arguments")" session_holds "${arguments%.arguments}"
+done
+
 # ---- in a terminal ------------------------------------------------------------------------------------------
 screen() { tmux capture-pane -p ${1-} -t "$session"; }
 sees() { # TEXT [OPTION]: within ten seconds
