@@ -310,3 +310,89 @@ Test(step, json_escapes_hostile_names) {
     gt_journal_free(j);
     gt_tape_free(tape);
 }
+
+/* ---- the figures of the course notes, and of the course that they follow --------------------------------------- */
+
+typedef struct figure {
+    const char *lesson, *gate;
+    double value, gradient, tolerance;
+} figure;
+#define ANY ((double)NAN)
+
+/* clang-format off */
+static const figure figures[] = {
+    {"circuit-1", "q", 3, -4, 0},
+    {"circuit-1", "f", -12, 1, 0},
+    {"circuit-1", "z", -4, 3, 0},
+    {"circuit-1", "x", -2, -4, 0},
+    {"circuit-1", "y", 5, -4, 0},
+    {"circuit-2", "a", -2, ANY, 0},
+    {"circuit-2", "b", 6, ANY, 0},
+    {"circuit-2", "s", 4, ANY, 0},
+    {"circuit-2", "dot", 1, .196612, 5e-7},
+    {"circuit-2", "m", -1, -.196612, 5e-7},
+    {"circuit-2", "e", .367879, -.534447, 5e-7},
+    {"circuit-2", "d", 1.367879, -.534447, 5e-7},
+    {"circuit-2", "f", .731059, 1, 5e-7},
+    {"circuit-2", "w0", 2, -.19661193, 5e-9},
+    {"circuit-2", "x0", -1, .39322387, 5e-9},
+    {"circuit-2", "w1", -3, -.39322387, 5e-9},
+    {"circuit-2", "x1", -2, -.58983580, 5e-9},
+    {"circuit-2", "w2", -3, .19661193, 5e-9},
+    {"circuit-2-sigmoid", "dot", 1, .19661193, 5e-9},
+    {"circuit-2-sigmoid", "w0", 2, -.19661193, 5e-9},
+    {"circuit-2-sigmoid", "x1", -2, -.58983580, 5e-9},
+    {"patterns", "f", -20, 1, 0},
+    {"patterns", "x", 3, -8, 0},
+    {"patterns", "y", -4, 6, 0},
+    {"patterns", "z", 2, 2, 0},
+    {"patterns", "w", -1, 0, 0},
+    {"hand-set", "f", 1, 1, 0},
+    {"approximator", "a", 1.5, 1, 5e-9},
+    {"approximator", "p", 1, 2.5, 5e-8},
+    {"and", "f", 1, 1, 0},
+    {"or", "f", 1, 1, 0},
+    {"xor", "f", 1, 1, 0},
+    {"saturation-squared", "f", .9867, 1, 5e-5},
+    {"saturation-squared", "z", -5, -.01321, 5e-6},
+    {"saturation-cross-entropy", "f", 5.0067, 1, 5e-5},
+    {"saturation-cross-entropy", "z", -5, -.99331, 5e-6},
+    {"staged", "f", 1.5456448841, 1, 5e-11},
+    {"staged", "x", 3, 2.0595697956, 5e-11},
+    {"staged", "y", -4, 1.5922327515, 5e-11},
+    {"topological-order", "a", 3, 4, 0},
+    {"topological-order", "b", 6, 2, 0},
+};
+/* clang-format on */
+
+static bool as_expected(double v, double expected, double tolerance) {
+    return isnan(expected) || quick_near(v, expected, tolerance);
+}
+
+Test(step, lessons_have_the_figures_of_the_notes) {
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        const figure *f = &figures[i];
+        gt_formula_error error;
+        gt_journal *j = gt_journal_of_formula(gt_lesson_named(f->lesson)->formula, &error);
+        cr_assert(j != NULL, "%s: %s", f->lesson, error.message);
+        const gt__gate *g = gate(j, f->gate);
+        cr_expect(as_expected(g->v.one, f->value, f->tolerance), "%s: %s = %.17g", f->lesson,
+                  f->gate, g->v.one);
+        cr_expect(as_expected(g->g.one, f->gradient, f->tolerance), "%s: d/d%s = %.17g", f->lesson,
+                  f->gate, g->g.one);
+        gt_journal_free(j);
+    }
+}
+
+/* Row 50: what the notes say of w35, and what is right for w13. */
+Test(step, the_chain_through_two_layers_uses_each_units_own_derivative) {
+    gt_formula_error error;
+    gt_journal *j = gt_journal_of_formula(gt_lesson_named("backprop-2-2-1")->formula, &error);
+    cr_assert(j != NULL, "%s", error.message);
+    const double out = gate(j, "out")->v.one, x3 = gate(j, "x3")->v.one;
+    const double d5 = -2 * (gate(j, "y")->v.one - out) * out * (1 - out);
+    const double d3 = d5 * gate(j, "w35")->v.one * x3 * (1 - x3);
+    cr_expect(quick_near(gate(j, "w35")->g.one, d5 * x3, 1e-15));
+    cr_expect(quick_near(gate(j, "w13")->g.one, d3 * gate(j, "x1")->v.one, 1e-15));
+    gt_journal_free(j);
+}
