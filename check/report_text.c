@@ -1,4 +1,4 @@
-/* check/print.c: reports in sentences, and as JSON. */
+/* check/report_text.c: reports in sentences, and as JSON. */
 #include <inttypes.h>
 #include <math.h>
 

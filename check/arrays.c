@@ -1,4 +1,4 @@
-/* check/array.c: what is wrong with an array of derivatives: one factor, a transposition, a shift, rows or columns
+/* check/arrays.c: what is wrong with an array of derivatives: one factor, a transposition, a shift, rows or columns
  * left out, or a few entries, which are found by halving. See judge.h. */
 #include <math.h>
 #include <stdarg.h>
