@@ -117,6 +117,11 @@ if(GT_BUILD_DEMOS)
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(demos PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
+if(UNIX)
+    add_test(NAME step COMMAND sh tests/step.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(step PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
 add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 if(NOT GT_SANITIZE)
     add_test(NAME consumer COMMAND ${CMAKE_COMMAND}
