@@ -16,23 +16,25 @@ static double marked_step[MARKS], marked_distance[MARKS];
 static int marks;
 
 static gt_tensor network(gt_tensor x, const char *name, int layers, gt_tensor (*bend)(gt_tensor x),
-                         int outputs) {
+                         const char *last, int outputs) {
     gt_scope_push(x.tape, "%s", name);
     for (int layer = 0; layer < layers; layer++) {
         char hidden[24];
         snprintf(hidden, sizeof hidden, "hidden%d", layer + 1);
         x = bend(gt_linear(x, hidden, WIDTH));
     }
-    x = gt_linear(x, "out", outputs);
+    x = gt_linear(x, last, outputs);
     gt_scope_pop(x.tape);
     return x;
 }
 
 static gt_tensor generator(gt_tape *tape, int64_t count) {
-    return network(gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32), "gen", 3, gt_relu, 2);
+    return network(gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32), "gen", 3, gt_relu, "point", 2);
 }
 
-static gt_tensor critic(gt_tensor point) { return network(point, "critic", 2, gt_silu, 1); }
+static gt_tensor critic(gt_tensor point) {
+    return network(point, "critic", 2, gt_silu, "score", 1);
+}
 
 static gt_tensor mean(gt_tensor x) { return gt_mean(x, GT_ALL, false); }
 
@@ -121,9 +123,10 @@ static void judge(cloud *c, const float *point) {
         }
         c->away += least / SHOWN;
         if (least >= 4 * SPREAD) continue;
-        c->near += 1.0 / SHOWN;
+        c->near++;
         if (++near[nearest] == SHOWN / (4 * MODES)) c->covered++;
     }
+    c->near /= SHOWN;
 }
 
 static void sample(gt_tape *tape, cloud *c) {

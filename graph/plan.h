@@ -47,12 +47,17 @@ typedef struct gt__group {
     uint32_t member, n_members;
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
     uint32_t element; /* bytes of the widest kind of element in it */
+    uint32_t fold, n_folds;
 } gt__group;
+
+/* Bytes of a folded part. */
+enum { GT__PART = 8 };
 
 /* One operation of a group. Operands are numbered: the loads, then the members. */
 typedef struct gt__member {
-    gt_tile tile; /* NULL: the sum of its inputs */
-    uint32_t node, slot;
+    enum { GT__TILE, GT__SUM, GT__FOLD } kind; /* GT__FOLD: to one number, part by part */
+    gt_tile tile;
+    uint32_t node, slot; /* of a fold: its place among the group's folds */
     uint32_t operand, n_in;
 } gt__member;
 
@@ -69,6 +74,7 @@ struct gt__plan {
     gt__member *member;
     uint32_t *operand;
     uint32_t *load; /* values */
+    gt_fold *fold;
 };
 
 /* A tape's plans, the last used first, and the work of the present run. */

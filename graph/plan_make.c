@@ -20,6 +20,7 @@ typedef struct maker {
     uint32_t n; /* nodes */
     /* of each node */
     uint32_t *joins; /* may it be a member of a group? */
+    uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
     uint32_t *root;                /* towards the node that stands for its unit */
     uint32_t *outside;             /* is it needed outside of its unit? */
@@ -31,10 +32,10 @@ typedef struct maker {
     uint32_t *seen;  /* who used it last */
     uint32_t *local; /* its operand number in the group `local_of` */
     uint32_t *local_of;
-    uint32_t n_members, n_operands, n_loads;
+    uint32_t n_members, n_operands, n_loads, n_folds;
 } maker;
 
-enum { PER_NODE = 13, PER_VALUE = 3 };
+enum { PER_NODE = 14, PER_VALUE = 3 };
 
 static const uint32_t *inputs(const maker *m, uint32_t k) {
     return m->work->in + m->work->node[k].in;
@@ -88,10 +89,29 @@ static bool may_join(const maker *m, uint32_t k) {
     return tile_of(m, k) || is_plain_sum(m, k);
 }
 
+/* A fold of a whole member, in the parts that come as tiles. */
+static bool fold_of(const maker *m, uint32_t k, gt_fold *fold) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (!n->op->more.fold || n->n_in != 1 || n->state & GT__FUSED || has_more_results(m, k))
+        return false;
+    const uint32_t j = inputs(m, k)[0];
+    if (is_external(j) || !m->joins[j]) return false;
+    const gt_shape *shape = &shape_entry(m, shape_of(m, j))->shape;
+    const gt_array in = {.dtype = dtype_of(m, j), .shape = *shape};
+    const gt_call call = {.op = n->op,
+                          .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
+                          .n_in = 1,
+                          .in = &in};
+    return shape->rank > 0 && shape_entry(m, n->shape)->numel == 1 &&
+           gt_dtype_size((gt_dtype)n->dtype) <= GT__PART && n->op->more.fold(&call, fold);
+}
+
 static void find_stages(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
         const gt__plan_node *n = &m->work->node[k];
         m->joins[k] = may_join(m, k);
+        gt_fold fold;
+        m->folds[k] = !m->joins[k] && fold_of(m, k, &fold);
         m->late[k] = NONE;
         m->stage[k] = 0;
         for (uint32_t i = 0; i < n->n_in; i++) {
@@ -167,6 +187,7 @@ static void find_units(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
         const gt__plan_node *n = &m->work->node[k];
         if (m->joins[k]) join_neighbours(m, k);
+        if (m->folds[k]) unite(m, inputs(m, k)[0], k);
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
             if (!is_external(j) && m->work->node[j].state & GT__FUSED) m->root[j] = k;
@@ -293,12 +314,20 @@ static void find_loads(maker *m, gt__group *g, uint32_t unit) {
 
 static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
+    gt__member *member = &m->plan->member[m->n_members++];
     m->local_of[k] = unit;
     m->local[k] = g->n_loads + g->n_members++;
-    m->plan->member[m->n_members++] =
-        (gt__member){.tile = tile_of(m, k), .node = k, .operand = m->n_operands, .n_in = n->n_in};
+    *member = (gt__member){.node = k, .operand = m->n_operands, .n_in = n->n_in};
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
+    if (m->folds[k]) {
+        member->kind = GT__FOLD;
+        member->slot = g->n_folds++;
+        fold_of(m, k, &m->plan->fold[m->n_folds++]);
+        return;
+    }
+    member->tile = tile_of(m, k);
+    member->kind = member->tile ? GT__TILE : GT__SUM;
 }
 
 /* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
@@ -311,7 +340,8 @@ static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
             if (!is_external(inputs(m, k)[i])) last_reader[inputs(m, k)[i]] = k;
     for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k], member++) {
-        member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
+        if (m->joins[k])
+            member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
         for (uint32_t i = 0; i < member->n_in; i++) {
             const uint32_t number = m->plan->operand[member->operand + i];
             const uint32_t j = inputs(m, k)[i];
@@ -340,7 +370,8 @@ static void make_groups(maker *m) {
     for (uint32_t unit = 0; unit < m->n; unit++) {
         if (m->root[unit] != unit || !m->joins[unit]) continue;
         gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
-        *g = (gt__group){.shape = m->work->node[unit].shape, .member = m->n_members};
+        *g = (gt__group){
+            .shape = m->work->node[unit].shape, .member = m->n_members, .fold = m->n_folds};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
         find_loads(m, g, unit);
         for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
@@ -359,7 +390,8 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
 }
 
 /* One block holds the plan and its lists, as long as they can get. Returns its size. */
-static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, char *block) {
+static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t folding,
+                      char *block) {
     size_t used = sizeof *p;
     p->work.node = cut(block, &used, w->n_nodes, sizeof *p->work.node);
     p->work.in = cut(block, &used, w->n_in, sizeof *p->work.in);
@@ -370,6 +402,7 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, char *bl
     p->member = cut(block, &used, joining, sizeof *p->member);
     p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
     p->load = cut(block, &used, w->n_in, sizeof *p->load);
+    p->fold = cut(block, &used, folding, sizeof *p->fold);
     return used;
 }
 
@@ -379,14 +412,17 @@ static void copy_list(void *to, const void *from, size_t count, size_t size) {
 
 static gt__plan *new_plan(const maker *m) {
     const gt__work *w = m->work;
-    uint32_t joining = 0;
-    for (uint32_t k = 0; k < m->n; k++) joining += m->joins[k];
+    uint32_t joining = 0, folding = 0;
+    for (uint32_t k = 0; k < m->n; k++) {
+        joining += m->joins[k] || m->folds[k];
+        folding += m->folds[k];
+    }
     gt__plan draft;
-    const size_t bytes = lay_out(&draft, w, joining, NULL);
+    const size_t bytes = lay_out(&draft, w, joining, folding, NULL);
     gt__plan *p = gt__alloc(m->tape->allocator, bytes);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
-    lay_out(p, w, joining, (char *)p);
+    lay_out(p, w, joining, folding, (char *)p);
     p->bytes = bytes;
     p->work.exact = w->exact;
     p->work.n_nodes = w->n_nodes;
@@ -404,7 +440,7 @@ gt__plan *gt__plan_make(gt_tape *tape) {
     uint32_t *block =
         gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
     if (!block) return NULL;
-    uint32_t **list[] = {&m.joins, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
+    uint32_t **list[] = {&m.joins, &m.folds, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
                          &m.head,  &m.tail,  &m.when, &m.at,   &m.at_in,   &m.waiting};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;

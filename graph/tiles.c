@@ -11,7 +11,7 @@
 
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
-enum { TILE = 512, SHARE = 32 /* tiles that are worth a thread's while */ };
+enum { TILE = GT_FOLD_PART, SHARE = 32 /* tiles that are worth a thread's while */ };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
 typedef struct loader {
@@ -129,6 +129,7 @@ typedef struct job {
     loader *loader;       /* of each load */
     const place *operand; /* of each load and member */
     const gt_arg **arg;   /* of each member */
+    char *part;           /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
     int64_t numel;
 } job;
@@ -150,22 +151,30 @@ static void add_up(const gt_op *op, void *y, const place *at, const uint32_t *in
     }
 }
 
+static char *part_of(const job *j, uint32_t fold, int64_t tile) {
+    const int64_t tiles = (j->numel + TILE - 1) / TILE;
+    return j->part + ((int64_t)fold * tiles + tile) * GT__PART;
+}
+
 static void run_members(const job *j, const place *at, int64_t start, int64_t count) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++, m++) {
         const uint32_t *in = &j->plan->operand[m->operand];
         const place *y = &at[g->n_loads + k];
-        void *to = y->base + (size_t)start * y->step;
-        if (!m->tile) {
-            const gt__plan_node *n = &j->plan->work.node[m->node];
-            add_up(n->op, to, at, in, m->n_in, (gt_dtype)n->dtype, start, count);
-            continue;
-        }
         const void *x[3];
-        for (uint32_t i = 0; i < m->n_in; i++)
+        for (uint32_t i = 0; i < m->n_in && i < 3; i++)
             x[i] = at[in[i]].base + (size_t)start * at[in[i]].step;
-        m->tile(to, x, j->arg[k], count);
+        if (m->kind == GT__TILE) {
+            m->tile(y->base + (size_t)start * y->step, x, j->arg[k], count);
+        } else if (m->kind == GT__FOLD) {
+            const gt_fold *fold = &j->plan->fold[g->fold + m->slot];
+            fold->part(fold, part_of(j, m->slot, start / TILE), x[0], count);
+        } else {
+            const gt__plan_node *n = &j->plan->work.node[m->node];
+            add_up(n->op, y->base + (size_t)start * y->step, at, in, m->n_in, (gt_dtype)n->dtype,
+                   start, count);
+        }
     }
 }
 
@@ -178,7 +187,8 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
         const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
         at[k] = j->operand[k];
-        if (!at[k].base) at[k].base = slots + slot * j->slot_bytes;
+        const bool folds = k >= g->n_loads && member[k - g->n_loads].kind == GT__FOLD;
+        if (!at[k].base && !folds) at[k].base = slots + slot * j->slot_bytes;
     }
     for (int64_t t = first; t < last; t++) {
         const int64_t start = t * TILE, count = j->numel - start < TILE ? j->numel - start : TILE;
@@ -222,12 +232,28 @@ static bool find_places(const job *j, loader *from, place *operand, const gt_arg
         const gt__node *n = gt__node_at(j->tape, i);
         arg[k] = j->tape->arg + n->arg;
         operand[g->n_loads + k] = (place){NULL, 0};
-        if (m->slot != GT__IN_MEMORY) continue;
+        if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) continue;
         if (!gt__place_value(j->tape, i)) return false;
         operand[g->n_loads + k] =
             (place){j->tape->slot[i].data, gt_dtype_size((gt_dtype)n->dtype)};
     }
     return true;
+}
+
+/* Parts become one in pairs; it goes where the fold's value has its place. */
+static void finish_folds(const job *j) {
+    const gt__group *g = j->group;
+    const gt__member *m = &j->plan->member[g->member];
+    const int64_t tiles = (j->numel + TILE - 1) / TILE;
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        if (m->kind != GT__FOLD) continue;
+        const gt_fold *fold = &j->plan->fold[g->fold + m->slot];
+        for (int64_t apart = 1; apart < tiles; apart *= 2)
+            for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
+                fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
+        const place *y = &j->operand[g->n_loads + k];
+        memcpy(y->base, part_of(j, m->slot, 0), y->step);
+    }
 }
 
 static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
@@ -238,16 +264,22 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g)
     j.slot_bytes = ((size_t)longest * g->element + 63) / 64 * 64;
     const size_t places = (n_operands * sizeof(place) + 63) / 64 * 64;
     j.worker_bytes = places + g->n_slots * j.slot_bytes;
-    const int threads = threads_for((shape->numel + TILE - 1) / TILE);
+    const int64_t tiles = (shape->numel + TILE - 1) / TILE;
+    const int threads = threads_for(tiles);
+    const size_t parts = (size_t)tiles * g->n_folds * GT__PART;
     const size_t loaders = g->n_loads * sizeof(loader), args = g->n_members * sizeof *j.arg;
-    const size_t shared = (loaders + args + places + 63) / 64 * 64;
+    const size_t shared = (loaders + args + places + parts + 63) / 64 * 64;
     char *block = gt__pool_take(&tape->pool, shared + (size_t)threads * j.worker_bytes);
     if (!block) return gt__out_of_memory(tape, "a group of operations");
     j.loader = (loader *)(void *)block;
     j.operand = (place *)(void *)(block + loaders);
-    j.arg = (const gt_arg **)(void *)(block + loaders + n_operands * sizeof(place));
+    j.arg = (const gt_arg **)(void *)(block + loaders + places);
+    j.part = block + loaders + places + args;
     const bool ok = find_places(&j, j.loader, (place *)j.operand, j.arg);
-    if (ok) run_shares(&j, block + shared, threads);
+    if (ok) {
+        run_shares(&j, block + shared, threads);
+        finish_folds(&j);
+    }
     gt__pool_give(&tape->pool, block);
     return ok;
 }
@@ -269,7 +301,7 @@ static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g)
         gt__node *n = gt__node_at(tape, i);
         at[g->n_loads + k] = (place){(char *)&n->value, 0};
         if (m->slot == GT__IN_MEMORY) gt__place_value(tape, i); /* cannot fail: no block */
-        if (!m->tile) {
+        if (m->kind == GT__SUM) {
             add_up(n->op, &n->value, at, in, m->n_in, (gt_dtype)n->dtype, 0, 1);
             continue;
         }

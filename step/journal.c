@@ -54,8 +54,11 @@ void gt_journal_free(gt_journal *j) {
                  {j->step, j->step_room * sizeof *j->step},
                  {j->wanted, j->wanted_room * sizeof *j->wanted},
                  {j, sizeof *j}};
+    gt_params *params = j->params;
+    const bool owns_params = j->owns_params;
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        if (owned[i].block) gt_params_alloc(j->params, owned[i].block, owned[i].size, 0);
+        if (owned[i].block) gt_params_alloc(params, owned[i].block, owned[i].size, 0);
+    if (owns_params) gt_params_free(params);
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------------ */
@@ -136,6 +139,13 @@ static bool copy_value(gt_journal *j, gt_tensor t, const char *label) {
     return gt__journal_add_gate(j, copy, label, t.index, kind) != GT__NO_GATE;
 }
 
+/* A number that stands in a formula is called by itself. */
+static void label_of(gt_tensor t, char *label, size_t size) {
+    gt_label(t, label, size);
+    if (gt_n_in(t) == 0 && gt_rank(t) == 0 && !is_named(t, label) && gt_n_args(t) == 1)
+        gt__number_text(gt_args(t)[0].real, label, size);
+}
+
 /* Records the operation whose first result is t; its later results follow at once. */
 static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
     const uint32_t n_in = (uint32_t)gt_n_in(t);
@@ -146,7 +156,7 @@ static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
     for (int k = 0; k < gt_n_out(t); k++) {
         char label[320];
         const gt_tensor result = gt_out(t, k);
-        gt_label(result, label, sizeof label);
+        label_of(result, label, sizeof label);
         const uint32_t gate =
             gt__journal_add_gate(j, gt_valid(copy) ? gt_out(copy, k) : copy, label, result.index,
                                  n_in ? GT__OPERATION : GT__CONSTANT);
@@ -331,7 +341,7 @@ bool gt__journal_order(gt_journal *j) {
     for (uint32_t i = 0; i < j->n_main; i++) {
         const gt__gate *gate = &j->gate[i];
         if (gate->open && !add_inner_values(j, gate)) return false;
-        if (!add_step(j, GT__VALUE, i, 0)) return false;
+        if (gate->kind != GT__CONSTANT && !add_step(j, GT__VALUE, i, 0)) return false;
     }
     if (!add_step(j, GT__SEED, j->output, 0)) return false;
     for (uint32_t i = j->n_main; i-- > 0;) {

@@ -2,8 +2,8 @@
  *
  * Gates stand in the order of the tape; behind them stand the insides of composite gates (a sigmoid as x -1,
  * exp, +1, 1/x). Edges stand in the order of the sweep: edge = what one gate passed back to one of its inputs.
- * What a reader steps through is the list of entries: a value for every gate, the seed, then every edge; an open
- * composite shows its inside first. Stepping back is a smaller index. */
+ * What a reader steps through is the list of steps: a value for every gate but constants, the seed, then every
+ * edge; an open composite shows its inside first. Stepping back is a smaller index. */
 #ifndef GT_JOURNAL_H
 #define GT_JOURNAL_H
 
@@ -60,6 +60,7 @@ typedef struct gt__step {
 struct gt_journal {
     gt_tape *tape; /* its own */
     gt_params *params;
+    bool owns_params;
     gt__gate *gate;
     uint32_t n_gates, n_main, gate_room; /* the first n_main are the circuit, insides follow */
     gt__edge *edge;
@@ -111,8 +112,11 @@ gt__role gt__role_of(const gt_journal *j, uint32_t gate);
 const char *gt__role_name(gt__role role);
 /* The branch that a kinked gate of single elements took; false when it has none. */
 bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
-/* The local gradient in symbols, as "z" or "f (1 - f)"; "" when it is not known in symbols. */
+
+/* ---- symbols.c: the local gradient in symbols, as "z" or "f*(1 - f)"; "" when it is a number, or has no
+ * spelling. And an operation's own formula: "x + y". */
 void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
+void gt__gate_text(const gt_journal *j, uint32_t gate, char *text, size_t size);
 
 /* ---- journal_json.c: words of JSON, also safe inside a script element. */
 void gt__json_text(const char *text, FILE *out);

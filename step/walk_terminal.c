@@ -204,6 +204,11 @@ static void export_text(gt__walk *w, const char *rest) { export(w, rest, gt_jour
 static void export_json(gt__walk *w, const char *rest) { export(w, rest, gt_journal_json); }
 static void export_dot(gt__walk *w, const char *rest) { export(w, rest, gt_journal_dot); }
 
+static void export_svg(gt__walk *w, const char *rest) { export(w, rest, gt_journal_svg); }
+
+static bool write_page(gt_journal *j, FILE *out) { return gt_journal_page(j, NULL, out); }
+static void export_page(gt__walk *w, const char *rest) { export(w, rest, write_page); }
+
 static void draw(gt__walk *w, const char *rest) {
     (void)rest;
     if (!gt__write_circuit(w->j, &w->style, 80, 24, w->out))
@@ -243,6 +248,9 @@ static const gt__command commands[] = {
     {"text",  "write",  "[FILE]",      "the whole journal as text",                           export_text},
     {"json",  "data",   "[FILE]",      "the whole journal as JSON",                           export_json},
     {"dot",   "graph",  "[FILE]",      "the circuit for Graphviz",                            export_dot},
+    {"svg",   "picture", "[FILE]",     "the circuit as an SVG picture",                       export_svg},
+    {"html",  "page",   "FILE",        "a page to step through in a browser",                 export_page},
+    {"diff",  "claims", "FILE",        "compare derivatives found by hand: lines df/dx = z",  gt__walk_diff},
     {"h",     "help",   "",            "this list",                                           help},
     {"q",     "quit",   "",            "leave",                                               quit},
 };

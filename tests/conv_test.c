@@ -311,6 +311,16 @@ Test(pool, a_line_is_an_image_of_one_row) {
 
 /* ---- layers ------------------------------------------------------------------------------------ */
 
+Test(conv, a_branch_that_begins_with_zeros_is_no_branch) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[4] = {1, 2, 3, 4};
+    gt_tensor x = image(tape, values, 2, 2);
+    gt_param(tape, "branch/weight", GT_SHAPE(1, 1, 3, 3), GT_F64, gt_init_zeros());
+    const gt_conv_options same = {.padding = {1, 1}};
+    expect_values(gt_residual(x, gt_conv2d_layer(x, "branch", 1, 3, same)), values);
+    gt_tape_free(tape);
+}
+
 Test(conv, a_layer_without_bias_makes_none) {
     gt_params *params = gt_params_new(NULL, 1);
     gt_tape *tape = gt_tape_new(params);
@@ -487,6 +497,16 @@ Test(norm, rows_have_mean_0_and_variance_1) {
 }
 
 /* ---- layers ------------------------------------------------------------------------------------ */
+
+Test(conv, a_branch_that_begins_with_zeros_is_no_branch) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[4] = {1, 2, 3, 4};
+    gt_tensor x = image(tape, values, 2, 2);
+    gt_param(tape, "branch/weight", GT_SHAPE(1, 1, 3, 3), GT_F64, gt_init_zeros());
+    const gt_conv_options same = {.padding = {1, 1}};
+    expect_values(gt_residual(x, gt_conv2d_layer(x, "branch", 1, 3, same)), values);
+    gt_tape_free(tape);
+}
 
 /* Kaiming: variance 2 / (channels seen x kernel^2), which keeps the size of what passes through. */
 static void check_weights(gt_params *params, const char *name, double fan) {

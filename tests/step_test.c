@@ -53,11 +53,11 @@ Test(step, the_journal_of_circuit_1_as_text) {
                      "[ 1/10] x = -2   input\n"
                      "[ 2/10] y = 5   input\n"
                      "[ 3/10] z = -4   input\n"
-                     "[ 4/10] q = add(x, y) = 3\n"
-                     "[ 5/10] f = mul(q, z) = -12\n"
+                     "[ 4/10] q = x + y = 3\n"
+                     "[ 5/10] f = q*z = -12\n"
                      "[ 6/10] df/df = 1   the sweep begins\n"
-                     "[ 7/10] f: df/dq = up 1 x local z -4 = -4   | q.grad 0 -> -4   swapper\n"
-                     "[ 8/10] f: df/dz = up 1 x local q 3 = 3   | z.grad 0 -> 3   swapper\n"
+                     "[ 7/10] f: df/dq = up 1 x local -4 = -4   local = z   | q.grad 0 -> -4   swapper\n"
+                     "[ 8/10] f: df/dz = up 1 x local 3 = 3   local = q   | z.grad 0 -> 3   swapper\n"
                      "[ 9/10] q: df/dx = up -4 x local 1 = -4   | x.grad 0 -> -4   distributor\n"
                      "[10/10] q: df/dy = up -4 x local 1 = -4   | y.grad 0 -> -4   distributor\n");
     free(text);
