@@ -25,7 +25,7 @@ async function visitCircuit(page, name, journal) {
 
 // Groups keep what is shown at once small; they open with the keyboard, and steps go on in them.
 async function visitLong(page, name, journal) {
-    const shownParts = () => page.evaluate(() => [...document.querySelectorAll(".part")].filter(part => part.checkVisibility()).length);
+    const shownParts = () => page.evaluate(() => [...document.querySelectorAll(".part")].filter(part => isSeen(part)).length);
     check(`${name}: few parts at first`, await shownParts() <= 60);
     let part = await page.evaluate(() => levels[0].boxes[0][0]);
     while (part >= journal.gates.length) {

@@ -7,7 +7,7 @@ const single = x => typeof number(x) === "number";
 
 // What is shown after the first `at` steps of the journal: values and gradients of single-element gates.
 function expected(journal, at) {
-    const value = new Map(), gradient = new Map();
+    const value = new Map(journal.gates.map((gate, i) => [i, number(gate.value)]).filter(([i]) => journal.gates[i].kind === "constant")), gradient = new Map();
     for (const [kind, gate, edge] of journal.steps.slice(0, at)) {
         if (kind === 0) value.set(gate, number(journal.gates[gate].value));
         if (kind === 1) gradient.set(gate, number(journal.gates[gate].gradient));
@@ -18,11 +18,13 @@ function expected(journal, at) {
 }
 
 // The same from the drawing and from the table: gate -> [value, gradient], as texts.
+const inSight = page => page.evaluate(() => gates.map((_, i) => isSeen(partElement(i))));
+
 const shown = page => page.evaluate(() => {
     const drawing = {}, table = [...document.querySelectorAll("#rows tr")].map(row => [...row.children].map(cell => cell.textContent));
     gates.forEach((gate, i) => {
         const face = document.querySelector(`#p${i} > .face`);
-        if (face && face.checkVisibility()) drawing[i] = [face.querySelector(".value").textContent, face.querySelector(".grad").textContent];
+        if (face && isSeen(face)) drawing[i] = [face.querySelector(".value").textContent, face.querySelector(".grad").textContent];
     });
     return { drawing, table, say: document.getElementById("say").textContent, place: document.getElementById("place").textContent };
 });
@@ -85,6 +87,7 @@ async function scrub(page, journal, name) {
     await page.keyboard.press(" ");
     await until(page, () => bar.at === state.steps.length && !bar.timer);
     check(`${name}: space plays to the end`, await page.getAttribute("#play", "aria-pressed") === "false");
+    await page.evaluate(() => { page.data.pace = 300; });
     await page.click("#play");
     await until(page, () => bar.at > 0 && bar.timer);
     await page.click("#play");
@@ -116,7 +119,8 @@ async function recomputes(page, journal, name) {
 
 // A slider moved with the keys, a number typed: the circuit follows, and its derivative predicts the change.
 async function moveInputs(page, journal, name) {
-    const i = journal.gates.findIndex((gate, k) => gate.kind === "input" && single(gate.gradient ?? "") && number(gate.gradient) !== 0 && k < journal.main);
+    const visible = await inSight(page);
+    const i = journal.gates.findIndex((gate, k) => visible[k] && gate.kind === "input" && single(gate.gradient ?? "") && number(gate.gradient) !== 0 && k < journal.main);
     if (i < 0 || !await page.$(`#slide${i}`)) return;
     await page.evaluate(() => { document.activeElement.blur(); bar.go(state.steps.length); });
     const before = await page.evaluate(() => plain(state.now.v[journal.output]));
@@ -141,7 +145,7 @@ async function fullSums(page, journal, name) {
     }));
     const wrong = chosen.filter(([gate, got, terms]) => gate >= 0 && (got !== gate || terms !== journal.edges.filter(e => e.input === gate && e.contribution !== null).length));
     check(`${name}: a wire shows its full sum`, wrong.length === 0, JSON.stringify(wrong));
-    const visible = await page.evaluate(() => gates.map((_, i) => Boolean(partElement(i)?.checkVisibility())));
+    const visible = await inSight(page);
     const gate = chosen.map(([g]) => g).find(g => visible[g] && journal.gates[g].arrived > 0 && single(journal.gates[g].gradient));
     if (gate === undefined) return;
     await page.focus(`#p${gate}`);
@@ -155,14 +159,14 @@ async function fullSums(page, journal, name) {
 }
 
 const boxesOverlap = page => page.evaluate(() => {
-    const boxes = [...document.querySelectorAll(".part")].filter(part => part.checkVisibility()).map(part => [part, (part.classList.contains("open") ? part.querySelector(":scope > .inside > .frame") : part.querySelector(":scope > .face > .shape")).getBoundingClientRect()]);
+    const boxes = [...document.querySelectorAll(".part")].filter(part => isSeen(part)).map(part => [part, (part.classList.contains("open") ? part.querySelector(":scope > .inside > .frame") : part.querySelector(":scope > .face > .shape")).getBoundingClientRect()]);
     return boxes.flatMap(([a, p], i) => boxes.slice(0, i).filter(([b, q]) => !a.contains(b) && !b.contains(a) && p.left < q.right - 0.5 && q.left < p.right - 0.5 && p.top < q.bottom - 0.5 && q.top < p.bottom - 0.5).map(([b]) => `${a.id} ${b.id}`));
 });
 
 // Composites open with the key, the button and all at once; the inside's flows are steps of their own.
 async function openGates(page, journal, name) {
     check(`${name}: nothing overlaps`, (await boxesOverlap(page)).length === 0, (await boxesOverlap(page)).join(", "));
-    const composite = journal.gates.findIndex(gate => gate.inside);
+    const visible = await inSight(page), composite = journal.gates.findIndex((gate, i) => gate.inside && visible[i]);
     if (composite < 0) return;
     const [first, n] = journal.gates[composite].inside;
     await page.focus(`#p${composite}`);
@@ -230,7 +234,8 @@ async function claims(page, journal, name) {
 }
 
 async function tensors(page, journal, name) {
-    const i = journal.gates.findIndex((gate, k) => k < journal.main && typeof gate.value === "object" && gate.gradient && gate.value.elements);
+    const visible = await inSight(page);
+    const i = journal.gates.findIndex((gate, k) => visible[k] && typeof gate.value === "object" && gate.gradient && gate.value.elements);
     if (i < 0) return;
     await page.click(`#p${i} > .face > .shape`);
     check(`${name}: a tensor's maps and histograms`, await page.evaluate(() => document.querySelectorAll("#chosen canvas").length === 2 && document.querySelectorAll("#chosen .histogram rect").length === 48));
