@@ -94,8 +94,9 @@ GT_API const char *gt_mistake_name(gt_mistake mistake);
 typedef struct gt_slope {
     double value, error;
     double left, right; /* to both sides; the same except at a kink */
-    double variation;   /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
-    double step;        /* where the differences were best */
+    double
+        variation; /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
+    double step;   /* where the differences were best */
     gt_doubt doubt;
     int evaluations;
 } gt_slope;
@@ -116,11 +117,12 @@ typedef struct gt_check_array {
 typedef struct gt_check_options {
     const gt_check_array *array; /* how x is divided, in order; none: one vector named "x" */
     int n_arrays;
-    int digits;          /* a truth known to fewer is CANNOT TELL; 0: 4 */
-    double precision;    /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
-    double scale;        /* how far x may move; 0: from the size of its entries, array by array */
-    int64_t evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
-    bool only_here;      /* do not judge at other points */
+    int digits;       /* a truth known to fewer is CANNOT TELL; 0: 4 */
+    double precision; /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
+    double scale;     /* how far x may move; 0: from the size of its entries, array by array */
+    int64_t
+        evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
+    bool only_here;         /* do not judge at other points */
     const gt_tensor *moved; /* gt_check_claim: leaves that other points may differ in, beside x */
     int n_moved;
     const gt_allocator *allocator;
