@@ -96,6 +96,7 @@ typedef struct gt_slope {
     double left, right; /* to both sides; the same except at a kink */
     double
         variation; /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
+    double step;   /* where the differences were best */
     gt_doubt doubt;
     int evaluations;
 } gt_slope;
@@ -116,11 +117,14 @@ typedef struct gt_check_array {
 typedef struct gt_check_options {
     const gt_check_array *array; /* how x is divided, in order; none: one vector named "x" */
     int n_arrays;
-    int digits;          /* a truth known to fewer is CANNOT TELL; 0: 4 */
-    double precision;    /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
-    double scale;        /* how far x may move; 0: from the size of its entries, array by array */
-    int64_t evaluations; /* of f at most; 0: 2000 */
-    bool only_here;      /* do not judge at other points */
+    int digits;       /* a truth known to fewer is CANNOT TELL; 0: 4 */
+    double precision; /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
+    double scale;     /* how far x may move; 0: from the size of its entries, array by array */
+    int64_t
+        evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
+    bool only_here;         /* do not judge at other points */
+    const gt_tensor *moved; /* gt_check_claim: leaves that other points may differ in, beside x */
+    int n_moved;
     const gt_allocator *allocator;
 } gt_check_options;
 
@@ -179,7 +183,7 @@ typedef struct gt_claim {
 } gt_claim;
 
 /* Judges a claim about the derivative of y, which has one element, with respect to a float leaf x. The leaf's
- * value is the same afterwards; the tape has grown by the sweep (gt_mark and gt_rewind take it away). */
+ * value and the tape's nodes are the same afterwards; values that were read must be read again. */
 GT_API gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim,
                                  const gt_check_options *options, gt_check_report *report);
 

@@ -16,12 +16,12 @@
  *
  * The language. Statements stand on lines or between `;`, comments begin with `#`.
  *
- *     x = -2                          a value: a name defined by numbers alone is an input
- *     W = [1 2; 3 4]                  a matrix, rows between `;`; [1 2 3] is a vector
- *     X[64, 1000], b[10]              inputs by their shapes; also after any statement: dW = X' * dZ : X[64, 1000]
- *     f = (x + y) * z                 a definition; again for a known name: the claim that both are equal
- *     df/dx = z                       a claim about a derivative; d2f/dxdy = ... about a second one
- *     dq = z                          the same for the last definition, where q is known and dq is not
+ *   x = -2                          a value: a name defined by numbers alone is an input
+ *   W = [1 2; 3 4]                  a matrix, rows between `;`; [1 2 3] is a vector
+ *   X[64, 1000], b[10]              inputs by their shapes; also after any statement: dW = X' * dZ : X[64, 1000]
+ *   f = (x + y) * z                 a definition; again for a known name: the claim that both are equal
+ *   df/dx = z                       a claim about a derivative; d2f/dxdy = ... about a second one
+ *   dq = z                          the same for the last definition, where q is known and dq is not
  *
  * `*` scales by a scalar and is the matrix product of arrays; `.*` `./` `.^` go element by element; `'`
  * transposes; `^` binds tighter than a minus before it and groups to the right; a number before a name or `(`

@@ -23,8 +23,7 @@ enum { MOST_ELEMENTS = 1024, BINS = 24 };
 
 /* ---- words of JSON ----------------------------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 sequence at s, 0 when it is none. */
-static size_t sequence(const unsigned char *s) {
+size_t gt__utf8_sequence(const unsigned char *s) {
     const size_t n = s[0] < 0x80                   ? 1
                      : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
                      : (s[0] & 0xf0) == 0xe0       ? 3
@@ -41,7 +40,7 @@ void gt__json_text(const char *text, FILE *out) {
     const unsigned char *s = (const unsigned char *)text;
     fputc('"', out);
     while (*s) {
-        const size_t n = sequence(s);
+        const size_t n = gt__utf8_sequence(s);
         if (n == 0)
             fputs("\\ufffd", out);
         else if (n == 1 && (*s < 0x20 || strchr("\"\\<>&\x7f", *s)))
@@ -226,7 +225,7 @@ static void write_operations(const gt_journal *j, FILE *out) {
 }
 
 bool gt_journal_json(gt_journal *j, FILE *out) {
-    if (!j || j->error[0] || !out) return false;
+    if (!gt__journal_ready(j) || !out) return false;
     fprintf(out, "{\"format\":\"gradtape journal 1\",\"output\":%u,\"main\":%u,\"gates\":[",
             j->output, j->n_main);
     for (uint32_t i = 0; i < j->n_gates; i++) write_gate(j, i, out);

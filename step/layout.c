@@ -87,7 +87,7 @@ static int count_bends(gt__layout *l) {
         gt__wire *w = &l->wire[e];
         const int passed = goes_right(w) ? l->box[w->to].column - l->box[w->from].column - 1 : 0;
         w->bend = count;
-        w->n_bends = passed <= MOST_DUMMIES - count ? passed : 0;
+        w->n_bends = passed > 0 && passed <= MOST_DUMMIES - count ? passed : 0;
         count += w->n_bends;
     }
     return count;
@@ -317,7 +317,7 @@ static void deliver(work *k) {
     }
     for (int c = 1; c <= l->n_columns; c++) l->x[c] += l->x[c - 1] + l->column_gap;
     for (int i = 0; i < l->n_boxes; i++) {
-        l->box[i].x = l->x[l->box[i].column];
+        l->box[i].x = l->x[l->box[i].column + 1] - l->column_gap - l->box[i].wide;
         l->box[i].y = k->item[i].y - top;
     }
     for (int i = l->n_boxes; i < k->n_items; i++) l->bend[i - l->n_boxes] = k->item[i].y - top;

@@ -27,7 +27,7 @@ typedef struct gt__layout {
     gt__wire *wire;
     int n_boxes, n_wires;
     double column_gap, row_gap;
-    /* Found. The columns' left edges are x[0 .. n_columns - 1]; x[n_columns] is where another would begin. */
+    /* Found. Column c goes from x[c] to x[c + 1] - column_gap; boxes stand at its right. */
     double *bend, *x;
     int n_columns, n_bends;
     double wide, high;

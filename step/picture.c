@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_TOGETHER = 60, GROUP = 40, LABEL_MOST = 18 };
+enum { MOST_TOGETHER = 60, GROUP = 40, LEAF_LETTERS = 16, NAME_LETTERS = 12 };
 
 /* ---- texts ------------------------------------------------------------------------------------ */
 
@@ -30,7 +30,7 @@ static void write_symbol(gt_tensor t, char *text, size_t size) {
     snprintf(text, size, "%.20s", op);
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
         if (strcmp(op, symbols[i].op) == 0) snprintf(text, size, "%s", symbols[i].symbol);
-    if (gt_n_args(t) != 1) return;
+    if (gt_n_args(t) < 1) return;
     const double number = gt_args(t)[0].real;
     if (strcmp(op, "add_scalar") == 0) snprintf(text, size, "%+.4g", number);
     if (strcmp(op, "mul_scalar") == 0) snprintf(text, size, "\xc3\x97%.4g", number);
@@ -53,21 +53,28 @@ const char *gt__figure_text(const gt__figures *f, gt_tensor t, char *text, size_
     return text;
 }
 
-/* About how wide a text is: a character of most scripts takes 7.5 pixels, of east Asian ones 13. */
+/* About how wide a text is: a character of an east Asian script takes up to 14 pixels, others 9. */
 static double text_width(const char *text) {
     double wide = 0;
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 13 : 7.5;
+        if ((*c & 0xc0) != 0x80) wide += *c >= 0xe3 ? 14 : 9;
     return wide;
 }
 
 /* The first letters of a label, whole characters only. */
-static void shorten(const char *label, char *text, size_t size) {
+static void shorten(const char *label, int letters, char *text, size_t size) {
     size_t bytes = 0;
-    int letters = 0;
-    while (label[bytes] && bytes + 8 < size && letters <= LABEL_MOST)
-        letters += ((unsigned char)label[++bytes] & 0xc0) != 0x80;
+    for (; label[bytes] && bytes + 8 < size; bytes++)
+        if (((unsigned char)label[bytes] & 0xc0) != 0x80 && letters-- == 0) break;
     snprintf(text, size, "%.*s%s", (int)bytes, label, label[bytes] ? "\xe2\x80\xa6" : "");
+}
+
+/* Has a gate a name of its own, or only "operation#number"? */
+static bool is_named(const gt__gate *gate) {
+    const char *op = gt_op_of(gate->value)->name;
+    const size_t n = strlen(op);
+    return gate->parent == GT__NO_GATE &&
+           !(strncmp(gate->label, op, n) == 0 && gate->label[n] == '#');
 }
 
 /* ---- parts and levels ------------------------------------------------------------------------- */
@@ -95,7 +102,7 @@ static bool add_level(gt__picture *p, uint32_t part) {
         return false;
     gt__level *level = &p->level[p->n_levels];
     *level = (gt__level){.part = part};
-    level->layout.column_gap = 22;
+    level->layout.column_gap = 36;
     level->layout.row_gap = 10;
     level->layout.allocator = (gt_allocator){resize_in, p->journal->params};
     if (part != GT__NO_PART) p->part[part].level = p->n_levels;
@@ -161,10 +168,12 @@ static void write_face(gt__picture *p, gt__part *part) {
     if (part->gate == GT__NO_GATE)
         snprintf(part->symbol, sizeof part->symbol, "%u\xe2\x80\x93%u", part->first, part->last);
     else if (gt__part_is_leaf(p, part))
-        shorten(first->label, part->symbol, sizeof part->symbol);
+        shorten(first->label, LEAF_LETTERS, part->symbol, sizeof part->symbol);
     else
         write_symbol(first->value, part->symbol, sizeof part->symbol);
-    part->face = fmax(38, text_width(part->symbol) + 18);
+    if (part->gate != GT__NO_GATE && !gt__part_is_leaf(p, part) && is_named(first))
+        shorten(first->label, NAME_LETTERS, part->name, sizeof part->name);
+    part->face = fmax(38, fmax(text_width(part->symbol) + 18, text_width(part->name)));
 }
 
 static bool add_box_of(gt__picture *p, uint32_t i) {
@@ -265,9 +274,10 @@ static bool add_wires(gt__picture *p) {
             const uint32_t input = j->input[gate->first_in + k];
             if (gate->kind != GT__ALIAS && !add_wire_path(p, input, i, wire)) return false;
         }
-        if (gate->n_inner == 0) continue;
-        uint32_t result = gate->first_inner + gate->n_inner - 1;
-        if (!leave(p, &result, i)) return false;
+    }
+    for (uint32_t i = 0; i < j->n_main; i++) {
+        uint32_t result = j->gate[i].first_inner + j->gate[i].n_inner - 1;
+        if (j->gate[i].n_inner > 0 && !leave(p, &result, i)) return false;
     }
     return true;
 }

@@ -29,7 +29,7 @@ typedef struct gt__part {
     int place;       /* box in its parent's level; -1: an alias, drawn as the port */
     bool open;
     double face; /* width of the gate itself */
-    char symbol[48];
+    char symbol[80], name[80]; /* name: above a gate, "" when nobody named it */
 } gt__part;
 
 typedef struct gt__level {

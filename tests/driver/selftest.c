@@ -6,6 +6,7 @@
  *     selftest kinks              gradients at kinks, ties, zeros and infinities
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
+ *     selftest plans [SEED]       planned runs of random tapes against the reference, bit by bit
  *     selftest api [SEED]         random sequences of public calls, or those of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
@@ -31,6 +32,10 @@ int main(int argc, char **argv) {
         sweep_graphs(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "graph") == 0)
         sweep_graphs(stdout, 1, is_soak() ? 10000 : 400, &total);
+    if (part && strcmp(part, "plans") == 0 && detail)
+        sweep_plans(stdout, strtoull(detail, NULL, 10), 1, &total);
+    else if (!part || strcmp(part, "plans") == 0)
+        sweep_plans(stdout, 1, is_soak() ? 100000 : 1000, &total);
     if (part && strcmp(part, "api") == 0 && detail)
         sweep_api(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "api") == 0)

@@ -12,8 +12,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/damage.h"
 
-static const fuzz_target *const targets[] = {&fuzz_idx, &fuzz_csv, &fuzz_npy, &fuzz_cifar,
-                                             &fuzz_safetensors, &fuzz_formula};
+static const fuzz_target *const targets[] = {&fuzz_idx,   &fuzz_csv,         &fuzz_npy,
+                                             &fuzz_cifar, &fuzz_safetensors, &fuzz_formula};
 enum { N_TARGETS = sizeof targets / sizeof *targets };
 
 static uint8_t good[FUZZ_SEED_MOST], bad[FUZZ_SEED_MOST];

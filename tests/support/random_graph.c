@@ -3,7 +3,7 @@
 
 #include "ops/ops.h"
 
-enum { MOST_KNOWN = 96, MOST_ELEMENTS = 48, LARGE = 3 };
+enum { MOST_KNOWN = 96, MOST_ELEMENTS = 48, MOST_WIDE = 4000, LARGE = 3 };
 
 /* A tensor to build on, and how large its elements can be. */
 typedef struct known {
@@ -15,6 +15,9 @@ typedef struct maker {
     random_graph *graph;
     gt_tape *tape;
     uint64_t seed, drawn;
+    gt_dtype dtype;
+    bool wide;
+    int64_t most; /* elements */
     int count;
     known known[MOST_KNOWN];
 } maker;
@@ -88,7 +91,7 @@ static void kinked(maker *m, known x) {
     }
 }
 
-static bool broadcasts(gt_tensor a, gt_tensor b) {
+static bool broadcasts(const maker *m, gt_tensor a, gt_tensor b) {
     const gt_shape s = gt_shape_of(a), t = gt_shape_of(b);
     int64_t n = 1;
     for (int d = s.rank - 1, e = t.rank - 1; d >= 0 || e >= 0; d--, e--) {
@@ -96,13 +99,13 @@ static bool broadcasts(gt_tensor a, gt_tensor b) {
         if (x != y && x != 1 && y != 1) return false;
         n *= x > y ? x : y;
     }
-    return n <= MOST_ELEMENTS;
+    return n <= m->most;
 }
 
 static void paired(maker *m, known a) {
     known b = pick(m);
-    for (int k = 0; k < 8 && !broadcasts(a.t, b.t); k++) b = pick(m);
-    if (!broadcasts(a.t, b.t)) b = (known){gt_mean(b.t, GT_ALL, false), b.size};
+    for (int k = 0; k < 8 && !broadcasts(m, a.t, b.t); k++) b = pick(m);
+    if (!broadcasts(m, a.t, b.t)) b = (known){gt_mean(b.t, GT_ALL, false), b.size};
     switch (below(m, 11)) {
     case 0: keep(m, gt_add(a.t, b.t), a.size + b.size); break;
     case 1: keep(m, gt_sub(a.t, b.t), a.size + b.size); break;
@@ -139,7 +142,7 @@ static void seen_otherwise(maker *m, known x) {
         break;
     case 7: keep(m, gt_squeeze(x.t, GT_ALL), x.size); break;
     default:
-        if (s.rank < 4 && numel(x.t) * 2 <= MOST_ELEMENTS) {
+        if (s.rank < 4 && numel(x.t) * 2 <= m->most) {
             gt_shape wide = {s.rank + 1, {2}};
             for (int d = 0; d < s.rank; d++) wide.dim[d + 1] = s.dim[d];
             keep(m, gt_expand(x.t, wide), x.size);
@@ -187,11 +190,11 @@ static void product(maker *m, known a) {
         const known b = pick(m);
         const bool rows =
             gt_rank(b.t) <= 2 && gt_rank(b.t) > 0 && gt_dim(b.t, 0) == gt_dim(a.t, last);
-        if (!rows || numel(a.t) * numel(b.t) > 4 * MOST_ELEMENTS) continue;
+        if (!rows || numel(a.t) * numel(b.t) > 4 * m->most) continue;
         keep(m, gt_matmul(a.t, b.t), n * a.size * b.size);
         return;
     }
-    if (last > 0 && numel(a.t) * gt_dim(a.t, last - 1) <= 4 * MOST_ELEMENTS)
+    if (last > 0 && numel(a.t) * gt_dim(a.t, last - 1) <= 4 * m->most)
         keep(m, gt_matmul(a.t, gt_t(a.t)), n * a.size * a.size); /* both sides one tensor */
     else if (last == 0)
         keep(m, gt_outer(a.t, gt_sin(a.t)), a.size);
@@ -206,7 +209,7 @@ static void indexed(maker *m, known x) {
     const int64_t place[3] = {below(m, n), below(m, n), below(m, n)}; /* often the same twice */
     const gt_tensor index = gt_input(m->tape, place, GT_SHAPE(3), GT_I64);
     const gt_tensor taken = gt_gather(x.t, index, axis);
-    if (numel(taken) > 2 * MOST_ELEMENTS) return;
+    if (numel(taken) > 2 * m->most) return;
     if (below(m, 2))
         keep(m, taken, x.size);
     else
@@ -217,7 +220,7 @@ static void joined(maker *m, known x) {
     const int axis = axis_of(m, x.t);
     const gt_tensor other = gt_sin(x.t);
     const gt_shape one = {gt_rank(x.t), {1, 0, 1}}, other_end = {gt_rank(x.t), {0, 1}};
-    if (numel(x.t) * 2 > MOST_ELEMENTS || gt_rank(x.t) > 3) return;
+    if (numel(x.t) * 2 > m->most || gt_rank(x.t) > 3) return;
     switch (gt_rank(x.t) ? below(m, 4) : 0) {
     case 0: keep(m, gt_stack(GT_LIST(x.t, other), 0), x.size + 1); break;
     case 1: keep(m, gt_concat(GT_LIST(x.t, other, x.t), axis), x.size + 1); break;
@@ -255,13 +258,25 @@ static void grow(maker *m) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Sizes of axes: few, so that shapes often fit each other. */
+static int64_t size(maker *m) {
+    static const int64_t wide[] = {1, 3, 40, 700};
+    return m->wide ? wide[below(m, 4)] : 1 + below(m, 3);
+}
+
 static void add_leaf(maker *m) {
-    double value[64];
+    double value[MOST_WIDE];
+    float narrow[MOST_WIDE];
     gt_shape s = {below(m, 4), {0}};
-    for (int d = 0; d < s.rank; d++) s.dim[d] = 1 + below(m, 3);
+    for (int d = 0; d < s.rank; d++) s.dim[d] = size(m);
+    for (int d = 0; d < s.rank && gt_numel(s) > MOST_WIDE; d++) s.dim[d] = 1;
     const int64_t n = gt_numel(s);
-    for (int64_t i = 0; i < n; i++) value[i] = between(m, -1.5, 1.5);
-    const gt_tensor leaf = gt_input(m->tape, value, s, GT_F64);
+    for (int64_t i = 0; i < n; i++) {
+        value[i] = between(m, -1.5, 1.5);
+        narrow[i] = (float)value[i];
+    }
+    const void *data = m->dtype == GT_F32 ? (const void *)narrow : value;
+    const gt_tensor leaf = gt_input(m->tape, data, s, m->dtype);
     m->graph->leaf[m->graph->n_leaves++] = leaf;
     keep(m, leaf, 1.5);
 }
@@ -276,12 +291,22 @@ static gt_tensor sum_up(maker *m) {
     return sum;
 }
 
-void random_graph_record(random_graph *g, gt_tape *tape, uint64_t seed) {
+void random_graph_record_as(random_graph *g, gt_tape *tape, uint64_t seed, gt_dtype dtype,
+                            bool wide) {
     *g = (random_graph){.tape = tape};
-    maker m = {.graph = g, .tape = tape, .seed = seed};
+    maker m = {.graph = g,
+               .tape = tape,
+               .seed = seed,
+               .dtype = dtype,
+               .wide = wide,
+               .most = wide ? MOST_WIDE : MOST_ELEMENTS};
     const int leaves = 1 + below(&m, GRAPH_LEAVES);
     const uint32_t nodes = 5 + (uint32_t)below(&m, 34); /* before the sum at the end */
     for (int k = 0; k < leaves; k++) add_leaf(&m);
     for (int k = 0; k < 200 && gt_tape_size(tape) < nodes && !gt_failed(tape); k++) grow(&m);
     g->loss = m.count ? sum_up(&m) : gt_fail(tape, "no leaf could be made");
+}
+
+void random_graph_record(random_graph *g, gt_tape *tape, uint64_t seed) {
+    random_graph_record_as(g, tape, seed, GT_F64, false);
 }

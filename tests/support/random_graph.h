@@ -20,6 +20,9 @@ typedef struct random_graph {
 
 /* Records on the tape, which has no nodes yet. */
 void random_graph_record(random_graph *g, gt_tape *tape, uint64_t seed);
+/* The same over leaves of another kind; wide ones have more elements than fit one tile. */
+void random_graph_record_as(random_graph *g, gt_tape *tape, uint64_t seed, gt_dtype dtype,
+                            bool wide);
 /* Do the checks of these random graphs notice that an error was planted in the original? */
 bool graphs_catch(const gt_op *original, const gt_op *planted, uint64_t first, int count);
 

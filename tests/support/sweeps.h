@@ -18,6 +18,8 @@ void sweep_kinks(FILE *out, score *s);
 void sweep_mutants(FILE *out, const char *name, score *s);
 /* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
 void sweep_graphs(FILE *out, uint64_t first, int count, score *s);
+/* Random tapes of the seeds first, first + 1, ...: planned runs against the reference executor, bit by bit. */
+void sweep_plans(FILE *out, uint64_t first, int count, score *s);
 /* Random sequences of public calls of the seeds first, first + 1, ... against a model. */
 void sweep_api(FILE *out, uint64_t first, int count, score *total);
 /* Every allocation failed in turn, in every story, or in the one of that name. */
