@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:check/arrays.c
 /* check/arrays.c: what is wrong with an array of derivatives: one factor, a transposition, a shift, rows or columns
+========
+/* check/patterns.c: what is wrong with an array of derivatives: one factor, a transposition, a shift, rows or columns
+>>>>>>>> h/check:check/patterns.c
  * left out, or a few entries, which are found by halving. See judge.h. */
 #include <math.h>
 #include <stdarg.h>

@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:check/report_text.c
 /* check/report_text.c: reports in sentences, and as JSON. */
+========
+/* check/report_print.c: reports in sentences, and as JSON. */
+>>>>>>>> h/check:check/report_print.c
 #include <inttypes.h>
 #include <math.h>
 
