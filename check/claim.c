@@ -200,6 +200,10 @@ static void judge(gt__trial *t, const survey *s, gt_claim_report *report) {
         if (!here->equal) judge_kink(t, here, report);
     } else if (here->equal) {
         report->verdict = GT_RIGHT_ONLY_HERE;
+    } else if (gt_expr_is_constant(t->f, t->claim.expr)) {
+        judge_kink(t, here, report);
+        if (report->verdict != GT_RIGHT_AT_KINK)
+            report->verdict = GT_WRONG, report->doubt = GT_NO_DOUBT;
     }
 }
 
@@ -231,7 +235,7 @@ static void give_example(gt__trial *t, const survey *s, gt_claim_report *report)
     report->has_example = true;
     report->yours = s->at[p].yours;
     report->truth = s->at[p].truth;
-    name_point(t, p, report->example, sizeof report->example);
+    name_point(t, p, report->example, sizeof report->example / 2);
     if (t->shape.rank == 0) return;
     const size_t used = strlen(report->example);
     snprintf(report->example + used, sizeof report->example - used, "%sentry %lld",

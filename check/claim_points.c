@@ -59,23 +59,64 @@ static double drawn(uint64_t stream, int64_t i, bool positive) {
     return positive || gt_uniform(20, stream, 2 * (uint64_t)i + 1) < 0.5 ? size : -size;
 }
 
-/* Values of an input at a point: away from the given ones, ever less far from turn to turn; where none are given,
- * of either sign at first and positive later, at last below 1. */
-static void draw(double *to, const double *given, int64_t n, uint64_t stream, int turn) {
+/* Rows that are distributions, as one-hot labels are, stay so: many a formula holds for no others. */
+static bool is_distribution(const double *row, int64_t n) {
+    double sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (given) {
-            const double reach = (fabs(given[i]) > 0.5 ? fabs(given[i]) : 0.5) * pow(0.8, turn);
-            to[i] = given[i] + reach * drawn(stream, i, false);
-        } else {
-            to[i] = drawn(stream, i, turn >= DRAWS / 4) * (turn >= DRAWS / 2 ? 0.7 : 1);
-        }
+        if (!(row[i] >= 0 && row[i] <= 1)) return false;
+        sum += row[i];
     }
+    return n > 1 && fabs(sum - 1) < 1e-9;
+}
+
+static void draw_distribution(double *row, int64_t n, uint64_t stream) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += row[i] = drawn(stream, i, true);
+    for (int64_t i = 0; i < n; i++) row[i] /= sum;
+}
+
+/* Away from the given values, ever less far from turn to turn. */
+static void draw_around(double *to, const double *given, int64_t n, uint64_t stream, int turn) {
+    for (int64_t i = 0; i < n; i++) {
+        const double reach = (fabs(given[i]) > 0.5 ? fabs(given[i]) : 0.5) * pow(0.8, turn);
+        to[i] = given[i] + reach * drawn(stream, i, false);
+    }
+}
+
+/* Of either sign at first and positive later, at last below 1. */
+static void draw_anywhere(double *to, int64_t n, uint64_t stream, int turn) {
+    for (int64_t i = 0; i < n; i++)
+        to[i] = drawn(stream, i, turn >= DRAWS / 4) * (turn >= DRAWS / 2 ? 0.7 : 1);
+}
+
+static void draw(double *to, const double *given, gt_shape shape, bool label, uint64_t stream,
+                 int turn) {
+    const int64_t n = gt_numel(shape), row = shape.rank ? shape.dim[shape.rank - 1] : 1;
+    bool distributions = given && label && row > 0;
+    for (int64_t i = 0; distributions && i < n; i += row)
+        distributions = is_distribution(given + i, row);
+    if (!given) draw_anywhere(to, n, stream, turn);
+    if (given && !distributions) draw_around(to, given, n, stream, turn);
+    for (int64_t i = 0; distributions && i < n; i += row)
+        draw_distribution(to + i, row, stream + (uint64_t)i * 65537);
 }
 
 static uint64_t stream_of(const char *name, int p, int turn) {
     uint64_t stream = (uint64_t)turn * GT__POINTS + (uint64_t)p;
     for (const char *c = name; *c; c++) stream = stream * 257 + (unsigned char)*c;
     return stream;
+}
+
+/* Can an input be a label: is it in a claim about a derivative, and is none to it? */
+static bool may_be_label(const gt_formula *f, const char *name) {
+    bool slopes = false;
+    for (int i = 0; i < gt_formula_count(f); i++) {
+        const gt_statement s = gt_formula_at(f, i);
+        for (int k = 0; k < 2; k++)
+            if (s.wrt[k] && strcmp(s.wrt[k], name) == 0) return false;
+        slopes = slopes || s.wrt[0];
+    }
+    return slopes;
 }
 
 /* given NULL: there are none. */
@@ -85,7 +126,7 @@ static bool bind_drawn(gt__trial *t, int p, const char *name, gt_shape shape, co
     const size_t bytes = ((size_t)n + 1) * sizeof(double);
     double *values = gt__trial_take(t, bytes);
     if (!values) return false;
-    draw(values, given, n, stream_of(name, p, turn), turn);
+    draw(values, given, shape, may_be_label(t->f, name), stream_of(name, p, turn), turn);
     const gt_tensor leaf = gt_input(t->point[p].tape, values, shape, GT_F64);
     gt__trial_give(t, values, bytes);
     gt_name(leaf, "%s", name);
@@ -238,6 +279,17 @@ static int points_of(const gt__trial *t) {
     return t->claim.kind == GT_CLAIMS_EQUAL && (value || constant) ? 1 : GT__POINTS;
 }
 
+/* All names of a point, for the recording of own lines. */
+static void share_names(gt__trial *t, int p) {
+    for (gt_expr e = 0; e < gt_expr_count(t->f); e++) {
+        const gt_expr_node node = gt_expr_at(t->f, e);
+        if (node.kind != GT_EXPR_NAME || !gt_is_none(gt_recorded(t->point[p].own, node.name)))
+            continue;
+        const gt_tensor value = gt_recorded(t->point[p].r, node.name);
+        if (!gt_is_none(value)) gt_recording_bind(t->point[p].own, node.name, value);
+    }
+}
+
 bool gt__trial_claim(gt__trial *t, int statement, char *text, size_t size) {
     t->claim = gt_formula_at(t->f, statement);
     t->n_points = points_of(t);
@@ -254,21 +306,11 @@ bool gt__trial_claim(gt__trial *t, int statement, char *text, size_t size) {
             return snprintf(text, size, "%s occurs in no definition", x), false;
         }
         if (p == 0) t->shape = gt_shape_of(at->truth);
+        share_names(t, p);
         if (!gt_data(at->truth)) return snprintf(text, size, "%s", gt_error(at->tape)), false;
     }
     if (see_truth(t)) return true;
     return snprintf(text, size, "out of memory"), false;
-}
-
-/* All names of a point, for the recording of own lines. */
-static void share_names(gt__trial *t, int p) {
-    for (gt_expr e = 0; e < gt_expr_count(t->f); e++) {
-        const gt_expr_node node = gt_expr_at(t->f, e);
-        if (node.kind != GT_EXPR_NAME || !gt_is_none(gt_recorded(t->point[p].own, node.name)))
-            continue;
-        const gt_tensor value = gt_recorded(t->point[p].r, node.name);
-        if (!gt_is_none(value)) gt_recording_bind(t->point[p].own, node.name, value);
-    }
 }
 
 void gt__trial_settle(gt__trial *t) {
@@ -280,7 +322,6 @@ void gt__trial_settle(gt__trial *t) {
         gt__point *at = &t->point[p];
         gt_formula_error ignored;
         const gt_marker mark = gt_mark(at->tape);
-        share_names(t, p);
         const gt_tensor own = gt_record_expr(at->own, t->claim.expr, &ignored);
         if (gt_failed(at->tape)) gt_rewind(at->tape, mark);
         gt_recording_bind(at->r, name, at->truth);
@@ -314,6 +355,7 @@ bool gt__glance_at(gt__trial *t, int p, gt_expr e, gt__look look, void *user) {
 
 bool gt__close(double a, double b, double size) {
     const double least = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    if (!isfinite(least)) return a == b;
     return fabs(a - b) <= 1e-9 * least + 1e-12 * size;
 }
 

@@ -254,7 +254,20 @@ static void whole_truth(const gt__parts *parts, gt_claim_report *report) {
     remark(report, GT_MISTAKE_UNKNOWN, "no single change of it makes it right");
 }
 
+/* Of two numbers there is not much to say. */
+static bool is_number_for_number(gt__trial *t, gt_claim_report *report) {
+    if (t->n_points > 1 || t->shape.rank > 0 || !gt_expr_is_constant(t->f, t->claim.expr))
+        return false;
+    const gt_expr e = gt_expr_number(t->f, report->truth);
+    const bool sign = report->yours == -report->truth;
+    remark(report, sign ? GT_MISTAKE_SIGN : GT_MISTAKE_UNKNOWN,
+           sign ? "the sign is wrong" : "the value is another");
+    show_corrected(t, e, &e, 1, report);
+    return true;
+}
+
 void gt__diagnose(gt__trial *t, gt_claim_report *report) {
+    if (is_number_for_number(t, report)) return;
     gt__parts *parts = gt__trial_take(t, sizeof *parts);
     if (!parts) return;
     if (gt__parts_begin(parts, t) && !t->failed && !one_change(parts, report) &&

@@ -54,17 +54,72 @@ bool gt__is_small_fraction(double c, int most) {
     return fraction(c, &above, &below) && abs(above) <= most && below <= most;
 }
 
-/* c times e, as a person would write it: -e, 2*e, e/2, log(2)*e. */
+/* "2", "-1/3", "log(2)" */
+static void constant_text(double c, char *text, size_t size) {
+    int above, below;
+    const char *sign = c < 0 ? "-" : "";
+    for (int base = 2; base <= 10; base += 8) {
+        if (is_log_of(c, base)) snprintf(text, size, "%slog(%d)", sign, base);
+        if (is_log_of(1 / c, base)) snprintf(text, size, "%s1/log(%d)", sign, base);
+    }
+    if (gt__is_log_factor(c)) return;
+    if (!fraction(c, &above, &below))
+        snprintf(text, size, "%.6g", c);
+    else
+        snprintf(text, size, below == 1 ? "%d" : "%d/%d", above, below);
+}
+
+static bool divides(const gt_formula *f, gt_expr e) {
+    const gt_expr_kind kind = gt_expr_at(f, e).kind;
+    return kind == GT_EXPR_DIV || kind == GT_EXPR_OVER;
+}
+
+/* The first factor of a product, a number or a minus before it included. */
+static gt_expr first_factor(const gt_formula *f, gt_expr e) {
+    while (gt__is_product(f, e) && gt_expr_at(f, e).count == 2) e = gt_expr_child(f, e, 0);
+    return e;
+}
+
+static gt_expr whole_times(gt_formula *f, double c, gt_expr e) {
+    const gt_expr_node node = gt_expr_at(f, e);
+    if (node.kind == GT_EXPR_NUMBER) return gt_expr_number(f, c * node.number);
+    if (c == -1 && node.kind == GT_EXPR_SUB)
+        return gt_expr_make(f, GT_EXPR_SUB, gt_expr_child(f, e, 1), gt_expr_child(f, e, 0));
+    if (c == -1)
+        return node.kind == GT_EXPR_NEG ? gt_expr_child(f, e, 0)
+                                        : gt_expr_make(f, GT_EXPR_NEG, e, gt_no_expr);
+    return gt_expr_make(f, GT_EXPR_MUL, gt_expr_number(f, c), e);
+}
+
+/* e without the factor: 1*x is x. */
+static gt_expr without(gt_formula *f, gt_expr e, gt_expr gone) {
+    if (e == gone) return gt_expr_number(f, 1);
+    const gt_expr_node node = gt_expr_at(f, e);
+    if (node.count != 2 || !gt__is_product(f, e)) return e;
+    const gt_expr a = gt_expr_child(f, e, 0), b = gt_expr_child(f, e, 1);
+    if (a == gone && !divides(f, e)) return b;
+    if (b == gone) return a;
+    const gt_expr x = without(f, a, gone), y = without(f, b, gone);
+    return x == a && y == b ? e : gt_expr_make(f, node.kind, x, y);
+}
+
+/* c times e, as a person would write it: -e, 2*e, e/2, log(2)*e; numbers stand in front. */
 static gt_expr scaled(gt_formula *f, double c, gt_expr e) {
     int above, below;
     for (int base = 2; base <= 10; base += 8) {
         if (is_log_of(c, base)) return gt_expr_make(f, GT_EXPR_MUL, call_of(f, "log", base), e);
         if (is_log_of(1 / c, base)) return gt_expr_make(f, GT_EXPR_DIV, e, call_of(f, "log", base));
     }
-    if (c == -1 || fabs(c + 1) < 1e-9) return gt_expr_make(f, GT_EXPR_NEG, e, gt_no_expr);
-    if (!fraction(c, &above, &below)) return gt_expr_make(f, GT_EXPR_MUL, gt_expr_number(f, c), e);
-    gt_expr y = e;
-    if (above != 1) y = gt_expr_make(f, GT_EXPR_MUL, gt_expr_number(f, above), y);
+    const gt_expr first = first_factor(f, e);
+    const gt_expr_node node = gt_expr_at(f, first);
+    if (fabs(c + 1) < 1e-9) c = -1;
+    if (!fraction(c, &above, &below) ||
+        (node.kind == GT_EXPR_NUMBER && fraction(c * node.number, &above, &below) && below == 1))
+        return c * node.number == 1 && first != e && node.kind == GT_EXPR_NUMBER
+                   ? without(f, e, first)
+                   : gt_expr_replace(f, e, first, whole_times(f, c, first));
+    fraction(c, &above, &below);
+    const gt_expr y = above == 1 ? e : gt_expr_replace(f, e, first, whole_times(f, above, first));
     return below == 1 ? y : gt_expr_make(f, GT_EXPR_DIV, y, gt_expr_number(f, below));
 }
 
@@ -78,11 +133,10 @@ enum { FACTORS = 24 };
 
 static int factors_of(const gt_formula *f, gt_expr e, bool below, factor *list, int count) {
     const gt_expr_kind kind = gt_expr_at(f, e).kind;
-    const bool divides = kind == GT_EXPR_DIV || kind == GT_EXPR_OVER;
     if (count >= FACTORS) return count;
-    if (kind == GT_EXPR_MUL || kind == GT_EXPR_TIMES || divides) {
+    if (kind == GT_EXPR_MUL || kind == GT_EXPR_TIMES || divides(f, e)) {
         count = factors_of(f, gt_expr_child(f, e, 0), below, list, count);
-        return factors_of(f, gt_expr_child(f, e, 1), divides ? !below : below, list, count);
+        return factors_of(f, gt_expr_child(f, e, 1), divides(f, e) ? !below : below, list, count);
     }
     list[count] = (factor){e, below};
     return count + 1;
@@ -93,41 +147,32 @@ static bool sees(const gt__search *s, gt_expr e, double *seen) {
     return gt__see(s->t, e, seen, &shape);
 }
 
-/* Finds one or two factors of a product whose product is the part: what stands there in its place. */
-static bool find_factors(const gt__search *s, const factor *list, int n, const gt__part *part,
-                         int found[2]) {
-    const int m = s->t->n_seen;
-    const size_t bytes = (size_t)m * 2 * sizeof(double);
-    double *a = gt__trial_take(s->t, bytes + 8);
-    bool ok = false;
-    for (found[0] = 0; a && !ok && found[0] < n; found[0]++) {
-        double *b = a + m;
-        if (list[found[0]].below || !sees(s, list[found[0]].expr, a)) continue;
-        for (found[1] = found[0]; !ok && found[1] < n; found[1]++) {
-            const bool two = found[1] != found[0];
-            if (two && (list[found[1]].below || !sees(s, list[found[1]].expr, b))) continue;
-            ok = true;
-            for (int i = 0; ok && i < m; i++)
-                ok = gt__close(two ? a[i] * b[i] : a[i], part->seen[i], 0);
-            if (ok) break;
-        }
-        if (ok) break;
-    }
-    gt__trial_give(s->t, a, bytes + 8);
-    return ok;
+/* Is the product of one or two factors the part? seen has room for both. */
+static bool makes_up(const gt__search *s, const factor *one, const factor *two,
+                     const gt__part *part, double *seen) {
+    const int n = s->t->n_seen;
+    if (one->below || two->below || !sees(s, one->expr, seen)) return false;
+    if (one != two && !sees(s, two->expr, seen + n)) return false;
+    for (int i = 0; i < n; i++)
+        if (!gt__close(one == two ? seen[i] : seen[i] * seen[n + i], part->seen[i], 0))
+            return false;
+    return true;
 }
 
-/* e without the factor: 1*x is x. */
-static gt_expr without(gt_formula *f, gt_expr e, gt_expr gone) {
-    if (e == gone) return gt_expr_number(f, 1);
-    const gt_expr_node node = gt_expr_at(f, e);
-    if (node.count != 2 || !gt__is_product(f, e)) return e;
-    const gt_expr a = gt_expr_child(f, e, 0), b = gt_expr_child(f, e, 1);
-    const bool divides = node.kind == GT_EXPR_DIV || node.kind == GT_EXPR_OVER;
-    if (a == gone && !divides) return b;
-    if (b == gone) return a;
-    const gt_expr x = without(f, a, gone), y = without(f, b, gone);
-    return x == a && y == b ? e : gt_expr_make(f, node.kind, x, y);
+/* Finds one or two factors of a product whose product is the part, the last such. */
+static bool find_factors(const gt__search *s, const factor *list, int n, const gt__part *part,
+                         int found[2]) {
+    const size_t bytes = ((size_t)s->t->n_seen * 2 + 1) * sizeof(double);
+    double *seen = gt__trial_take(s->t, bytes);
+    bool ok = false;
+    for (int i = part->seen ? n : 0; seen && !ok && i-- > 0;)
+        for (int k = i; !ok && k >= 0; k--) {
+            ok = makes_up(s, &list[k], &list[i], part, seen);
+            found[0] = k;
+            found[1] = i;
+        }
+    gt__trial_give(s->t, seen, bytes);
+    return ok;
 }
 
 /* What a division by a part leaves: without those factors, or a quotient. */
@@ -179,7 +224,6 @@ static gt_expr other_term(const gt__search *s, const gt__site *gone) {
 /* A minus that belongs to a term of a sum is the sum's: a - (-b) is a + b. */
 static gt_expr negated(const gt__search *s, const gt__site *site, gt_expr *changed) {
     gt_formula *f = formula(s);
-    const gt_expr_node node = gt_expr_at(f, site->expr);
     const gt_expr sum = site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
     if (sum != gt_no_expr && gt__is_sum(f, sum) && site->place == 1) {
         const bool minus = gt_expr_at(f, sum).kind == GT_EXPR_SUB;
@@ -188,9 +232,9 @@ static gt_expr negated(const gt__search *s, const gt__site *site, gt_expr *chang
         *changed = site->expr;
         return gt_expr_replace(f, s->root, sum, other);
     }
-    *changed = node.kind == GT_EXPR_NEG ? gt_expr_child(f, site->expr, 0)
-                                        : gt_expr_make(f, GT_EXPR_NEG, site->expr, gt_no_expr);
-    return gt_expr_replace(f, s->root, site->expr, *changed);
+    const gt_expr first = first_factor(f, site->expr), by = whole_times(f, -1, first);
+    *changed = by;
+    return gt_expr_replace(f, s->root, first, by);
 }
 
 /* ---- changes --------------------------------------------------------------------------------------------------------- */
@@ -216,6 +260,15 @@ static gt_expr summed_over(gt_formula *f, gt_expr e, int axis) {
     return gt_expr_call(f, "sum", argument, axis < 0 ? 1 : 2);
 }
 
+/* 1 - (1 - a) is a. */
+static gt_expr difference_undone(const gt_formula *f, gt_expr e) {
+    const gt_expr from = gt_expr_child(f, e, 0), inner = gt_expr_child(f, e, 1);
+    if (gt_expr_at(f, e).kind != GT_EXPR_SUB || gt_expr_at(f, inner).kind != GT_EXPR_SUB ||
+        !gt_expr_same(f, from, gt_expr_child(f, inner, 0)))
+        return e;
+    return gt_expr_child(f, inner, 1);
+}
+
 /* Every occurrence of the part `from` inside e, by tree. */
 static gt_expr renamed(gt_formula *f, gt_expr e, gt_expr from, gt_expr to) {
     if (gt_expr_same(f, e, from)) return to;
@@ -225,7 +278,7 @@ static gt_expr renamed(gt_formula *f, gt_expr e, gt_expr from, gt_expr to) {
         const gt_expr by = renamed(f, child, from, to);
         if (by != child) y = gt_expr_replace(f, y, child, by);
     }
-    return y;
+    return difference_undone(f, y);
 }
 
 /* The change itself; *changed is set where only a part of the result is new. */
@@ -234,7 +287,12 @@ static gt_expr changed_site(const gt__search *s, const gt__edit *edit, gt_expr e
     gt_formula *f = formula(s);
     const gt__part *a = &s->parts->part[edit->a], *b = &s->parts->part[edit->b < 0 ? 0 : edit->b];
     switch (edit->kind) {
-    case GT__SCALE: return scaled(f, edit->c, e);
+    case GT__SCALE: {
+        const gt_expr y = scaled(f, edit->c, e);
+        *changed = divides(f, y) && gt_expr_child(f, y, 0) == e ? gt_expr_child(f, y, 1)
+                                                                : first_factor(f, y);
+        return y;
+    }
     case GT__TIMES: *changed = a->expr; return product(s, e, a->expr);
     case GT__OVER: *changed = gt_no_expr; return divided(s, e, a);
     case GT__SWAP: *changed = a->expr; return swapped(s, e, a, b);
@@ -250,7 +308,7 @@ static gt_expr changed_site(const gt__search *s, const gt__edit *edit, gt_expr e
     case GT__EXCHANGE:
         return gt_expr_make(f, gt_expr_at(f, e).kind, gt_expr_child(f, e, 1),
                             gt_expr_child(f, e, 0));
-    case GT__SUM_OVER: return summed_over(f, e, edit->a);
+    case GT__SUM_OVER: return summed_over(f, e, (int)edit->c);
     case GT__MEAN: return function_swapped(f, e);
     default: return gt_no_expr;
     }
@@ -288,17 +346,17 @@ static words spell(const gt_formula *f, gt_expr e) {
 /* ", the derivative of tanh(x)" where a part is one. */
 static words origin(const gt__search *s, const gt__part *p) {
     words w = {""};
-    if (p->of == gt_no_expr || p->size < 2) return w;
+    const bool product = gt__is_product(formula(s), p->of) || gt__is_sum(formula(s), p->of);
+    if (p->of == gt_no_expr || p->size < 2 || product) return w;
     const words of = spell(formula(s), p->of);
     snprintf(w.text, sizeof w.text, ", the local derivative of %.80s", of.text);
     return w;
 }
 
 static void describe_scale(const gt__search *s, const gt__edit *edit, char *text, size_t size) {
-    gt_formula *f = formula(s);
-    const uint32_t before = gt_expr_count(f);
-    const words e = spell(f, s->site[edit->site].expr);
-    const words c = spell(f, scaled(f, edit->c, gt_expr_number(f, 1)));
+    const words e = spell(formula(s), s->site[edit->site].expr);
+    words c;
+    constant_text(edit->c, c.text, sizeof c.text);
     switch (edit->mistake) {
     case GT_MISTAKE_SIGN: snprintf(text, size, "the sign of %s is wrong", e.text); break;
     case GT_MISTAKE_LOG_BASE:
@@ -307,11 +365,10 @@ static void describe_scale(const gt__search *s, const gt__edit *edit, char *text
         break;
     case GT_MISTAKE_MEAN_FOR_SUM:
         snprintf(text, size, "%s needs a factor %s: a %s", e.text, c.text,
-                 fabs(edit->c) < 1 ? "mean was taken for a sum" : "sum was taken for a mean");
+                 fabs(edit->c) < 1 ? "sum was taken for a mean" : "mean was taken for a sum");
         break;
     default: snprintf(text, size, "%s needs a factor %s", e.text, c.text);
     }
-    gt_expr_truncate(f, before);
 }
 
 static void describe_part(const gt__search *s, const gt__edit *edit, char *text, size_t size) {
@@ -354,13 +411,13 @@ void gt__describe_edit(const gt__search *s, const gt__edit *edit, char *text, si
         snprintf(text, size, "the factors of %s stand in the wrong order", e.text);
         break;
     case GT__SUM_OVER:
-        if (edit->a < 0)
+        if (edit->c < 0)
             snprintf(text, size, "%s has to be summed: the variable is used by all of its entries",
                      e.text);
         else
             snprintf(text, size,
                      "%s has to be summed over axis %d, along which the variable was broadcast",
-                     e.text, edit->a);
+                     e.text, (int)edit->c);
         break;
     case GT__MEAN: snprintf(text, size, "a sum and a mean were confused in %s", e.text); break;
     default: describe_part(s, edit, text, size);

@@ -17,7 +17,7 @@ typedef enum gt__edit_kind {
     GT__DROP,        /* a term of a sum */
     GT__TRANSPOSE,   /* or no longer */
     GT__EXCHANGE,    /* the operands of a product */
-    GT__SUM_OVER,    /* axis a */
+    GT__SUM_OVER,    /* axis c; all of them when it is negative */
     GT__MEAN         /* mean for sum, or sum for mean */
 } gt__edit_kind;
 
@@ -35,6 +35,7 @@ typedef struct gt__site {
     gt_expr expr;
     int parent;          /* place of its site; -1: the root */
     int place;           /* among the parent's children */
+    bool term;           /* no factor of a product, entry by entry */
     const double *seen;  /* NULL when it has another shape than the truth */
     const double *slope; /* NULL where the claim is not linear in it */
 } gt__site;

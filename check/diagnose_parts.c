@@ -56,11 +56,16 @@ static void add(gt__parts *parts, gt_expr e, gt__source source, gt_expr of) {
 
 static bool is_trivial(const gt_formula *f, gt_expr e) { return gt_expr_is_constant(f, e); }
 
+/* The gradient in question, which an earlier claim may have named, explains nothing. */
+static bool is_own_name(const gt__trial *t, const char *name) {
+    return t->claim.wrt[0] && name[0] == 'd' && strcmp(name + 1, t->claim.wrt[0]) == 0;
+}
+
 static void add_names(gt__parts *parts, gt_expr end) {
     gt_formula *f = parts->t->f;
     for (gt_expr e = 0; e < end; e++) {
         const gt_expr_node node = gt_expr_at(f, e);
-        if (node.kind != GT_EXPR_NAME) continue;
+        if (node.kind != GT_EXPR_NAME || is_own_name(parts->t, node.name)) continue;
         const bool input = gt__definition_of(parts->t, node.name) == gt_no_expr;
         add(parts, e, input ? GT__AN_INPUT : GT__A_NAME, gt_no_expr);
     }
@@ -78,16 +83,22 @@ static void add_all_of(gt__parts *parts, gt_expr e, gt__source source) {
         if (gt_expr_is_operand(f, e, k)) add_all_of(parts, gt_expr_child(f, e, k), source);
 }
 
-/* Operations of the definitions: those that were recorded at the reading point. */
-static void add_locals(gt__parts *parts, gt_expr end) {
+/* Local derivatives of an expression's operations, and of those below. */
+static void add_locals_of(gt__parts *parts, gt_expr e) {
     gt__trial *t = parts->t;
-    for (gt_expr e = 0; e < end; e++) {
-        const gt_expr_node node = gt_expr_at(t->f, e);
-        for (int k = 0; k < node.count; k++) {
-            const gt_expr local = gt__local_derivative(t, e, k);
-            if (local == gt_no_expr || is_trivial(t->f, local)) continue;
-            add(parts, local, GT__A_LOCAL, e);
-        }
+    for (int k = 0; k < gt_expr_at(t->f, e).count; k++) {
+        if (!gt_expr_is_operand(t->f, e, k)) continue;
+        const gt_expr local = gt__local_derivative(t, e, k);
+        if (local != gt_no_expr && !is_trivial(t->f, local)) add(parts, local, GT__A_LOCAL, e);
+        add_locals_of(parts, gt_expr_child(t->f, e, k));
+    }
+}
+
+static void add_locals(gt__parts *parts) {
+    gt__trial *t = parts->t;
+    for (int i = 0; i < gt_formula_count(t->f); i++) {
+        const gt_statement s = gt_formula_at(t->f, i);
+        if (s.kind == GT_DEFINES) add_locals_of(parts, s.expr);
     }
     const int n = parts->count;
     for (int i = 0; i < n; i++)
@@ -95,12 +106,11 @@ static void add_locals(gt__parts *parts, gt_expr end) {
             add_all_of(parts, parts->part[i].expr, GT__A_PIECE);
 }
 
-static void add_values(gt__parts *parts, gt_expr end) {
-    gt__trial *t = parts->t;
-    for (gt_expr e = 0; e < end; e++)
-        if (!gt_is_none(gt_expr_tensor(t->point[gt__reading_point(t)].r, e)) &&
-            !is_trivial(t->f, e))
-            add(parts, e, GT__A_VALUE, gt_no_expr);
+static void add_values(gt__parts *parts) {
+    for (int i = 0; i < gt_formula_count(parts->t->f); i++) {
+        const gt_statement s = gt_formula_at(parts->t->f, i);
+        if (s.kind == GT_DEFINES) add_all_of(parts, s.expr, GT__A_VALUE);
+    }
 }
 
 static void add_paths(gt__parts *parts) {
@@ -125,8 +135,8 @@ bool gt__parts_begin(gt__parts *parts, gt__trial *t) {
     const gt_expr end = gt_expr_count(t->f);
     add_names(parts, end);
     add_all_of(parts, t->claim.expr, GT__OF_CLAIM);
-    add_locals(parts, end);
-    add_values(parts, end);
+    add_locals(parts);
+    add_values(parts);
     add_paths(parts);
     return true;
 }

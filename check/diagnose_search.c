@@ -138,8 +138,10 @@ static void name_constant(const gt__search *s, gt__edit *e) {
         e->mistake = GT_MISTAKE_MEAN_FOR_SUM;
         e->cost = 1.3;
     } else {
+        const double size = fabs(e->c) < 1 ? 1 / fabs(e->c) : fabs(e->c);
+        const bool whole = fabs(size - rint(size)) < 1e-9 * size && size < 5;
         e->mistake = GT_MISTAKE_FACTOR;
-        e->cost = gt__is_small_fraction(e->c, 4) ? 1.5 : gt__number_has_name(e->c) ? 3 : 7;
+        e->cost = (whole ? 1.1 + 0.2 * size : gt__number_has_name(e->c) ? 4 : 7) + (e->c < 0);
     }
 }
 
@@ -162,9 +164,11 @@ static gt_expr parent_of(const gt__search *s, const gt__site *site) {
     return site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
 }
 
-static bool is_term(const gt__search *s, const gt__site *site) {
-    const gt_expr parent = parent_of(s, site);
-    return parent == gt_no_expr || !gt__is_product(s->t->f, parent);
+/* A term of the claim's own sum, not of one inside. */
+static bool is_of_the_claim(const gt__search *s, const gt__site *site) {
+    for (int i = site->parent; i >= 0; i = s->site[i].parent)
+        if (!gt__is_sum(s->t->f, s->site[i].expr)) return false;
+    return true;
 }
 
 static bool is_leaf(const gt__search *s, const gt__site *site) {
@@ -187,7 +191,8 @@ static gt__edit with_part(const gt__search *s, gt__edit_kind kind, int a, double
 static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
     const gt__part *p = part(s, a);
     const gt_expr_node node = gt_expr_at(s->t->f, site->expr);
-    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME;
+    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME &&
+                       !gt__is_product(s->t->f, p->of);
     double cost = 2.8 + 0.15 * gt_expr_size(s->t->f, site->expr);
     if (node.kind == GT_EXPR_NAME && is_name(p)) cost = 1.7;
     if (node.kind == GT_EXPR_NUMBER) cost = 3.2;
@@ -198,7 +203,7 @@ static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
 static void try_parts(attempt *a, int i, int look) {
     const gt__search *s = a->s;
     const gt__site *site = &s->site[i];
-    const bool term = is_term(s, site);
+    const bool term = site->term;
     const gt_expr parent = parent_of(s, site);
     const bool adds = parent == gt_no_expr || !gt__is_sum(s->t->f, parent);
     for (int k = 0; k < s->parts->count; k++) {
@@ -235,7 +240,7 @@ static void try_pairs(attempt *a, int i, int look) {
                           1,
                           3.2 + weight(p) + weight(q) - (locals ? 1.5 : 0),
                           locals ? GT_MISTAKE_WRONG_NODE : GT_MISTAKE_WRONG_OPERAND};
-            if (is_term(s, site)) try_fitting(a, i, e, look);
+            if (site->term) try_fitting(a, i, e, look);
             if (!adds || m < k) continue;
             e = (gt__edit){GT__ADD_PRODUCT,        i, k, m, 1, 3.8 + weight(p) + weight(q),
                            GT_MISTAKE_MISSING_PATH};
@@ -250,7 +255,7 @@ static void try_paths(attempt *a, int look) {
     const gt__search *s = a->s;
     for (int k = 0; k < s->parts->n_paths; k++) {
         const gt__edit e = {
-            GT__ADD, 0, k, -1, 1, 2.3 + 0.02 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
+            GT__ADD, 0, k, -1, 1, 1.4 + 0.01 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
         try_fitting(a, 0, e, look);
     }
 }
@@ -260,9 +265,12 @@ static void try_arithmetic(attempt *a, int i) {
     const gt__site *site = &s->site[i];
     const int look = place_to_look(s, site);
     const gt_expr parent = parent_of(s, site);
-    if (is_term(s, site)) try_constant(a, i, look);
+    if (site->term) try_constant(a, i, look);
     if (parent != gt_no_expr && gt__is_sum(s->t->f, parent))
-        try_fitting(a, i, (gt__edit){GT__DROP, i, 0, 0, 0, 2, GT_MISTAKE_EXTRA_TERM}, look);
+        try_fitting(a, i,
+                    (gt__edit){GT__DROP, i, 0, 0, 0, is_of_the_claim(s, site) ? 1.4 : 2,
+                               GT_MISTAKE_EXTRA_TERM},
+                    look);
     if (i == 0) try_paths(a, look);
     try_parts(a, i, look);
 }
@@ -280,14 +288,17 @@ static void try_shapes(attempt *a, int i) {
     const gt_expr_node node = gt_expr_at(f, s->site[i].expr);
     gt_shape shape;
     if (!gt__value_at(s->t, gt__reading_point(s->t), s->site[i].expr, &shape)) shape.rank = 2;
+    const gt_expr parent = parent_of(s, &s->site[i]);
+    if (!s->site[i].slope && parent != gt_no_expr && gt__is_sum(f, parent))
+        evaluate(a, i, (gt__edit){GT__DROP, i, 0, 0, 1, 2, GT_MISTAKE_EXTRA_TERM});
     if (shape.rank == 2 || node.kind == GT_EXPR_TRANSPOSE)
         evaluate(a, i, (gt__edit){GT__TRANSPOSE, i, 0, 0, 1, 1.6, GT_MISTAKE_TRANSPOSED});
     if (node.kind == GT_EXPR_MUL)
         evaluate(a, i, (gt__edit){GT__EXCHANGE, i, 0, 0, 1, 1.8, GT_MISTAKE_TRANSPOSED});
     for (int axis = 0; axis < shape.rank; axis++)
-        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, axis, 0, 1, 1.7, GT_MISTAKE_MISSING_SUM});
+        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, 0, 0, axis, 1.7, GT_MISTAKE_MISSING_SUM});
     if (shape.rank > 0)
-        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, -1, 0, 1, 1.75, GT_MISTAKE_MISSING_SUM});
+        evaluate(a, i, (gt__edit){GT__SUM_OVER, i, 0, 0, -1, 1.75, GT_MISTAKE_MISSING_SUM});
     if (node.kind == GT_EXPR_CALL &&
         (strcmp(node.name, "sum") == 0 || strcmp(node.name, "mean") == 0))
         evaluate(a, i, (gt__edit){GT__MEAN, i, 0, 0, 1, 1.2, GT_MISTAKE_MEAN_FOR_SUM});
@@ -311,7 +322,7 @@ static void evaluate_parts(attempt *a, int i) {
         const gt__part *p = part(s, k);
         const bool same = gt_same_shape(p->shape, shape);
         if (same) evaluate(a, i, replacing(s, site, k));
-        if (!is_term(s, site) || (!same && p->shape.rank > 0)) continue;
+        if (!site->term || (!same && p->shape.rank > 0)) continue;
         evaluate(a, i, with_part(s, GT__TIMES, k, 2.4, GT_MISTAKE_MISSING_LOCAL));
         evaluate(a, i, with_part(s, GT__OVER, k, 2.6, GT_MISTAKE_FACTOR));
     }
@@ -354,7 +365,7 @@ bool gt__search_run(gt__search *s) {
     for (int i = 0; s->whole && i < s->count; i++) {
         try_renaming(&a, i);
         if (s->site[i].slope) continue;
-        if (is_term(s, &s->site[i])) evaluate_constants(&a, i);
+        if (s->site[i].term) evaluate_constants(&a, i);
         evaluate_parts(&a, i);
     }
     for (int i = 0; s->best.cost > 3.5 && i < s->count; i++)

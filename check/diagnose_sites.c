@@ -51,7 +51,9 @@ static void add_site(gt__search *s, gt_expr e, int parent, int place) {
     gt_shape shape;
     gt__site *site = &s->site[s->count];
     double *seen = numbers(s, 2 * s->count), *slope = numbers(s, 2 * s->count + 1);
-    *site = (gt__site){e, parent, place, NULL, NULL};
+    *site = (gt__site){.expr = e, .parent = parent, .place = place};
+    site->term = parent < 0 || !gt__is_product(s->t->f, s->site[parent].expr) ||
+                 !is_scaling(s, s->site[parent].expr);
     if (gt__see(s->t, e, seen, &shape)) site->seen = seen;
     if (parent < 0) {
         for (int i = 0; i < s->t->n_seen; i++) slope[i] = 1;

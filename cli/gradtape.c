@@ -6,7 +6,7 @@
 #include "gradtape.h"
 
 static const command *const commands[] = {&command_check, &command_step, &command_lessons,
-                                        &command_help};
+                                          &command_help};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {

@@ -91,6 +91,7 @@ gt_expr gt__expr_add(gt_formula *f, gt__expr node, const gt_expr *child) {
         memcpy(f->child + f->n_children, child, n * sizeof *child);
         f->n_children += n;
     }
+    node.serial = ++f->next_serial;
     f->expr[f->n_exprs] = node;
     return f->n_exprs++;
 }

@@ -57,8 +57,9 @@ gt_tensor gt_recorded(const gt_recording *r, const char *name) {
 }
 
 gt_tensor gt_expr_tensor(const gt_recording *r, gt_expr e) {
-    return e < r->made_room && gt__is_expr(r->f, e) && valid_on(r, r->made[e]) ? r->made[e]
-                                                                               : gt_none();
+    const bool made = e < r->made_room && gt__is_expr(r->f, e) &&
+                      r->made[e].serial == r->f->expr[e].serial && valid_on(r, r->made[e].tensor);
+    return made ? r->made[e].tensor : gt_none();
 }
 
 /* ---- one node ------------------------------------------------------------------------------------------------- */
@@ -90,12 +91,30 @@ static gt_tensor refuse_product(gt_recording *r, gt_tensor a, gt_tensor b) {
         gt_label(a, x, sizeof x), gt_label(b, y, sizeof y));
 }
 
-/* Of two vectors, which have no orientation, the primes tell which product is meant. */
+/* A vector has no orientation, but what was written has: x' and x'*A are rows. */
+static bool is_row(const gt_recording *r, gt_expr e) {
+    const gt__expr *n = &r->f->expr[e];
+    const gt_expr *child = r->f->child + n->first;
+    switch (n->kind) {
+    case GT_EXPR_TRANSPOSE: return !is_row(r, child[0]);
+    case GT_EXPR_MUL: {
+        const gt_tensor left = gt_expr_tensor(r, child[0]);
+        return is_row(r, child[!gt_is_none(left) && gt_rank(left) == 0]);
+    }
+    case GT_EXPR_NEG:
+    case GT_EXPR_DIV: return is_row(r, child[0]);
+    case GT_EXPR_ADD:
+    case GT_EXPR_SUB:
+    case GT_EXPR_TIMES:
+    case GT_EXPR_OVER: return is_row(r, child[0]) || is_row(r, child[1]);
+    default: return false;
+    }
+}
+
 static gt_tensor product(gt_recording *r, const gt_expr *child, gt_tensor a, gt_tensor b) {
     if (gt_rank(a) == 0 || gt_rank(b) == 0) return gt_mul(a, b);
     if (gt_rank(a) != 1 || gt_rank(b) != 1) return gt_matmul(a, b);
-    const bool row = r->f->expr[child[0]].kind == GT_EXPR_TRANSPOSE;
-    const bool column = r->f->expr[child[1]].kind == GT_EXPR_TRANSPOSE;
+    const bool row = is_row(r, child[0]), column = is_row(r, child[1]);
     if (row == column) return refuse_product(r, a, b);
     return row ? gt_dot(a, b) : gt_outer(a, b);
 }
@@ -157,7 +176,7 @@ static gt_tensor node(gt_recording *r, const gt__expr *n) {
     default: break;
     }
     for (uint32_t k = 0; k < n->count; k++)
-        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]] : gt_none();
+        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]].tensor : gt_none();
     return operation(r, n, x);
 }
 
@@ -195,7 +214,7 @@ static gt_expr mark_needed(gt_recording *r, gt_expr e) {
     gt_expr low = e;
     r->needed[e] = 1;
     for (gt_expr i = e;; i--) {
-        if (r->needed[i] && valid_on(r, r->made[i])) r->needed[i] = 0;
+        if (r->needed[i] && !gt_is_none(gt_expr_tensor(r, i))) r->needed[i] = 0;
         const gt__expr *n = &r->f->expr[i];
         for (uint32_t k = 0; r->needed[i] && n->kind >= GT_EXPR_NEG && k < n->count; k++) {
             const gt_expr child = r->f->child[n->first + k];
@@ -220,10 +239,10 @@ gt_tensor gt_record_expr(gt_recording *r, gt_expr e, gt_formula_error *error) {
         r->needed[i] = 0;
         if (gt_failed(r->tape)) continue;
         const gt_tensor t = node(r, &r->f->expr[i]);
-        r->made[i] = t;
+        r->made[i] = (gt__made){t, r->f->expr[i].serial};
         if (gt_failed(r->tape)) fail(r, gt_error(r->tape), r->f->expr[i].span, error);
     }
-    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e];
+    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e].tensor;
 }
 
 /* ---- statements --------------------------------------------------------------------------------------------------- */
