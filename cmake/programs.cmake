@@ -83,6 +83,13 @@ if(driver_sources)
     set_tests_properties(selftest PROPERTIES TIMEOUT 1200 FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 
+gt_program(gradtape_accuracy tests accuracy tests/accuracy/accuracy.c tests/accuracy/ulps.c)
+target_link_libraries(gradtape_accuracy PRIVATE gradtape_tests_support)
+add_test(NAME accuracy COMMAND gradtape_accuracy check ${PROJECT_SOURCE_DIR}/docs/numerics.md)
+
+# Whose instructions tests/costs.sh counts.
+gt_program(gradtape_costs tests costs tests/costs/costs.c)
+
 # What tests/peer/compare.py compares with PyTorch: see tests/peer.sh.
 gt_program(gradtape_peer_cases tests peer_cases tests/peer/cases.c)
 
