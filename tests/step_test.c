@@ -396,3 +396,18 @@ Test(step, the_chain_through_two_layers_uses_each_units_own_derivative) {
     cr_expect(quick_near(gate(j, "w13")->g.one, d3 * gate(j, "x1")->v.one, 1e-15));
     gt_journal_free(j);
 }
+
+/* The last operation of the tape has a result behind the output; another's second result is all that is used. */
+Test(step, operations_of_several_results) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double data[3] = {2, 7, 5};
+    const gt_tensor x = gt_name(gt_input(tape, data, GT_SHAPE(3), GT_F64), "x");
+    const gt_tensor order = gt_out(gt_sort(x, 0, false), 1);
+    const gt_tensor sorted = gt_gather(x, order, 0);
+    gt_journal *j = journal_of(gt_topk(gt_mul(sorted, sorted), 1, 0));
+    cr_assert_eq(j->gate[j->output].v.one, 49);
+    const double slope[3] = {0, 14, 0};
+    for (int64_t i = 0; i < 3; i++) cr_assert_eq(gt_element(gate(j, "x")->gradient, i), slope[i]);
+    gt_journal_free(j);
+    gt_tape_free(tape);
+}
