@@ -235,7 +235,7 @@ void gt__walk_paths(gt__walk *w, const char *rest) {
         fputs("out of memory: paths\n", w->out);
         return;
     }
-    uint32_t *words = (uint32_t *)(block + n);
+    uint32_t *words = (void *)(block + n);
     routes r = {.w = w, .count = block, .first = words, .trail = words + n};
     r.arriving = words + 3 * n;
     paths_of(&r, gate, words + 2 * n);
