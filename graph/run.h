@@ -13,8 +13,7 @@ enum {
     GT__ADDED = 8,    /* an input of a sum */
     GT__FUSED = 16,   /* computed by its sum */
     GT__OWNS = 32,    /* data is a block of the pool */
-    GT__STALE = 64,
-    GT__WAS_READ = 128 /* the user recorded something of it: no sink */
+    GT__STALE = 64
 };
 
 /* ---- compute.c */
