@@ -283,6 +283,12 @@ GT_API void gt_exact(gt_tape *tape, bool on);
 /* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
  * same bits. For tests, and to find out whether the planner is to blame. */
 GT_API void gt_reference(gt_tape *tape, bool on);
+/* How the last planned run went about it: one line for each step (a kernel, a view, or a group of
+ * element-wise operations that run together), with the bytes it reads and writes; at the end the sums and
+ * the largest size of all values that had to exist at once. */
+GT_API void gt_plan_print(gt_tape *tape, FILE *out);
+/* The same as a drawing for Graphviz. */
+GT_API void gt_plan_dot(gt_tape *tape, FILE *out);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random
@@ -418,6 +424,17 @@ enum {
 /* One tile of an element-wise operation: contiguous, n elements each. */
 typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_t n);
 
+/* How a reduction folds, for a planner that has its elements at hand while they are made. The elements
+ * that meet in one result are numbered in row-major order; parts of 512, and a shorter last one, are folded
+ * by `part`, and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
+typedef struct gt_fold {
+    unsigned axes;     /* bit d: axis d is folded */
+    const void *loops; /* the operation's own */
+    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t n);
+    void (*merge)(const struct gt_fold *fold, void *y, const void *x);
+} gt_fold;
+enum { GT_FOLD_PART = 512 };
+
 /* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
  * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
 typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
@@ -441,6 +458,8 @@ typedef struct gt_op_more {
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
+    /* GT_REDUCE: how the only input is folded, with the bits of the kernel. False: not in that way. */
+    bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
     /* Can the kernel do a neighbour's work itself? slot >= 0: the neighbour makes that input (a

@@ -11,7 +11,7 @@
 
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
-enum { TILE = 512, SHARE = 32 /* tiles that are worth a thread's while */ };
+enum { TILE = GT_FOLD_PART, SHARE = 32 /* tiles that are worth a thread's while */ };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
 typedef struct loader {
@@ -69,14 +69,16 @@ static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_
     }
 }
 
-/* How many threads so many tiles are worth. */
-static int threads_for(int64_t tiles) {
+int gt__threads(void) {
 #ifdef GT_WITH_OPENMP
-    if (tiles >= 4 * SHARE) return omp_get_max_threads();
-#endif
-    (void)tiles;
+    return omp_get_max_threads();
+#else
     return 1;
+#endif
 }
+
+/* Are so many tiles worth several threads? */
+static bool are_many(int64_t tiles) { return tiles >= 4 * SHARE; }
 
 /* Scalars would pay for a whole vector. */
 gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
@@ -101,7 +103,7 @@ bool gt__run_elementwise(gt_call *call) {
     loader l[3];
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
 #ifdef GT_WITH_OPENMP
-    if (threads_for(tiles) > 1) {
+    if (are_many(tiles)) {
 #pragma omp parallel for schedule(static)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
@@ -127,8 +129,9 @@ typedef struct job {
     const gt__plan *plan;
     const gt__group *group;
     loader *loader;       /* of each load */
-    const place *operand; /* of each load and member */
+    place *operand;       /* of each load and member */
     const gt_arg **arg;   /* of each member */
+    char *part;           /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
     int64_t numel;
 } job;
@@ -150,22 +153,30 @@ static void add_up(const gt_op *op, void *y, const place *at, const uint32_t *in
     }
 }
 
+static char *part_of(const job *j, uint32_t fold, int64_t tile) {
+    const int64_t tiles = (j->numel + TILE - 1) / TILE;
+    return j->part + ((int64_t)fold * tiles + tile) * GT__PART;
+}
+
 static void run_members(const job *j, const place *at, int64_t start, int64_t count) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++, m++) {
         const uint32_t *in = &j->plan->operand[m->operand];
         const place *y = &at[g->n_loads + k];
-        void *to = y->base + (size_t)start * y->step;
-        if (!m->tile) {
-            const gt__plan_node *n = &j->plan->work.node[m->node];
-            add_up(n->op, to, at, in, m->n_in, (gt_dtype)n->dtype, start, count);
-            continue;
-        }
         const void *x[3];
-        for (uint32_t i = 0; i < m->n_in; i++)
+        for (uint32_t i = 0; i < m->n_in && i < 3; i++)
             x[i] = at[in[i]].base + (size_t)start * at[in[i]].step;
-        m->tile(to, x, j->arg[k], count);
+        if (m->kind == GT__TILE) {
+            m->tile(y->base + (size_t)start * y->step, x, j->arg[k], count);
+        } else if (m->kind == GT__FOLD) {
+            const gt_fold *fold = &j->plan->fold[g->fold + m->slot];
+            fold->part(fold, part_of(j, m->slot, start / TILE), x[0], count);
+        } else {
+            const gt__plan_node *n = &j->plan->work.node[m->node];
+            add_up(n->op, y->base + (size_t)start * y->step, at, in, m->n_in, (gt_dtype)n->dtype,
+                   start, count);
+        }
     }
 }
 
@@ -178,7 +189,8 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
         const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
         at[k] = j->operand[k];
-        if (!at[k].base) at[k].base = slots + slot * j->slot_bytes;
+        const bool folds = k >= g->n_loads && member[k - g->n_loads].kind == GT__FOLD;
+        if (!at[k].base && !folds) at[k].base = slots + slot * j->slot_bytes;
     }
     for (int64_t t = first; t < last; t++) {
         const int64_t start = t * TILE, count = j->numel - start < TILE ? j->numel - start : TILE;
@@ -206,58 +218,94 @@ static void run_shares(const job *j, char *scratch, int threads) {
 }
 
 /* Places in memory of what the group reads and writes; false when memory is short. */
-static bool find_places(const job *j, loader *from, place *operand, const gt_arg **arg) {
+static bool find_places(const job *j) {
+    place *operand = j->operand;
     const gt__group *g = j->group;
     const gt__shape_entry *shape = gt__bytes(&j->tape->shapes, g->shape, NULL);
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
         gt__fill_array(j->tape, index_of(j->tape, j->plan->load[g->load + k]), &in);
-        from[k] = make_loader(&in, shape->shape);
+        j->loader[k] = make_loader(&in, shape->shape);
         operand[k] = (place){NULL, 0};
-        if (from[k].direct) operand[k] = (place){in.data, gt_dtype_size(in.dtype)};
+        if (j->loader[k].direct) operand[k] = (place){in.data, gt_dtype_size(in.dtype)};
     }
     const gt__member *m = &j->plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++, m++) {
         const uint32_t i = j->tape->plans.index[m->node];
         const gt__node *n = gt__node_at(j->tape, i);
-        arg[k] = j->tape->arg + n->arg;
+        j->arg[k] = j->tape->arg + n->arg;
         operand[g->n_loads + k] = (place){NULL, 0};
-        if (m->slot != GT__IN_MEMORY) continue;
-        if (!gt__place_value(j->tape, i)) return false;
+        if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) continue;
+        if (m->target != GT__NO_TARGET)
+            j->tape->slot[i].data =
+                gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+        else if (!gt__place_value(j->tape, i))
+            return false;
         operand[g->n_loads + k] =
             (place){j->tape->slot[i].data, gt_dtype_size((gt_dtype)n->dtype)};
     }
     return true;
 }
 
-static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
+/* Parts become one in pairs; it goes where the fold's value has its place. */
+static void finish_folds(const job *j) {
+    const gt__group *g = j->group;
+    const gt__member *m = &j->plan->member[g->member];
+    const int64_t tiles = (j->numel + TILE - 1) / TILE;
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        if (m->kind != GT__FOLD) continue;
+        const gt_fold *fold = &j->plan->fold[g->fold + m->slot];
+        for (int64_t apart = 1; apart < tiles; apart *= 2)
+            for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
+                fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
+        const place *y = &j->operand[g->n_loads + k];
+        memcpy(y->base, part_of(j, m->slot, 0), y->step);
+    }
+}
+
+/* How a group's block is cut: what is shared, then each worker's own. */
+typedef struct cuts {
+    size_t operand, arg, part, workers; /* where they begin; loaders come first */
+    size_t slot_bytes, worker_bytes;
+    int threads;
+} cuts;
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static cuts cut_block(const gt__group *g, int64_t numel, int threads) {
+    const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
+    const int64_t tiles = (numel + TILE - 1) / TILE, longest = numel < TILE ? numel : TILE;
+    cuts c = {.operand = g->n_loads * sizeof(loader), .threads = are_many(tiles) ? threads : 1};
+    c.arg = c.operand + places;
+    c.part = c.arg + g->n_members * sizeof(const gt_arg *);
+    c.workers = aligned(c.part + (size_t)tiles * g->n_folds * GT__PART);
+    c.slot_bytes = aligned((size_t)longest * g->element);
+    c.worker_bytes = aligned(places) + g->n_slots * c.slot_bytes;
+    return c;
+}
+
+static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g, char *block) {
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
-    const size_t n_operands = (size_t)g->n_loads + g->n_members;
-    const int64_t longest = shape->numel < TILE ? shape->numel : TILE;
-    job j = {.tape = tape, .plan = plan, .group = g, .numel = shape->numel};
-    j.slot_bytes = ((size_t)longest * g->element + 63) / 64 * 64;
-    const size_t places = (n_operands * sizeof(place) + 63) / 64 * 64;
-    j.worker_bytes = places + g->n_slots * j.slot_bytes;
-    const int threads = threads_for((shape->numel + TILE - 1) / TILE);
-    const size_t loaders = g->n_loads * sizeof(loader), args = g->n_members * sizeof *j.arg;
-    const size_t shared = (loaders + args + places + 63) / 64 * 64;
-    char *block = gt__pool_take(&tape->pool, shared + (size_t)threads * j.worker_bytes);
-    if (!block) return gt__out_of_memory(tape, "a group of operations");
-    j.loader = (loader *)(void *)block;
-    j.operand = (place *)(void *)(block + loaders);
-    j.arg = (const gt_arg **)(void *)(block + loaders + n_operands * sizeof(place));
-    const bool ok = find_places(&j, j.loader, (place *)j.operand, j.arg);
-    if (ok) run_shares(&j, block + shared, threads);
-    gt__pool_give(&tape->pool, block);
-    return ok;
+    const cuts c = cut_block(g, shape->numel, tape->plans.threads);
+    const job j = {.tape = tape,
+                   .plan = plan,
+                   .group = g,
+                   .loader = (loader *)(void *)block,
+                   .operand = (place *)(void *)(block + c.operand),
+                   .arg = (const gt_arg **)(void *)(block + c.arg),
+                   .part = block + c.part,
+                   .slot_bytes = c.slot_bytes,
+                   .worker_bytes = c.worker_bytes,
+                   .numel = shape->numel};
+    if (!find_places(&j)) return false;
+    run_shares(&j, block + c.workers, c.threads);
+    finish_folds(&j);
+    return true;
 }
 
 /* ---- groups of numbers: values stand in their nodes ------------------------------------------------------ */
 
-static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
-    const size_t n_operands = (size_t)g->n_loads + g->n_members;
-    place *at = gt__pool_take(&tape->pool, n_operands * sizeof *at);
-    if (!at) return gt__out_of_memory(tape, "a group of operations");
+static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g, place *at) {
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
         gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
@@ -269,7 +317,7 @@ static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g)
         gt__node *n = gt__node_at(tape, i);
         at[g->n_loads + k] = (place){(char *)&n->value, 0};
         if (m->slot == GT__IN_MEMORY) gt__place_value(tape, i); /* cannot fail: no block */
-        if (!m->tile) {
+        if (m->kind == GT__SUM) {
             add_up(n->op, &n->value, at, in, m->n_in, (gt_dtype)n->dtype, 0, 1);
             continue;
         }
@@ -277,10 +325,17 @@ static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g)
         for (uint32_t a = 0; a < m->n_in; a++) x[a] = at[in[a]].base;
         m->tile(&n->value, x, tape->arg + n->arg, 1);
     }
-    gt__pool_give(&tape->pool, at);
-    return true;
 }
 
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
-    return (group->rank ? run_tensors : run_numbers)(tape, plan, group);
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *g) {
+    const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
+    if (g->rank == 0) return ((size_t)g->n_loads + g->n_members) * sizeof(place);
+    const cuts c = cut_block(g, shape->numel, tape->plans.threads);
+    return c.workers + (size_t)c.threads * c.worker_bytes;
+}
+
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block) {
+    if (group->rank) return run_tensors(tape, plan, group, block);
+    run_numbers(tape, plan, group, block);
+    return true;
 }

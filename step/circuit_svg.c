@@ -1,5 +1,5 @@
 /* step/circuit_svg.c: writes the SVG of a picture, level by level. A part's origin is the middle of its left edge; a
- * level's is its upper left corner. page.js moves the same elements when parts are opened. */
+ * level's is its upper left corner. walk_drawing.js moves the same elements when parts are opened. */
 #include "step/circuit_svg.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ void gt__xml_text(const char *text, FILE *out) {
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
         const size_t n = gt__utf8_sequence(s);
-        if (n == 0 || *s < 0x20 || *s == 0x7f)
+        if (n == 0 || (*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
             fputs("\xef\xbf\xbd", out);
         else if (strchr("<>&\"'", *s))
             fprintf(out, "&#%d;", *s);

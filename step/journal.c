@@ -54,8 +54,11 @@ void gt_journal_free(gt_journal *j) {
                  {j->step, j->step_room * sizeof *j->step},
                  {j->wanted, j->wanted_room * sizeof *j->wanted},
                  {j, sizeof *j}};
+    gt_params *params = j->params;
+    const bool owns_params = j->owns_params;
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        if (owned[i].block) gt_params_alloc(j->params, owned[i].block, owned[i].size, 0);
+        if (owned[i].block) gt_params_alloc(params, owned[i].block, owned[i].size, 0);
+    if (owns_params) gt_params_free(params);
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------------ */
@@ -128,12 +131,21 @@ static bool is_named(gt_tensor t, const char *label) {
     return strcmp(plain, label) != 0;
 }
 
+/* What a maker makes is made on the journal's tape: reading it here would run the walked one. */
 static bool copy_value(gt_journal *j, gt_tensor t, const char *label) {
-    const void *data = gt_data(t);
-    if (!data) return gt__journal_fail(j, "%s", gt_error(t.tape));
+    const gt_tensor known = gt_is_leaf(t) ? t : gt_record_copy_on(j->tape, t, NULL);
+    const void *data = gt_data(known);
+    if (!data) return gt__journal_fail(j, "%s", gt_error(known.tape));
     const gt__gate_kind kind = gt_is_trainable(t) ? GT__PARAMETER : GT__INPUT;
     const gt_tensor copy = gt_input(j->tape, data, gt_shape_of(t), gt_dtype_of(t));
     return gt__journal_add_gate(j, copy, label, t.index, kind) != GT__NO_GATE;
+}
+
+/* A number that stands in a formula is called by itself. */
+static void label_of(gt_tensor t, char *label, size_t size) {
+    gt_label(t, label, size);
+    if (gt_n_in(t) == 0 && gt_rank(t) == 0 && !is_named(t, label) && gt_n_args(t) == 1)
+        gt__number_text(gt_args(t)[0].real, label, size);
 }
 
 /* Records the operation whose first result is t; its later results follow at once. */
@@ -146,7 +158,7 @@ static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
     for (int k = 0; k < gt_n_out(t); k++) {
         char label[320];
         const gt_tensor result = gt_out(t, k);
-        gt_label(result, label, sizeof label);
+        label_of(result, label, sizeof label);
         const uint32_t gate =
             gt__journal_add_gate(j, gt_valid(copy) ? gt_out(copy, k) : copy, label, result.index,
                                  n_in ? GT__OPERATION : GT__CONSTANT);
@@ -326,12 +338,12 @@ static bool add_inner_flows(gt_journal *j, const gt__gate *gate) {
     return true;
 }
 
-bool gt__journal_order(gt_journal *j) {
+static bool put_in_order(gt_journal *j) {
     j->n_steps = 0;
     for (uint32_t i = 0; i < j->n_main; i++) {
         const gt__gate *gate = &j->gate[i];
         if (gate->open && !add_inner_values(j, gate)) return false;
-        if (!add_step(j, GT__VALUE, i, 0)) return false;
+        if (gate->kind != GT__CONSTANT && !add_step(j, GT__VALUE, i, 0)) return false;
     }
     if (!add_step(j, GT__SEED, j->output, 0)) return false;
     for (uint32_t i = j->n_main; i-- > 0;) {
@@ -351,7 +363,7 @@ static bool make(gt_journal *j, gt_tensor output) {
     const gt_tensor root = j->gate[j->output].value;
     if (!gt__journal_sweep(j, root, gt_none(), 0, j->n_main)) return false;
     j->n_main_edges = j->n_edges;
-    return gt__journal_insides(j) && compute(j) && gt__journal_order(j);
+    return gt__journal_insides(j) && compute(j) && put_in_order(j);
 }
 
 gt_journal *gt_journal_of(gt_tensor output) {
@@ -380,6 +392,13 @@ static void put(void *data, gt_dtype dtype, int64_t i, double value) {
     case GT_BOOL: ((unsigned char *)data)[i] = value != 0; break;
     default: break;
     }
+}
+
+bool gt__journal_open(gt_journal *j, uint32_t gate, bool open) {
+    const bool known = j->gate[gate].n_inner > 0;
+    if (!gt__journal_inside(j, gate) || (!known && !compute(j))) return false;
+    j->gate[gate].open = open && j->gate[gate].n_inner > 0;
+    return put_in_order(j);
 }
 
 static bool recompute(gt_journal *j) {

@@ -65,6 +65,9 @@ void gt__walk_set(gt__walk *w, const char *rest);
 void gt__walk_quiz(gt__walk *w, const char *rest);
 void gt__walk_answer(gt__walk *w, const char *line);
 
+/* ---- walk_claims.c */
+void gt__walk_diff(gt__walk *w, const char *rest);
+
 /* ---- circuit_text.c: the circuit drawn with characters; a list of its gates when it is too large for that. */
 bool gt__write_circuit(gt_journal *j, const gt__style *style, int columns, int rows, FILE *out);
 

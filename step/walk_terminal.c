@@ -170,15 +170,14 @@ static void open_or_close(gt__walk *w, const char *rest, bool open) {
     uint32_t gate;
     int64_t element;
     if (!gt__walk_gate(w, &rest, &gate, &element)) return;
-    if (w->j->gate[gate].n_inner == 0) {
-        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
-        return;
-    }
     const gt__step was = w->j->step[w->at];
-    w->j->gate[gate].open = open;
-    if (!gt__journal_order(w->j)) {
+    if (!gt__journal_open(w->j, gate, open)) {
         fprintf(w->out, "%s\n", gt_journal_error(w->j));
         w->done = true;
+        return;
+    }
+    if (w->j->gate[gate].n_inner == 0) {
+        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
         return;
     }
     find_again(w, was);
@@ -203,6 +202,11 @@ static void export(gt__walk *w, const char *name, bool (*write)(gt_journal *, FI
 static void export_text(gt__walk *w, const char *rest) { export(w, rest, gt_journal_text); }
 static void export_json(gt__walk *w, const char *rest) { export(w, rest, gt_journal_json); }
 static void export_dot(gt__walk *w, const char *rest) { export(w, rest, gt_journal_dot); }
+
+static void export_svg(gt__walk *w, const char *rest) { export(w, rest, gt_journal_svg); }
+
+static bool write_page(gt_journal *j, FILE *out) { return gt_journal_page(j, NULL, out); }
+static void export_page(gt__walk *w, const char *rest) { export(w, rest, write_page); }
 
 static void draw(gt__walk *w, const char *rest) {
     (void)rest;
@@ -243,6 +247,9 @@ static const gt__command commands[] = {
     {"text",  "write",  "[FILE]",      "the whole journal as text",                           export_text},
     {"json",  "data",   "[FILE]",      "the whole journal as JSON",                           export_json},
     {"dot",   "graph",  "[FILE]",      "the circuit for Graphviz",                            export_dot},
+    {"svg",   "picture", "[FILE]",     "the circuit as an SVG picture",                       export_svg},
+    {"html",  "page",   "FILE",        "a page to step through in a browser",                 export_page},
+    {"diff",  "claims", "FILE",        "compare derivatives found by hand: lines df/dx = z",  gt__walk_diff},
     {"h",     "help",   "",            "this list",                                           help},
     {"q",     "quit",   "",            "leave",                                               quit},
 };

@@ -4,12 +4,13 @@
 #include <string.h>
 
 static const char STEP[] = "training:step"; /* the buffer that counts the steps done */
-enum { MOST_STEPS = 1000000 };
+enum { MOST_STEPS = 1000000, MOST_SEED = 1000000000 };
 
 static bool usage(const training *t) {
     fprintf(stderr,
             "usage: %s [OPTION VALUE]...\n"
             "  --steps N       steps in all (default %lld)\n"
+            "  --seed N        of what is random (default 1)\n"
             "  --save FILE     where the parameters go (default %s.safetensors)\n"
             "  --resume FILE   goes on from parameters that were saved\n"
             "  --picture FILE  where the picture goes (default %s.svg)\n",
@@ -17,13 +18,16 @@ static bool usage(const training *t) {
     return false;
 }
 
+static bool parse_number(const char *value, int64_t low, int64_t high, int64_t *number) {
+    char *end;
+    *number = strtol(value, &end, 10);
+    return end != value && *end == 0 && *number >= low && *number <= high;
+}
+
 static bool parse_option(training *t, const char *option, const char *value) {
     if (!value) return false;
-    if (strcmp(option, "--steps") == 0) {
-        char *end;
-        t->steps = strtol(value, &end, 10);
-        return end != value && *end == 0 && t->steps >= 1 && t->steps <= MOST_STEPS;
-    }
+    if (strcmp(option, "--steps") == 0) return parse_number(value, 1, MOST_STEPS, &t->steps);
+    if (strcmp(option, "--seed") == 0) return parse_number(value, 0, MOST_SEED, &t->seed);
     if (strcmp(option, "--resume") == 0) {
         t->resume = value;
         return true;
@@ -51,8 +55,19 @@ static bool load(training *t) {
     return false;
 }
 
+const char *training_take_option(const char *option, int *count, char **word) {
+    for (int i = 1; i + 1 < *count; i += 2) {
+        if (strcmp(word[i], option) != 0) continue;
+        const char *value = word[i + 1];
+        *count -= 2;
+        memmove(word + i, word + i + 2, (size_t)(*count - i) * sizeof *word);
+        return value;
+    }
+    return NULL;
+}
+
 bool training_begin(training *t, const char *name, int64_t steps, int count, char **word) {
-    *t = (training){.name = name, .steps = steps};
+    *t = (training){.name = name, .steps = steps, .seed = 1};
     snprintf(t->save, sizeof t->save, "%s.safetensors", name);
     snprintf(t->picture, sizeof t->picture, "%s.svg", name);
     for (int i = 1; i < count; i += 2) {
@@ -61,7 +76,7 @@ bool training_begin(training *t, const char *name, int64_t steps, int count, cha
             return usage(t);
         }
     }
-    t->params = gt_params_new(NULL, 1);
+    t->params = gt_params_new(NULL, (uint64_t)t->seed);
     t->tape = t->params ? gt_tape_new(t->params) : NULL;
     if (!t->tape) fprintf(stderr, "%s: out of memory\n", name);
     if (t->tape && (!t->resume || load(t))) return true;

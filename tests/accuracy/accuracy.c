@@ -3,7 +3,7 @@
  *     accuracy write         the document, measured on this machine; takes some minutes
  *     accuracy row NAME      one line of its table
  *     accuracy check FILE    a share of it; GT_SOAK=1 in the environment: all of it */
-#include "accuracy/measure.h"
+#include "accuracy/ulps.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -48,7 +48,7 @@ static const char head[] =
     "no\n"
     "product and sum are fused, and NaN and infinities come out as C says.\n"
     "\n"
-    "`tests/accuracy/measure.c` measures the distance from the correctly rounded value in units in "
+    "`tests/accuracy/ulps.c` measures the distance from the correctly rounded value in units in "
     "the\n"
     "last place: at most 0.5 is correctly rounded, below 1 is one of the two neighbours. The "
     "reference is the\n"

@@ -1,8 +1,8 @@
-/* tests/accuracy/measure.c: see measure.h.
+/* tests/accuracy/ulps.c: see ulps.h.
  *
  * Long double is slow, so f32 results are held against f64 ones first: only what seems to be farther off than
  * all before is held against long double. */
-#include "accuracy/measure.h"
+#include "accuracy/ulps.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* tests/accuracy/measure.h: how far kernels are from the correctly rounded value, in units in the last place.
+/* tests/accuracy/ulps.h: how far kernels are from the correctly rounded value, in units in the last place.
  * The reference is the row in long double; a result that rounds correctly is at most half a unit away. */
 #ifndef TESTS_MEASURE_H
 #define TESTS_MEASURE_H
