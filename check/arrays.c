@@ -37,7 +37,7 @@ typedef struct patient {
     double *candidate;
     unsigned char *flag;
     int64_t found[MOST_FOUND];
-    int n_found; /* wrong entries, rows or columns; -1: too many to look for */
+    int n_found;        /* wrong entries, rows or columns; -1: too many to look for */
     gt__group suspects; /* where the mistake is */
 } patient;
 
@@ -179,10 +179,10 @@ static void list_lines(char *text, size_t size, const int64_t *at, int64_t n) {
         return;
     }
     for (int64_t k = 0; k < n && k < SHOWN && used < size; k++)
-        used += (size_t)snprintf(text + used, size - used, "%s%lld", k ? ", " : "",
-                                 (long long)at[k]);
-    if (n > SHOWN && used < size) snprintf(text + used, size - used, " and %lld more",
-                                           (long long)(n - SHOWN));
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%lld", k ? ", " : "", (long long)at[k]);
+    if (n > SHOWN && used < size)
+        snprintf(text + used, size - used, " and %lld more", (long long)(n - SHOWN));
 }
 
 /* All that is wrong are lines of zeros? */
@@ -321,7 +321,8 @@ static bool diagnose_few(patient *p, bool row) {
                              .columns = p->columns};
     if (group.hi < 2) return false;
     const int64_t half = group.hi / 2;
-    halve(p, group, (int)(p->columns == 1 ? fmin(MOST_FOUND, (double)half) : fmin(MOST_ROWS, (double)half)));
+    halve(p, group,
+          (int)(p->columns == 1 ? fmin(MOST_FOUND, (double)half) : fmin(MOST_ROWS, (double)half)));
     if (p->n_found < 1) return false;
     if (p->columns == 1)
         say_entries(p);

@@ -54,7 +54,8 @@ static gt_slope entry(void *user, int64_t i) {
 
 static bool is_never_spent(void *user) { return !user; }
 
-void gt__diagnose_entries(gt__entries *e, const gt_allocator *allocator, gt_check_finding *finding) {
+void gt__diagnose_entries(gt__entries *e, const gt_allocator *allocator,
+                          gt_check_finding *finding) {
     const gt__evidence evidence = {e,        e->claim,   e->count, e->shape,      allocator,
                                    wrong_on, has_factor, entry,    is_never_spent};
     const int64_t beyond = finding->beyond;

@@ -255,9 +255,7 @@ static void compute(const gt__extended *e, uint32_t i) {
     case SMALLEST: compute_fold(e, t, kind, y); return;
     case SUMS: compute_sums(e, t, y); return;
     case PRODUCT: compute_product(e, t, y); return;
-    case SAME:
-        memcpy(y, input_of(e, t, 0), (size_t)gt__count(t) * sizeof *y);
-        return;
+    case SAME: memcpy(y, input_of(e, t, 0), (size_t)gt__count(t) * sizeof *y); return;
     default: return;
     }
 }

@@ -341,7 +341,8 @@ gt_verdict gt_check_gradient(gt_check_function *f, gt_check_gradient_function *g
         return gt__check_refuse(report, GT_DOUBT_QUESTION, "a function, or a point, is missing");
     const int n_parts = divide(&q.options, n, parts);
     if (n_parts < 0)
-        return gt__check_refuse(report, GT_DOUBT_QUESTION, "the arrays are not as large as x together");
+        return gt__check_refuse(report, GT_DOUBT_QUESTION,
+                                "the arrays are not as large as x together");
     if (n > INT64_MAX / 64) return gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short");
     const size_t bytes = 5 * (size_t)n * sizeof(double);
     double *block = gt__take(&q.allocator, bytes);

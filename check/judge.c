@@ -24,7 +24,8 @@ static gt__ruling judge_at_kink(double claimed, double budget, const gt_slope *t
     const double low = fmin(truth->left, truth->right), high = fmax(truth->left, truth->right);
     const double outside = fmax(0, fmax(low - claimed, claimed - high));
     const gt_verdict verdict = outside <= budget ? GT_RIGHT_AT_KINK : GT_WRONG;
-    return (gt__ruling){verdict, GT_DOUBT_KINK, digits_of(fmax(outside, truth->error), fmax(fabs(low), fabs(high)))};
+    return (gt__ruling){verdict, GT_DOUBT_KINK,
+                        digits_of(fmax(outside, truth->error), fmax(fabs(low), fabs(high)))};
 }
 
 gt__ruling gt__judge(double claimed, double roundoff, const gt_slope *truth, double size,

@@ -22,7 +22,13 @@ double gt__precision_of(const gt_check_options *options);
 
 /* ---- groups of entries of an array, seen as a matrix of `columns` ------------------------------------------------ */
 
-typedef enum gt__group_kind { GT__ENTRIES, GT__ROWS, GT__COLUMNS, GT__OF_COLUMN, GT__FLAGGED } gt__group_kind;
+typedef enum gt__group_kind {
+    GT__ENTRIES,
+    GT__ROWS,
+    GT__COLUMNS,
+    GT__OF_COLUMN,
+    GT__FLAGGED
+} gt__group_kind;
 
 typedef struct gt__group {
     gt__group_kind kind;

@@ -21,8 +21,8 @@ typedef struct measure {
 /* A derivative with its estimates, before the safety factor. */
 typedef struct estimate {
     long double value, spread, noise;
-    bool bent;                    /* the slopes on both sides differ */
-    long double step;             /* of the level where it was found */
+    bool bent;        /* the slopes on both sides differ */
+    long double step; /* of the level where it was found */
 } estimate;
 
 static bool value_at(measure *m, long double t, long double *value, long double *size) {
@@ -142,8 +142,6 @@ static bool is_confirmed(measure *m, const estimate *e) {
 
 /* ---- noise ---------------------------------------------------------------------------------------------------- */
 
-
-
 /* Differences of order k of noise grow by (2k)! / (k!)^2 in the square; those of a smooth function vanish. */
 static double scatter(long double value[POINTS]) {
     double least = HUGE_VAL, gamma = 1;
@@ -246,8 +244,8 @@ gt_slope gt__slope_at_zero(gt__line f, void *user, const gt__ruler *ruler) {
     if (isfinite(m.centre)) {
         s.doubt = GT_NO_DOUBT;
         const bool found = best_of_steps(&m, &e);
-        const bool smooth = found && !e.bent && (is_good(&m, &e) || is_noisy(&e)) &&
-                            is_confirmed(&m, &e);
+        const bool smooth =
+            found && !e.bent && (is_good(&m, &e) || is_noisy(&e)) && is_confirmed(&m, &e);
         if (smooth)
             answer(&m, &e, &s);
         else if (!sides(&m, &s) && (s.doubt = edge_of(&m)) == GT_NO_DOUBT && found)

@@ -51,8 +51,8 @@ static void judge_bad(trial *t) {
     for (int k = 0; !gt_failed(t->tape) && k < gt_n_out(t->y); k++) (void)gt_data(gt_out(t->y, k));
     const bool failed = gt_failed(t->tape);
     if (failed && strstr(gt_error(t->tape), t->samples.bad)) return;
-    say(t, "must fail with \"%s\" and %s%.100s", t->samples.bad,
-        failed ? "says " : "does not fail", gt_error(t->tape));
+    say(t, "must fail with \"%s\" and %s%.100s", t->samples.bad, failed ? "says " : "does not fail",
+        gt_error(t->tape));
     fail(t);
 }
 
@@ -105,7 +105,8 @@ static void judge_along(trial *t, const double *const *gx, const char *what) {
 }
 
 /* Copies of the gradients: probing runs the tape anew. */
-static bool read_gradient(const trial *t, const gt_allocator *a, const gt_tensor *gx, double **copy) {
+static bool read_gradient(const trial *t, const gt_allocator *a, const gt_tensor *gx,
+                          double **copy) {
     const gt__probe *p = &t->probe;
     bool ok = gt_run(t->tape, gx, p->n_leaves);
     for (int k = 0; k < p->n_leaves; k++) {
@@ -130,7 +131,8 @@ static void judge_gradient(trial *t, const gt_allocator *a, const gt_tensor *res
     gt__probe *p = &t->probe;
     gt__probe_begin(p, t->tape, t->samples.leaf, t->samples.drawn, GT_F64);
     for (int k = 0; k < n && k < GT__PROBE_RESULTS; k++)
-        if (gt_dtype_of(result[k]) == GT_F64) gt__probe_weigh(p, result[k], t->samples.seed + again);
+        if (gt_dtype_of(result[k]) == GT_F64)
+            gt__probe_weigh(p, result[k], t->samples.seed + again);
     if (p->n_leaves == 0 || p->n_results == 0 || !record_gradient(p, gx) ||
         !read_gradient(t, a, gx, copy)) {
         say(t, "it has no gradient: %.200s", gt_error(t->tape));
@@ -159,8 +161,7 @@ static void judge_good(trial *t, const gt_allocator *a) {
     if (t->samples.no_gradient) return;
     judge_gradient(t, a, result, n, gx, false);
     int leaves = 0;
-    for (int k = 0; k < t->samples.drawn; k++)
-        leaves += gt_dtype_of(t->samples.leaf[k]) == GT_F64;
+    for (int k = 0; k < t->samples.drawn; k++) leaves += gt_dtype_of(t->samples.leaf[k]) == GT_F64;
     if (t->ruling.verdict == GT_RIGHT && !t->op->gradient.backward)
         judge_gradient(t, a, gx, leaves, again, true);
 }

@@ -154,8 +154,7 @@ static uint64_t mix_branches(uint64_t hash, gt_tensor t) {
 static uint64_t mix_values(uint64_t hash, gt_tensor t) {
     const void *data = gt_computed(t);
     const int64_t n = data ? gt__count(t) : 0;
-    for (int64_t i = 0; i < n; i++)
-        hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
+    for (int64_t i = 0; i < n; i++) hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
     return hash;
 }
 
@@ -251,8 +250,7 @@ static gt_slope no_slope(gt_doubt doubt) {
 
 gt_slope gt__probe_slope(gt__probe *p) {
     if (p->failed) return no_slope(GT_DOUBT_MEMORY);
-    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise,
-                             0};
+    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise, 0};
     gt_keep_all(p->tape, p->branches);
     const gt_slope s = gt__slope_at_zero(value_at, p, &ruler);
     gt_keep_all(p->tape, false);

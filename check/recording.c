@@ -203,7 +203,8 @@ static gt_verdict judge_recording(recording *r, gt_check_report *report) {
     char label[48];
     gt__start_finding(gt_label(r->x, label, sizeof label), gt_shape_of(r->x), f);
     report->n_arrays = 1;
-    if (!measure(r, 0)) return report->n_arrays = 0, gt__check_refuse(report, GT_DOUBT_QUESTION, gt_error(r->tape));
+    if (!measure(r, 0))
+        return report->n_arrays = 0, gt__check_refuse(report, GT_DOUBT_QUESTION, gt_error(r->tape));
     hear_witnesses(r);
     accept_choices(r);
     gt__ruling here = judge(r, f), nearby = {GT_RIGHT, GT_NO_DOUBT, 17};
@@ -226,8 +227,8 @@ static const char *objection(gt_tensor y, gt_tensor x, gt_claim claim) {
     if (!gt_is_leaf(x) || !gt_is_assignable(x)) return "x is no leaf that can be set";
     if (gt_dtype_of(x) != GT_F64 && gt_dtype_of(x) != GT_F32) return "x is not f32 or f64";
     if (!claim.values && !gt_valid(claim.tensor)) return "there is no claim";
-    if (!claim.values && (claim.tensor.tape != x.tape ||
-                          !gt_same_shape(gt_shape_of(claim.tensor), gt_shape_of(x))))
+    if (!claim.values &&
+        (claim.tensor.tape != x.tape || !gt_same_shape(gt_shape_of(claim.tensor), gt_shape_of(x))))
         return "the claim does not have the shape of x";
     return NULL;
 }

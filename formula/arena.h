@@ -11,7 +11,7 @@ typedef struct gt__function gt__function;
 
 typedef struct gt__expr {
     gt_expr_kind kind;
-    uint32_t height, count;
+    uint32_t height, count, serial; /* serial: no other node ever had it */
     uint32_t first; /* of its children in f->child; of an array, its numbers in f->number */
     uint32_t name;  /* of a name; of an array, its columns */
     const gt__function *function;
@@ -39,6 +39,7 @@ struct gt_formula {
     gt_statement *statement;
     uint32_t n_exprs, expr_room, n_children, child_room, n_numbers, number_room;
     uint32_t n_symbols, symbol_room, n_slots, n_statements, statement_room;
+    uint32_t next_serial;
     bool failed; /* memory was short */
 };
 

@@ -417,7 +417,8 @@ enum {
     GT_EFFECT = 1 << 4,   /* writes input 1 into the leaf input 0 at commit */
     GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
-    GT_SUMS = 1 << 7      /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
 };
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
@@ -434,6 +435,11 @@ typedef struct gt_fold {
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
 
+/* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
+ * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
+typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
+                               const gt_arg *arg);
+
 typedef struct gt_samples gt_samples;
 
 /* What only some operations have. All optional; the planner decides by these and nothing else. */
@@ -446,6 +452,9 @@ typedef struct gt_op_more {
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
+    /* GT_PLAIN: its rule on numbers of this kind, so that large graphs of scalars need not record their
+     * gradients; NULL: they must. */
+    gt_scalar_pull (*scalar)(gt_dtype dtype);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
@@ -565,6 +574,12 @@ GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);
 /* What is recorded from now on is on behalf of `at`, until gt_none(): it takes the call site of `at`, and what
  * makes `at` stale makes it stale, so that a gradient never mixes old values and new. */
 GT_API void gt_record_for(gt_tape *tape, gt_tensor at);
+/* Where the root belongs to a large graph of nothing but scalars: the gradients of the trainable parameters that
+ * it reaches and whose names match, by one node that carries adjoints down the tape when it runs, instead of
+ * nodes for every step. They have the same bits, and cannot be differentiated again. As gt_parameter_gradients
+ * in grad/grad.h; false: not such a graph, nothing is done. */
+GT_API bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf,
+                                gt_tensor *gradient, int room, int *count);
 /* A constant written by a rule: the only kind that peepholes may look at. */
 GT_API gt_tensor gt_mark_constant(gt_tensor t);
 GT_API bool gt_is_constant(gt_tensor t);

@@ -23,7 +23,8 @@ typedef struct maker {
     uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
     uint32_t *root;                /* towards the node that stands for its unit */
-    uint32_t *outside;             /* is it needed outside of its unit? */
+    uint32_t *outside;             /* who needs it outside of its unit */
+    uint32_t *final;               /* by root: is it a group that overwrites leaves? */
     uint32_t *last;                /* the last step that needs it */
     uint32_t *next;                /* member of the unit */
     uint32_t *head, *tail, *when;  /* by root: members, and the unit's step */
@@ -32,10 +33,12 @@ typedef struct maker {
     uint32_t *seen;  /* who used it last */
     uint32_t *local; /* its operand number in the group `local_of` */
     uint32_t *local_of;
+    uint32_t *writer; /* who overwrites it */
     uint32_t n_members, n_operands, n_loads, n_folds;
 } maker;
 
-enum { PER_NODE = 14, PER_VALUE = 3 };
+enum { PER_NODE = 15, PER_VALUE = 4 };
+enum { BY_THE_END = 1, BY_A_STEP = 2 }; /* see outside */
 
 static const uint32_t *inputs(const maker *m, uint32_t k) {
     return m->work->in + m->work->node[k].in;
@@ -203,6 +206,64 @@ static void find_units(maker *m) {
     }
 }
 
+/* ---- groups that overwrite leaves ----------------------------------------------------------------------------
+
+ * They come last, when nothing can fail any more, so nothing else may need what they compute. */
+
+static void find_outside(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++)
+        m->outside[k] = m->work->node[k].state & (GT__TO_STORE | GT__TO_HOLD) ? BY_THE_END : 0;
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (!is_external(j) && unit_of(m, j) != unit_of(m, k)) m->outside[j] |= BY_A_STEP;
+        }
+    }
+}
+
+static bool may_overwrite(const maker *m, uint32_t k) {
+    const unsigned state = m->work->node[k].state;
+    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP);
+}
+
+static uint32_t target_of(const maker *m, uint32_t k) {
+    return inputs(m, k)[m->work->node[k].n_in];
+}
+
+/* What a chain of views looks at. */
+static uint32_t base_of(const maker *m, uint32_t value) {
+    while (!is_external(value) && m->work->node[value].op->more.traits & GT_VIEW)
+        value = inputs(m, value)[0];
+    return value;
+}
+
+/* The operation k of such a group reads value: may its leaf be overwritten in place? Only by k's own group,
+ * at k or later, element by element. */
+static void check_reader(maker *m, uint32_t k, uint32_t value) {
+    const uint32_t base = base_of(m, value);
+    if (!is_external(base)) return;
+    const uint32_t writer = m->writer[place_of(m, base)];
+    if (writer == NONE || !m->final[unit_of(m, writer)]) return;
+    const bool safe = unit_of(m, k) == unit_of(m, writer) && is_external(value) && k <= writer;
+    if (!safe) m->final[unit_of(m, writer)] = false;
+}
+
+static void find_finals(maker *m) {
+    for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->writer[v] = NONE;
+    for (uint32_t k = 0; k < m->n; k++)
+        m->final[k] = m->root[k] == k && m->joins[k] &&
+                      shape_entry(m, m->work->node[k].shape)->shape.rank > 0;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->folds[k] || (m->outside[k] && !may_overwrite(m, k))) m->final[unit_of(m, k)] = false;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->final[unit_of(m, k)] && may_overwrite(m, k))
+            m->writer[place_of(m, target_of(m, k))] = k;
+    for (uint32_t k = 0; k < m->n; k++)
+        for (uint32_t i = 0; m->final[unit_of(m, k)] && i < m->work->node[k].n_in; i++)
+            check_reader(m, k, inputs(m, k)[i]);
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------- */
 
 /* The next unit that must come before this one; NONE when there is none left. */
@@ -226,6 +287,22 @@ static void add_step(maker *m, uint32_t unit) {
         (gt__step){.first = m->joins[unit] ? p->n_groups++ : unit, .is_group = m->joins[unit]};
 }
 
+/* A step for the unit, after steps for those that it needs. */
+static void schedule_unit(maker *m, uint32_t first) {
+    uint32_t depth = 0;
+    m->waiting[0] = first;
+    for (;;) {
+        const uint32_t unit = m->waiting[depth];
+        const uint32_t missing = m->when[unit] == NONE ? next_missing(m, unit) : NONE;
+        if (missing != NONE) {
+            m->waiting[++depth] = missing;
+            continue;
+        }
+        if (m->when[unit] == NONE) add_step(m, unit);
+        if (depth-- == 0) return;
+    }
+}
+
 /* Units in the order of their last members, but each after those that it needs. */
 static void schedule(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
@@ -233,19 +310,11 @@ static void schedule(maker *m) {
         m->at[k] = m->head[k];
         m->at_in[k] = 0;
     }
-    for (uint32_t k = 0; k < m->n; k++) {
-        uint32_t depth = 0;
-        m->waiting[0] = unit_of(m, k);
-        if (m->tail[m->waiting[0]] != k) continue;
-        for (;;) {
-            const uint32_t unit = m->waiting[depth];
-            const uint32_t missing = m->when[unit] == NONE ? next_missing(m, unit) : NONE;
-            if (missing != NONE) {
-                m->waiting[++depth] = missing;
-                continue;
-            }
-            if (m->when[unit] == NONE) add_step(m, unit);
-            if (depth-- == 0) break;
+    for (uint32_t final = 0; final < 2; final++) {
+        if (final) m->plan->first_final = m->plan->n_steps;
+        for (uint32_t k = 0; k < m->n; k++) {
+            const uint32_t unit = unit_of(m, k);
+            if (m->tail[unit] == k && m->final[unit] == final) schedule_unit(m, unit);
         }
     }
 }
@@ -253,20 +322,16 @@ static void schedule(maker *m) {
 /* ---- the ends of lives ------------------------------------------------------------------------------------- */
 
 static void find_lives(maker *m) {
-    for (uint32_t k = 0; k < m->n; k++) {
-        m->last[k] = m->when[unit_of(m, k)];
-        m->outside[k] = (m->work->node[k].state & (GT__TO_STORE | GT__TO_HOLD)) != 0;
-    }
+    for (uint32_t k = 0; k < m->n; k++) m->last[k] = m->when[unit_of(m, k)];
     for (uint32_t k = m->n; k-- > 0;) {
         const gt__plan_node *n = &m->work->node[k];
-        const uint32_t unit = unit_of(m, k), step = m->when[unit];
+        const uint32_t step = m->when[unit_of(m, k)];
         const bool view = n->op->more.traits & GT_VIEW;
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
             if (is_external(j)) continue;
             const uint32_t end = view && m->last[k] > step ? m->last[k] : step;
             if (end > m->last[j]) m->last[j] = end;
-            if (unit_of(m, j) != unit) m->outside[j] = true;
         }
     }
 }
@@ -317,7 +382,9 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     gt__member *member = &m->plan->member[m->n_members++];
     m->local_of[k] = unit;
     m->local[k] = g->n_loads + g->n_members++;
-    *member = (gt__member){.node = k, .operand = m->n_operands, .n_in = n->n_in};
+    *member = (gt__member){
+        .node = k, .operand = m->n_operands, .n_in = n->n_in, .target = GT__NO_TARGET};
+    if (m->final[unit] && may_overwrite(m, k)) member->target = target_of(m, k);
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
     if (m->folds[k]) {
@@ -403,6 +470,7 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t
     p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
     p->load = cut(block, &used, w->n_in, sizeof *p->load);
     p->fold = cut(block, &used, folding, sizeof *p->fold);
+    p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
     return used;
 }
 
@@ -440,22 +508,27 @@ gt__plan *gt__plan_make(gt_tape *tape) {
     uint32_t *block =
         gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
     if (!block) return NULL;
-    uint32_t **list[] = {&m.joins, &m.folds, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
+    uint32_t **list[] = {&m.joins, &m.folds, &m.final, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
                          &m.head,  &m.tail,  &m.when, &m.at,   &m.at_in,   &m.waiting};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;
     m.local_of = m.local + values;
+    m.writer = m.local_of + values;
     find_stages(&m);
     sink(&m);
     m.plan = new_plan(&m);
     if (m.plan) {
         find_units(&m);
+        find_outside(&m);
+        find_finals(&m);
         schedule(&m);
         find_lives(&m);
         list_deaths(&m);
         make_groups(&m);
     }
     gt__pool_give(&tape->pool, block);
-    return m.plan;
+    if (!m.plan || gt__plan_memory(tape, m.plan)) return m.plan;
+    gt__free(tape->allocator, m.plan, m.plan->bytes);
+    return NULL;
 }

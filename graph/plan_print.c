@@ -132,8 +132,9 @@ void gt_plan_print(gt_tape *tape, FILE *out) {
     }
     fprintf(out,
             "%" PRIu32 " operations in %" PRIu32 " steps, %" PRIu32 " of them groups; %" PRId64
-            " bytes moved; at most %" PRId64 " bytes of values at once\n",
-            v.plan->work.n_nodes, v.plan->n_steps, v.plan->n_groups, moved, peak);
+            " bytes moved; at most %" PRId64 " bytes of values at once, in an arena of %" PRIu64
+            "\n",
+            v.plan->work.n_nodes, v.plan->n_steps, v.plan->n_groups, moved, peak, v.plan->arena);
 }
 
 /* ---- drawing -------------------------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ static bool begin(run *r, gt_tape *tape, bool reading) {
         return gt__error(
             tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
                   "must not");
+    gt__run_scalars(tape);
     return reserve_slots(tape, tape->size + 1);
 }
 
@@ -130,6 +131,7 @@ static bool execute(run *r) {
 static void finish(run *r, bool ok) {
     gt_tape *tape = r->tape;
     tape->running = false;
+    gt__end_planned(tape);
     if (r->low > r->high) return;
     for (uint32_t i = r->low; i <= r->high; i++) {
         gt__slot *s = &tape->slot[i];
@@ -232,18 +234,45 @@ static void apply(gt_tape *tape, void **copy) {
     }
 }
 
+/* Adds to the numbers of a pending effect's leaf and source, which count effects until the work is noted. */
+static void count_effect(gt_tape *tape, uint32_t effect, uint32_t more) {
+    const uint32_t *in = gt__in(tape, gt__node_at(tape, effect));
+    tape->slot[in[0]].number += more;
+    if (!gt__is_ready(tape, in[1])) tape->slot[in[1]].number += more;
+}
+
+/* A value that is made for one leaf alone, and that leaf's only new value, may be written into it. */
+static void mark_assigned(gt_tape *tape, uint32_t effect, bool free) {
+    const uint32_t *in = gt__in(tape, gt__node_at(tape, effect));
+    gt__slot *s = &tape->slot[in[1]];
+    if (!free || tape->slot[in[0]].number != 1 || s->number != 1) return;
+    s->state |= GT__TO_ASSIGN;
+    s->owner = in[0];
+}
+
 /* An effect recorded before its leaf was overwritten by something else is as stale as a value. */
+static bool want_effect(run *r, uint32_t effect) {
+    gt_tape *tape = r->tape;
+    const gt__node *n = gt__node_at(tape, effect);
+    const uint32_t source = gt__in(tape, n)[1];
+    if (leaf_is_newer(tape, gt__node_at(tape, source), n)) return fail_stale(tape, source, source);
+    const bool free =
+        !gt__is_ready(tape, source) && !(tape->slot[source].state & (GT__TO_STORE | GT__TO_HOLD));
+    need(r, source, GT__TO_HOLD);
+    mark_assigned(tape, effect, free);
+    return true;
+}
+
 static bool want_effects(run *r) {
     gt_tape *tape = r->tape;
-    for (uint32_t e = 0; e < tape->n_effects; e++) {
-        if (!is_pending(tape, tape->effect[e])) continue;
-        const gt__node *n = gt__node_at(tape, tape->effect[e]);
-        const uint32_t source = gt__in(tape, n)[1];
-        if (leaf_is_newer(tape, gt__node_at(tape, source), n))
-            return fail_stale(tape, source, source);
-        need(r, source, GT__TO_HOLD);
-    }
-    return true;
+    bool ok = true;
+    for (uint32_t e = 0; e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) count_effect(tape, tape->effect[e], 1);
+    for (uint32_t e = 0; ok && e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) ok = want_effect(r, tape->effect[e]);
+    for (uint32_t e = 0; e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) count_effect(tape, tape->effect[e], UINT32_MAX);
+    return ok;
 }
 
 bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*deliver)(void *user),
@@ -264,7 +293,10 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
         for (uint32_t e = 0; e < tape->n_effects; e++) gt__pool_give(&tape->pool, copy[e]);
         ok = false;
     }
-    if (ok) apply(tape, copy);
+    if (ok) {
+        gt__run_final(tape);
+        apply(tape, copy);
+    }
     gt__pool_give(&tape->pool, copy);
     finish(&r, ok);
     return ok;
@@ -290,4 +322,5 @@ void gt_replay(gt_tape *tape) {
             gt__pool_give(&tape->pool, n->value.data);
     }
     tape->n_stored = kept;
+    tape->scalars_run = 0;
 }

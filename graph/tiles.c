@@ -69,14 +69,16 @@ static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_
     }
 }
 
-/* How many threads so many tiles are worth. */
-static int threads_for(int64_t tiles) {
+int gt__threads(void) {
 #ifdef GT_WITH_OPENMP
-    if (tiles >= 4 * SHARE) return omp_get_max_threads();
-#endif
-    (void)tiles;
+    return omp_get_max_threads();
+#else
     return 1;
+#endif
 }
+
+/* Are so many tiles worth several threads? */
+static bool are_many(int64_t tiles) { return tiles >= 4 * SHARE; }
 
 /* Scalars would pay for a whole vector. */
 gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
@@ -101,7 +103,7 @@ bool gt__run_elementwise(gt_call *call) {
     loader l[3];
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
 #ifdef GT_WITH_OPENMP
-    if (threads_for(tiles) > 1) {
+    if (are_many(tiles)) {
 #pragma omp parallel for schedule(static)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
@@ -127,7 +129,7 @@ typedef struct job {
     const gt__plan *plan;
     const gt__group *group;
     loader *loader;       /* of each load */
-    const place *operand; /* of each load and member */
+    place *operand;       /* of each load and member */
     const gt_arg **arg;   /* of each member */
     char *part;           /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
@@ -216,24 +218,29 @@ static void run_shares(const job *j, char *scratch, int threads) {
 }
 
 /* Places in memory of what the group reads and writes; false when memory is short. */
-static bool find_places(const job *j, loader *from, place *operand, const gt_arg **arg) {
+static bool find_places(const job *j) {
+    place *operand = j->operand;
     const gt__group *g = j->group;
     const gt__shape_entry *shape = gt__bytes(&j->tape->shapes, g->shape, NULL);
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
         gt__fill_array(j->tape, index_of(j->tape, j->plan->load[g->load + k]), &in);
-        from[k] = make_loader(&in, shape->shape);
+        j->loader[k] = make_loader(&in, shape->shape);
         operand[k] = (place){NULL, 0};
-        if (from[k].direct) operand[k] = (place){in.data, gt_dtype_size(in.dtype)};
+        if (j->loader[k].direct) operand[k] = (place){in.data, gt_dtype_size(in.dtype)};
     }
     const gt__member *m = &j->plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++, m++) {
         const uint32_t i = j->tape->plans.index[m->node];
         const gt__node *n = gt__node_at(j->tape, i);
-        arg[k] = j->tape->arg + n->arg;
+        j->arg[k] = j->tape->arg + n->arg;
         operand[g->n_loads + k] = (place){NULL, 0};
         if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) continue;
-        if (!gt__place_value(j->tape, i)) return false;
+        if (m->target != GT__NO_TARGET)
+            j->tape->slot[i].data =
+                gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+        else if (!gt__place_value(j->tape, i))
+            return false;
         operand[g->n_loads + k] =
             (place){j->tape->slot[i].data, gt_dtype_size((gt_dtype)n->dtype)};
     }
@@ -256,40 +263,49 @@ static void finish_folds(const job *j) {
     }
 }
 
-static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
+/* How a group's block is cut: what is shared, then each worker's own. */
+typedef struct cuts {
+    size_t operand, arg, part, workers; /* where they begin; loaders come first */
+    size_t slot_bytes, worker_bytes;
+    int threads;
+} cuts;
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static cuts cut_block(const gt__group *g, int64_t numel, int threads) {
+    const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
+    const int64_t tiles = (numel + TILE - 1) / TILE, longest = numel < TILE ? numel : TILE;
+    cuts c = {.operand = g->n_loads * sizeof(loader), .threads = are_many(tiles) ? threads : 1};
+    c.arg = c.operand + places;
+    c.part = c.arg + g->n_members * sizeof(const gt_arg *);
+    c.workers = aligned(c.part + (size_t)tiles * g->n_folds * GT__PART);
+    c.slot_bytes = aligned((size_t)longest * g->element);
+    c.worker_bytes = aligned(places) + g->n_slots * c.slot_bytes;
+    return c;
+}
+
+static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g, char *block) {
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
-    const size_t n_operands = (size_t)g->n_loads + g->n_members;
-    const int64_t longest = shape->numel < TILE ? shape->numel : TILE;
-    job j = {.tape = tape, .plan = plan, .group = g, .numel = shape->numel};
-    j.slot_bytes = ((size_t)longest * g->element + 63) / 64 * 64;
-    const size_t places = (n_operands * sizeof(place) + 63) / 64 * 64;
-    j.worker_bytes = places + g->n_slots * j.slot_bytes;
-    const int64_t tiles = (shape->numel + TILE - 1) / TILE;
-    const int threads = threads_for(tiles);
-    const size_t parts = (size_t)tiles * g->n_folds * GT__PART;
-    const size_t loaders = g->n_loads * sizeof(loader), args = g->n_members * sizeof *j.arg;
-    const size_t shared = (loaders + args + places + parts + 63) / 64 * 64;
-    char *block = gt__pool_take(&tape->pool, shared + (size_t)threads * j.worker_bytes);
-    if (!block) return gt__out_of_memory(tape, "a group of operations");
-    j.loader = (loader *)(void *)block;
-    j.operand = (place *)(void *)(block + loaders);
-    j.arg = (const gt_arg **)(void *)(block + loaders + places);
-    j.part = block + loaders + places + args;
-    const bool ok = find_places(&j, j.loader, (place *)j.operand, j.arg);
-    if (ok) {
-        run_shares(&j, block + shared, threads);
-        finish_folds(&j);
-    }
-    gt__pool_give(&tape->pool, block);
-    return ok;
+    const cuts c = cut_block(g, shape->numel, tape->plans.threads);
+    const job j = {.tape = tape,
+                   .plan = plan,
+                   .group = g,
+                   .loader = (loader *)(void *)block,
+                   .operand = (place *)(void *)(block + c.operand),
+                   .arg = (const gt_arg **)(void *)(block + c.arg),
+                   .part = block + c.part,
+                   .slot_bytes = c.slot_bytes,
+                   .worker_bytes = c.worker_bytes,
+                   .numel = shape->numel};
+    if (!find_places(&j)) return false;
+    run_shares(&j, block + c.workers, c.threads);
+    finish_folds(&j);
+    return true;
 }
 
 /* ---- groups of numbers: values stand in their nodes ------------------------------------------------------ */
 
-static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g) {
-    const size_t n_operands = (size_t)g->n_loads + g->n_members;
-    place *at = gt__pool_take(&tape->pool, n_operands * sizeof *at);
-    if (!at) return gt__out_of_memory(tape, "a group of operations");
+static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g, place *at) {
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
         gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
@@ -309,10 +325,17 @@ static bool run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g)
         for (uint32_t a = 0; a < m->n_in; a++) x[a] = at[in[a]].base;
         m->tile(&n->value, x, tape->arg + n->arg, 1);
     }
-    gt__pool_give(&tape->pool, at);
-    return true;
 }
 
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
-    return (group->rank ? run_tensors : run_numbers)(tape, plan, group);
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *g) {
+    const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
+    if (g->rank == 0) return ((size_t)g->n_loads + g->n_members) * sizeof(place);
+    const cuts c = cut_block(g, shape->numel, tape->plans.threads);
+    return c.workers + (size_t)c.threads * c.worker_bytes;
+}
+
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block) {
+    if (group->rank) return run_tensors(tape, plan, group, block);
+    run_numbers(tape, plan, group, block);
+    return true;
 }

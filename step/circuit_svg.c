@@ -12,7 +12,7 @@ void gt__xml_text(const char *text, FILE *out) {
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
         const size_t n = gt__utf8_sequence(s);
-        if (n == 0 || *s < 0x20 || *s == 0x7f)
+        if (n == 0 || (*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
             fputs("\xef\xbf\xbd", out);
         else if (strchr("<>&\"'", *s))
             fprintf(out, "&#%d;", *s);

@@ -71,10 +71,10 @@ static void symbol_of(const gt__gate *gate, char *text) {
     snprintf(text, TEXT, "%.20s%.12s", name, number);
 }
 
+/* Four digits: the lines of the journal have more. */
 static void figures_text(const gt__figures *f, char *text, size_t size) {
-    char number[40];
     if (f->numel == 1)
-        snprintf(text, size, "%s", gt__number_text(f->one, number, sizeof number));
+        snprintf(text, size, "%.4g", f->one == 0 ? 0 : f->one);
     else
         snprintf(text, size, "norm %.4g", f->norm);
 }

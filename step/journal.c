@@ -131,9 +131,11 @@ static bool is_named(gt_tensor t, const char *label) {
     return strcmp(plain, label) != 0;
 }
 
+/* What a maker makes is made on the journal's tape: reading it here would run the walked one. */
 static bool copy_value(gt_journal *j, gt_tensor t, const char *label) {
-    const void *data = gt_data(t);
-    if (!data) return gt__journal_fail(j, "%s", gt_error(t.tape));
+    const gt_tensor known = gt_is_leaf(t) ? t : gt_record_copy_on(j->tape, t, NULL);
+    const void *data = gt_data(known);
+    if (!data) return gt__journal_fail(j, "%s", gt_error(known.tape));
     const gt__gate_kind kind = gt_is_trainable(t) ? GT__PARAMETER : GT__INPUT;
     const gt_tensor copy = gt_input(j->tape, data, gt_shape_of(t), gt_dtype_of(t));
     return gt__journal_add_gate(j, copy, label, t.index, kind) != GT__NO_GATE;
@@ -336,7 +338,7 @@ static bool add_inner_flows(gt_journal *j, const gt__gate *gate) {
     return true;
 }
 
-bool gt__journal_order(gt_journal *j) {
+static bool put_in_order(gt_journal *j) {
     j->n_steps = 0;
     for (uint32_t i = 0; i < j->n_main; i++) {
         const gt__gate *gate = &j->gate[i];
@@ -361,7 +363,7 @@ static bool make(gt_journal *j, gt_tensor output) {
     const gt_tensor root = j->gate[j->output].value;
     if (!gt__journal_sweep(j, root, gt_none(), 0, j->n_main)) return false;
     j->n_main_edges = j->n_edges;
-    return gt__journal_insides(j) && compute(j) && gt__journal_order(j);
+    return gt__journal_insides(j) && compute(j) && put_in_order(j);
 }
 
 gt_journal *gt_journal_of(gt_tensor output) {
@@ -390,6 +392,13 @@ static void put(void *data, gt_dtype dtype, int64_t i, double value) {
     case GT_BOOL: ((unsigned char *)data)[i] = value != 0; break;
     default: break;
     }
+}
+
+bool gt__journal_open(gt_journal *j, uint32_t gate, bool open) {
+    const bool known = j->gate[gate].n_inner > 0;
+    if (!gt__journal_inside(j, gate) || (!known && !compute(j))) return false;
+    j->gate[gate].open = open && j->gate[gate].n_inner > 0;
+    return put_in_order(j);
 }
 
 static bool recompute(gt_journal *j) {

@@ -76,8 +76,8 @@ struct gt_journal {
 };
 
 /* ---- journal.c */
-/* Steps anew after gates were opened or closed. */
-bool gt__journal_order(gt_journal *j);
+/* A reader steps through the inside of a gate from now on, or over it; no composite: nothing changes. */
+bool gt__journal_open(gt_journal *j, uint32_t gate, bool open);
 /* Sets one element of an input or parameter (element -1: all) and recomputes everything. */
 bool gt__journal_set(gt_journal *j, uint32_t gate, int64_t element, double value);
 /* How much the output changes when that element changes by `by`; all is as before afterwards. */
@@ -95,8 +95,9 @@ uint32_t gt__journal_add_gate(gt_journal *j, gt_tensor value, const char *label,
 /* Gradients of the gates [first, end) by a sweep from root with upstream u (absent: 1), edges noted. */
 bool gt__journal_sweep(gt_journal *j, gt_tensor root, gt_tensor u, uint32_t first, uint32_t end);
 
-/* ---- insides.c: records the insides of all composites. */
+/* ---- insides.c: records the insides of composites: of all where they are not too many, or of one. */
 bool gt__journal_insides(gt_journal *j);
+bool gt__journal_inside(gt_journal *j, uint32_t gate);
 
 /* ---- roles.c: what a gate does with gradients, told from its local gradients. */
 typedef enum gt__role {

@@ -127,9 +127,11 @@ function toggle(part) {
 const outputName = () => gates[journal.output].label.includes("#") ? "f" : gates[journal.output].label;
 const nameOf = i => gates[i].label;
 
+const constants = gates.map((_, i) => i).filter(i => gates[i].kind === "constant");
+
 // Values and gradients as far as the steps have come; whole: the gates whose gradient has all its parts.
 function reached() {
-    const values = new Set(), gradients = new Map(), whole = new Set();
+    const values = new Set(constants), gradients = new Map(), whole = new Set();
     for (const [kind, gate, edge] of state.steps.slice(0, bar.at)) {
         if (kind === VALUE) values.add(gate);
         else if (kind === SEED) {
@@ -178,6 +180,7 @@ function keepInSight(i) {
     if (own.left < frame.left || own.right > frame.right) view.scrollLeft += (own.left + own.right - frame.left - frame.right) / 2;
 }
 
+const roleName = role => t(role).split(":")[0];
 const setText = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
 const faceOf = i => partElement(i)?.querySelector(":scope > .face");
 
@@ -190,6 +193,7 @@ function renderDrawing() {
         const value = values.has(i) ? brief(gate, state.now.v[i]) : "", gradient = gradients.has(i) ? brief(gate, gradients.get(i)) : "";
         setText(face.querySelector(".value"), value);
         setText(face.querySelector(".grad"), gradient);
+        setText(face.querySelector(".role"), gate.role && roleName(gate.role));
         for (const local of face.querySelectorAll(".local")) {
             const edge = range(gate.edges).find(e => journal.edges[e].k === Number(local.dataset.k));
             const x = plain(state.now.edges[edge]?.local);

@@ -49,10 +49,8 @@ function choose(i) {
     render();
 }
 
-function roleText(i) {
-    const roles = [gates[i].role, arrivals[i].length > 1 ? "adder" : ""].filter(Boolean);
-    return roles.map(role => t(role)).join("; ");
-}
+const rolesOf = i => [gates[i].role, arrivals[i].length > 1 ? "adder" : ""].filter(Boolean);
+const roleText = i => rolesOf(i).map(role => t(role)).join("; ");
 
 function termText(edge) {
     const e = state.now.edges[edge];

@@ -170,15 +170,14 @@ static void open_or_close(gt__walk *w, const char *rest, bool open) {
     uint32_t gate;
     int64_t element;
     if (!gt__walk_gate(w, &rest, &gate, &element)) return;
-    if (w->j->gate[gate].n_inner == 0) {
-        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
-        return;
-    }
     const gt__step was = w->j->step[w->at];
-    w->j->gate[gate].open = open;
-    if (!gt__journal_order(w->j)) {
+    if (!gt__journal_open(w->j, gate, open)) {
         fprintf(w->out, "%s\n", gt_journal_error(w->j));
         w->done = true;
+        return;
+    }
+    if (w->j->gate[gate].n_inner == 0) {
+        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
         return;
     }
     find_again(w, was);

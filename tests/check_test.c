@@ -32,7 +32,8 @@ static double whole(double x, void *user) {
 }
 
 static void expect_slope(gt_slope s, double truth, double at_most) {
-    cr_assert(fabs(s.value - truth) <= s.error, "%.17g +- %g is not %.17g", s.value, s.error, truth);
+    cr_assert(fabs(s.value - truth) <= s.error, "%.17g +- %g is not %.17g", s.value, s.error,
+              truth);
     cr_assert(s.error <= at_most, "+- %g is not +- %g", s.error, at_most);
 }
 
@@ -76,7 +77,16 @@ typedef struct planted {
     double factor;
     int mode;
 } planted;
-enum { AS_IT_IS, TRANSPOSED, ROW_MISSING, COLUMN_MISSING, ROWS_MISSING, TWO_ENTRIES, LATE, SQUARED };
+enum {
+    AS_IT_IS,
+    TRANSPOSED,
+    ROW_MISSING,
+    COLUMN_MISSING,
+    ROWS_MISSING,
+    TWO_ENTRIES,
+    LATE,
+    SQUARED
+};
 
 static void spoil(double *gx, int64_t n, int mode) {
     static double copy[MANY];
@@ -183,7 +193,8 @@ Test(check, what_cannot_be_told_is_said) {
 
 Test(check, claims_about_a_tape) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor x = quick_scalar(tape, -2), y = quick_scalar(tape, 5), z = quick_scalar(tape, -4);
+    const gt_tensor x = quick_scalar(tape, -2), y = quick_scalar(tape, 5),
+                    z = quick_scalar(tape, -4);
     const gt_tensor f = gt_mul(gt_add(x, y), z), moved[] = {x, y, z};
     const gt_check_options options = {.moved = moved, .n_moved = 3};
     const uint32_t size = gt_tape_size(tape);
@@ -196,7 +207,8 @@ Test(check, claims_about_a_tape) {
     const gt_tensor only_here = gt_scalar(tape, 3, GT_F64);
     cr_assert_eq(gt_check_claim(f, z, (gt_claim){.tensor = only_here}, &options, &report),
                  GT_RIGHT_ONLY_HERE);
-    cr_assert_eq(gt_check_claim(f, x, (gt_claim){.tensor = gt_neg(z)}, &options, &report), GT_WRONG);
+    cr_assert_eq(gt_check_claim(f, x, (gt_claim){.tensor = gt_neg(z)}, &options, &report),
+                 GT_WRONG);
     cr_assert_eq(report.array[0].mistake, GT_MISTAKE_SIGN);
     cr_assert_eq(gt_check_claim(f, f, (gt_claim){.tensor = z}, NULL, &report), GT_CANNOT_TELL);
     cr_assert_not(gt_failed(tape));
@@ -259,8 +271,8 @@ static gt_tensor cubed_samples(gt_samples *s, int i) {
 }
 static const gt_op cubed =
     GT_OP("cubed", cubed_shape, cubed_kernel, GT_PULL(cubed_pull), cubed_samples, .traits = 0);
-static const gt_op cubed_wrong = GT_OP("cubed", cubed_shape, cubed_kernel, GT_PULL(cubed_wrongly),
-                                       cubed_samples, .traits = 0);
+static const gt_op cubed_wrong =
+    GT_OP("cubed", cubed_shape, cubed_kernel, GT_PULL(cubed_wrongly), cubed_samples, .traits = 0);
 
 Test(check, an_operation) {
     cr_assert_eq(gt_check_op(&cubed, NULL, &report), GT_RIGHT, "%s", report.array[0].text);
@@ -268,8 +280,8 @@ Test(check, an_operation) {
     cr_assert(strstr(report.array[0].text, "gradient of input 0") != NULL);
     cr_assert_eq(gt_check_op(NULL, NULL, &report), GT_CANNOT_TELL);
     for (int i = 0; gt_op_at(i); i++)
-        cr_assert_neq(gt_check_op(gt_op_at(i), NULL, &report), GT_WRONG, "%s: %s", gt_op_at(i)->name,
-                      report.array[0].text);
+        cr_assert_neq(gt_check_op(gt_op_at(i), NULL, &report), GT_WRONG, "%s: %s",
+                      gt_op_at(i)->name, report.array[0].text);
 }
 
 /* ---- printing -------------------------------------------------------------------------------------------------------- */

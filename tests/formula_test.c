@@ -68,6 +68,7 @@ Test(formula, errors_point_at_the_character) {
         {"f = x; g/dx = 1", "no d before", 1, 8},
         {"f = x; dg/dx = 1", "g has not been defined", 1, 9},
         {"X[2, 3.5]", "whole number", 1, 6},
+        {"f = x + 1e999", "too large", 1, 9},
         {"f == x", "a number, a name", 1, 4},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
