@@ -15,25 +15,18 @@ static const double SPREAD = 0.05, PENALTY = 0.1, RATE = 2e-3, REACH = 1.5;
 static double marked_step[MARKS], marked_distance[MARKS];
 static int marks;
 
-static gt_tensor network(gt_tensor x, const char *name, int layers, gt_tensor (*bend)(gt_tensor x),
-                         const char *last, int outputs) {
-    gt_scope_push(x.tape, "%s", name);
-    for (int layer = 0; layer < layers; layer++) {
-        char hidden[24];
-        snprintf(hidden, sizeof hidden, "hidden%d", layer + 1);
-        x = bend(gt_linear(x, hidden, WIDTH));
-    }
-    x = gt_linear(x, last, outputs);
-    gt_scope_pop(x.tape);
-    return x;
-}
-
 static gt_tensor generator(gt_tape *tape, int64_t count) {
-    return network(gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32), "gen", 3, gt_relu, "point", 2);
+    gt_tensor x = gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32);
+    x = gt_relu(gt_linear(x, "gen/hidden1", WIDTH));
+    x = gt_relu(gt_linear(x, "gen/hidden2", WIDTH));
+    x = gt_relu(gt_linear(x, "gen/hidden3", WIDTH));
+    return gt_linear(x, "gen/point", 2);
 }
 
 static gt_tensor critic(gt_tensor point) {
-    return network(point, "critic", 2, gt_silu, "score", 1);
+    gt_tensor x = gt_silu(gt_linear(point, "critic/hidden1", WIDTH));
+    x = gt_silu(gt_linear(x, "critic/hidden2", WIDTH));
+    return gt_linear(x, "critic/score", 1);
 }
 
 static gt_tensor mean(gt_tensor x) { return gt_mean(x, GT_ALL, false); }
