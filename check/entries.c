@@ -101,7 +101,7 @@ gt_verdict gt__sum_up(gt_check_report *report) {
     return report->verdict;
 }
 
-gt_verdict gt__cannot_judge(gt_check_report *report, gt_doubt doubt, const char *why) {
+gt_verdict gt__check_refuse(gt_check_report *report, gt_doubt doubt, const char *why) {
     report->verdict = GT_CANNOT_TELL;
     report->doubt = doubt;
     snprintf(report->text, sizeof report->text, "%s", why);

@@ -338,15 +338,15 @@ gt_verdict gt_check_gradient(gt_check_function *f, gt_check_gradient_function *g
     if (options) q.options = *options;
     q.allocator = q.options.allocator ? *q.options.allocator : gt_default_allocator();
     if (!f || !gradient || (!x && n) || n < 0)
-        return gt__cannot_judge(report, GT_DOUBT_QUESTION, "a function, or a point, is missing");
+        return gt__check_refuse(report, GT_DOUBT_QUESTION, "a function, or a point, is missing");
     const int n_parts = divide(&q.options, n, parts);
     if (n_parts < 0)
-        return gt__cannot_judge(report, GT_DOUBT_QUESTION,
+        return gt__check_refuse(report, GT_DOUBT_QUESTION,
                                 "the arrays are not as large as x together");
-    if (n > INT64_MAX / 64) return gt__cannot_judge(report, GT_DOUBT_MEMORY, "memory is short");
+    if (n > INT64_MAX / 64) return gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short");
     const size_t bytes = 5 * (size_t)n * sizeof(double);
     double *block = gt__take(&q.allocator, bytes);
-    if (!block) return gt__cannot_judge(report, GT_DOUBT_MEMORY, "memory is short");
+    if (!block) return gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short");
     q.x = block, q.claim = block + n, q.moved = block + 2 * n, q.along = block + 3 * n;
     q.scale = block + 4 * n;
     q.whole = (part){.count = n};

@@ -80,7 +80,7 @@ void gt__conclude(gt_check_finding *finding, gt__ruling here, gt__ruling elsewhe
 /* The verdict of all arrays. */
 gt_verdict gt__sum_up(gt_check_report *report);
 /* Nothing could be judged, and why. */
-gt_verdict gt__cannot_judge(gt_check_report *report, gt_doubt doubt, const char *why);
+gt_verdict gt__check_refuse(gt_check_report *report, gt_doubt doubt, const char *why);
 
 /* Memory of the caller's allocator. */
 void *gt__take(const gt_allocator *allocator, size_t bytes);

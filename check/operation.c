@@ -190,7 +190,7 @@ gt_verdict gt_check_op(const gt_op *op, const gt_check_options *options, gt_chec
     const gt_allocator a =
         options && options->allocator ? *options->allocator : gt_default_allocator();
     if (!op || !op->samples)
-        return gt__cannot_judge(report, GT_DOUBT_QUESTION, "the operation has no samples");
+        return gt__check_refuse(report, GT_DOUBT_QUESTION, "the operation has no samples");
     gt_params *params = gt_params_new(&a, 0);
     gt_tape *tape = params ? gt_tape_new(params) : NULL;
     trial t = {.op = op, .options = options, .tape = tape};
@@ -210,7 +210,7 @@ gt_verdict gt_check_op(const gt_op *op, const gt_check_options *options, gt_chec
     report->evaluations = t.evaluations;
     gt_tape_free(tape);
     gt_params_free(params);
-    if (!tape) return gt__cannot_judge(report, GT_DOUBT_MEMORY, "memory is short");
+    if (!tape) return gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short");
     return samples ? gt__sum_up(report)
-                   : gt__cannot_judge(report, GT_DOUBT_QUESTION, "the operation has no samples");
+                   : gt__check_refuse(report, GT_DOUBT_QUESTION, "the operation has no samples");
 }

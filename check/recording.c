@@ -204,7 +204,7 @@ static gt_verdict judge_recording(recording *r, gt_check_report *report) {
     gt__start_finding(gt_label(r->x, label, sizeof label), gt_shape_of(r->x), f);
     report->n_arrays = 1;
     if (!measure(r, 0))
-        return report->n_arrays = 0, gt__cannot_judge(report, GT_DOUBT_QUESTION, gt_error(r->tape));
+        return report->n_arrays = 0, gt__check_refuse(report, GT_DOUBT_QUESTION, gt_error(r->tape));
     hear_witnesses(r);
     accept_choices(r);
     gt__ruling here = judge(r, f), nearby = {GT_RIGHT, GT_NO_DOUBT, 17};
@@ -254,7 +254,7 @@ gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim, const gt_che
                           gt_check_report *report) {
     memset(report, 0, sizeof *report);
     const char *why = objection(y, x, claim);
-    if (why) return gt__cannot_judge(report, GT_DOUBT_QUESTION, why);
+    if (why) return gt__check_refuse(report, GT_DOUBT_QUESTION, why);
     recording r = {.tape = y.tape, .y = y, .x = x, .options = options, .n = gt__count(x)};
     r.claimed = claim.values ? gt_none() : claim.tensor;
     r.values = claim.values;
@@ -272,7 +272,7 @@ gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim, const gt_che
         judge_recording(&r, report);
         gt__probe_home(&r.probe);
     } else {
-        gt__cannot_judge(report, GT_DOUBT_MEMORY, "memory is short");
+        gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short");
     }
     gt__give(&r.allocator, r.truth, bytes);
     gt__probe_end(&r.probe);

@@ -116,6 +116,16 @@ static void mutate_terms(list *l) {
     }
 }
 
+/* Is a name one of the claim's terms already? Twice the same is a factor, not an extra term. */
+static bool is_term(const list *l, const char *name) {
+    gt_expr e = l->claim;
+    for (; is_sum(at(l, e).kind); e = child(l, e, 0)) {
+        const gt_expr_node right = at(l, child(l, e, 1));
+        if (right.kind == GT_EXPR_NAME && strcmp(right.name, name) == 0) return true;
+    }
+    return at(l, e).kind == GT_EXPR_NAME && strcmp(at(l, e).name, name) == 0;
+}
+
 /* A term too many: another name of the claim's shape. */
 static void mutate_extra(list *l) {
     for (int i = 0; i < gt_formula_count(l->formula); i++) {
@@ -123,6 +133,7 @@ static void mutate_extra(list *l) {
         if (s.kind > GT_DEFINES) continue;
         const gt_tensor t = gt_recorded(l->recording, s.name);
         if (gt_is_none(t) || !gt_same_shape(gt_shape_of(t), shape_of(l, l->claim))) continue;
+        if (is_term(l, s.name)) continue;
         keep(l, ADDED_TERM, make(l, GT_EXPR_ADD, l->claim, gt_expr_name(l->formula, s.name)));
     }
 }
