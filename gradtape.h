@@ -22,7 +22,8 @@
  *     if (gt_failed(tape)) fputs(gt_error(tape), stderr);
  *
  * The rooms, from the ground up: graph/ records and runs and names no operation; ops/ holds every
- * operation in one place each; grad/ is the chain rule and nothing else; nn/, optim/ and io/ stand on them.
+ * operation in one place each; grad/ is the chain rule and nothing else; nn/, optim/ and io/ stand on them;
+ * formula/ reads and writes formulas.
  * Read this file, ops/ops.def, graph/tape.c and grad/sweep.c, in that order, and you know the library. */
 #ifndef GRADTAPE_H
 #define GRADTAPE_H
@@ -30,11 +31,14 @@
 #define GT_VERSION "0.1.0"
 #define GT_VERSION_NUMBER 100
 
+#include "check/check.h"
+#include "formula/formula.h"
 #include "grad/grad.h"
 #include "graph/graph.h"
 #include "io/io.h"
 #include "nn/nn.h"
 #include "ops/ops.h"
 #include "optim/optim.h"
+#include "step/step.h"
 
 #endif

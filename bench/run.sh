@@ -6,16 +6,18 @@ set -eu
 
 usage() {
     cat >&2 <<'END'
-usage: run.sh FOLDER [--peers] [--quick] [--rounds N] [--seconds S] [--threads "1 2"] [--log FILE] [WORKLOAD...]
+usage: run.sh FOLDER [--peers] [--quick] [--rounds N] [--seconds S] [--threads "1 2"] [--log FILE]
+              [--page FILE] [WORKLOAD...]
 
   FOLDER          where the program `workloads` is
   --peers         PyTorch must be there; without it, it is used if it is
   --no-peers      gradtape alone
-  --quick         3 rounds of half a second
+  --quick         3 rounds of half a second, without the deep networks
   --rounds N      how often every program runs [5]
   --seconds S     how long each measures [2]
   --threads LIST  numbers of threads [1 2, as far as there are processors]
   --log FILE      where the single figures go [build/bench.log]
+  --page FILE     where the table goes as HTML, with bars [build/bench.html]
 END
     exit 2
 }
@@ -24,13 +26,13 @@ die() { printf 'bench: %s\n' "$*" >&2; exit 1; }
 [ $# -ge 1 ] || usage
 here=$(dirname "$0") program=$1/workloads
 shift
-peers=maybe rounds=5 seconds=2 threads= chosen= log=build/bench.log
+peers=maybe rounds=5 seconds=2 threads= chosen= log=build/bench.log page=build/bench.html
 while [ $# -gt 0 ]; do
     case $1 in
         --peers) peers=must ;;
         --no-peers) peers=no ;;
         --quick) rounds=3 seconds=0.5 ;;
-        --rounds | --seconds | --threads | --log)
+        --rounds | --seconds | --threads | --log | --page)
             [ $# -ge 2 ] || usage
             eval "${1#--}=\$2"
             shift ;;
@@ -40,7 +42,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -x "$program" ] || die "no program $program"
-chosen=${chosen:-W1 W1s W2 W3 W9}
+# The deep networks take seconds a step.
+deep="W12 W12c W12b W12bc"
+[ "$seconds" != 0.5 ] || deep=
+chosen=${chosen:-W1 W1s W2 W3 W4 W5 W6 W7 W8 W9 W10a W10b W11 $deep}
 processors=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 if [ -z "$threads" ]; then
     threads=1
@@ -80,7 +85,7 @@ run() { # PROGRAM WORKLOAD: its lines, behind the number of the round
     sed "s/^/$round /" "$log.part" >>"$log"
 }
 
-mkdir -p "$(dirname "$log")"
+mkdir -p "$(dirname "$log")" "$(dirname "$page")"
 : >"$log"
 trap 'rm -f "$log.part"' EXIT
 sed -n 's/^model name[^:]*: */processor: /p' /proc/cpuinfo 2>/dev/null | sort | uniq -c | sed 's/^ *//'
@@ -89,6 +94,11 @@ if [ -n "$torch" ]; then
     (peer_settings; echo "OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE-} LD_LIBRARY_PATH=${LD_LIBRARY_PATH-}")
 fi
 echo "load before: $(uptime | sed 's/.*average[s]*: //'); $rounds rounds of $seconds s"
+
+for OMP_NUM_THREADS in $threads; do
+    export OMP_NUM_THREADS
+    OMP_PROC_BIND=true "${program%/*}/limits" | sed 's/^/0 /' >>"$log"
+done
 
 round=1
 while [ "$round" -le "$rounds" ]; do
@@ -111,4 +121,5 @@ while [ "$round" -le "$rounds" ]; do
     round=$((round + 1))
 done
 [ ! -t 2 ] || printf '\r%50s\r' '' >&2
-awk -f "$here/summary.awk" "$log"
+awk -f "$here/summary.awk" -v page="$page" "$log"
+echo "as a page: $page"

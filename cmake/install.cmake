@@ -15,6 +15,7 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gradtape)
 install(TARGETS gradtape EXPORT gradtapeTargets)
+install(TARGETS gradtape_cli)
 install(EXPORT gradtapeTargets NAMESPACE gradtape:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/gradtapeConfig.cmake.in
     ${PROJECT_BINARY_DIR}/gradtapeConfig.cmake INSTALL_DESTINATION ${package_dir})

@@ -37,6 +37,10 @@ function(gt_program_each folder helpers)
     endforeach()
 endfunction()
 
+# The command, installed beside the library.
+file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
+gt_program(gradtape_cli "" gradtape ${cli_sources})
+
 if(GT_BUILD_DEMOS)
     gt_helpers(gradtape_demos_common demos/common/*.c)
     gt_program_each(demos gradtape_demos_common)
@@ -44,6 +48,11 @@ endif()
 if(GT_BUILD_BENCH)
     gt_helpers(gradtape_bench_common bench/common/*.c)
     gt_program_each(bench gradtape_bench_common)
+    # The machine's limit is that of products and sums rounded once, on every thread.
+    set_source_files_properties(bench/limits.c PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+    if(GT_WITH_OPENMP)
+        target_link_libraries(bench_limits PRIVATE OpenMP::OpenMP_C)
+    endif()
 endif()
 # One libFuzzer program for every format; see "fuzz" in docs/building.md.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
@@ -74,8 +83,18 @@ if(driver_sources)
     set_tests_properties(selftest PROPERTIES TIMEOUT 1200 FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 
+gt_program(gradtape_accuracy tests accuracy tests/accuracy/accuracy.c tests/accuracy/ulps.c)
+target_link_libraries(gradtape_accuracy PRIVATE gradtape_tests_support)
+add_test(NAME accuracy COMMAND gradtape_accuracy check ${PROJECT_SOURCE_DIR}/docs/numerics.md)
+
+# Whose instructions tests/costs.sh counts.
+gt_program(gradtape_costs tests costs tests/costs/costs.c)
+
 # What tests/peer/compare.py compares with PyTorch: see tests/peer.sh.
 gt_program(gradtape_peer_cases tests peer_cases tests/peer/cases.c)
+
+# The pages that tests/browser/browser.js opens: see tests/browser.sh.
+gt_program(gradtape_pages tests pages tests/browser/pages.c)
 
 if(UNIX)
     gt_program(gradtape_fuzz_replay tests fuzz_replay
@@ -97,6 +116,11 @@ if(GT_BUILD_DEMOS)
     add_test(NAME demos COMMAND sh tests/demos.sh ${PROJECT_BINARY_DIR}/bin/demos
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(demos PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
+if(UNIX)
+    add_test(NAME step COMMAND sh tests/step.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(step PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 if(NOT GT_SANITIZE)

@@ -1,7 +1,7 @@
 # What every target of ours is compiled with: strict C11, all warnings, the GT_WITH_X answers.
 
 set(gt_features)
-foreach(feature ONEDNN CBLAS OPENMP THREADS ZLIB JANSSON UTHASH)
+foreach(feature ONEDNN CBLAS OPENMP THREADS ZLIB JANSSON UTHASH LIBEDIT)
     if(GT_WITH_${feature})
         list(APPEND gt_features GT_WITH_${feature}=1)
     endif()

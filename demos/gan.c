@@ -12,25 +12,21 @@
 enum { MODES = 8, BATCH = 256, NOISE = 2, WIDTH = 64, CRITIC_STEPS = 4, STEPS = 3000 };
 enum { SHOWN = 2000, EVERY = 50, MARKS = STEPS / EVERY };
 static const double SPREAD = 0.05, PENALTY = 0.1, RATE = 2e-3, REACH = 1.5;
+static double marked_step[MARKS], marked_distance[MARKS];
+static int marks;
 
 static gt_tensor generator(gt_tape *tape, int64_t count) {
-    gt_tensor h = gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32);
-    gt_scope_push(tape, "gen");
-    h = gt_relu(gt_linear(h, "hidden1", WIDTH));
-    h = gt_relu(gt_linear(h, "hidden2", WIDTH));
-    h = gt_relu(gt_linear(h, "hidden3", WIDTH));
-    h = gt_linear(h, "point", 2);
-    gt_scope_pop(tape);
-    return h;
+    gt_tensor x = gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32);
+    x = gt_relu(gt_linear(x, "gen/hidden1", WIDTH));
+    x = gt_relu(gt_linear(x, "gen/hidden2", WIDTH));
+    x = gt_relu(gt_linear(x, "gen/hidden3", WIDTH));
+    return gt_linear(x, "gen/point", 2);
 }
 
 static gt_tensor critic(gt_tensor point) {
-    gt_scope_push(point.tape, "critic");
-    gt_tensor h = gt_silu(gt_linear(point, "hidden1", WIDTH));
-    h = gt_silu(gt_linear(h, "hidden2", WIDTH));
-    h = gt_linear(h, "score", 1);
-    gt_scope_pop(point.tape);
-    return h;
+    gt_tensor x = gt_silu(gt_linear(point, "critic/hidden1", WIDTH));
+    x = gt_silu(gt_linear(x, "critic/hidden2", WIDTH));
+    return gt_linear(x, "critic/score", 1);
 }
 
 static gt_tensor mean(gt_tensor x) { return gt_mean(x, GT_ALL, false); }
@@ -72,41 +68,30 @@ static double train_critic(gt_tape *tape, gt_optim *opt, uint64_t ordinal) {
     return estimate;
 }
 
-static void train_generator(gt_tape *tape, gt_optim *opt) {
-    gt_minimize(opt, gt_neg(mean(critic(generator(tape, BATCH)))));
-    if (!gt_failed(tape)) gt_tape_reset(tape);
-}
-
-typedef struct history {
-    double step[MARKS + 1], distance[MARKS + 1];
-    int count;
-} history;
-
-static void train(training *t, history *h) {
-    const gt_adam_options options = {.rate = RATE, .beta1 = 0.5, .beta2 = 0.9};
-    gt_adam_options of_critic = options, of_generator = options;
-    of_critic.pattern = "critic/*";
-    of_generator.pattern = "gen/*";
-    gt_optim *judge = gt_adam(t->params, of_critic), *maker = gt_adam(t->params, of_generator);
+static void train(training *t) {
+    gt_adam_options options = {.rate = RATE, .beta1 = 0.5, .beta2 = 0.9, .pattern = "critic/*"};
+    gt_optim *of_critic = gt_adam(t->params, options);
+    options.pattern = "gen/*";
+    gt_optim *of_generator = gt_adam(t->params, options);
     progress bar = progress_begin("gan", t->steps, "steps");
     double distance = 0;
-    for (; judge && maker && !gt_failed(t->tape) && t->step < t->steps; t->step++) {
-        const uint64_t first = (uint64_t)(CRITIC_STEPS * t->step);
+    for (; of_critic && of_generator && !gt_failed(t->tape) && t->step < t->steps; t->step++) {
         const double rate = gt_schedule_cosine(RATE, t->step, STEPS, RATE / 20);
-        gt_optim_set_rate(judge, rate);
-        gt_optim_set_rate(maker, rate);
-        for (int k = 0; k < CRITIC_STEPS; k++) {
-            distance = train_critic(t->tape, judge, first + (uint64_t)k);
+        gt_optim_set_rate(of_critic, rate);
+        gt_optim_set_rate(of_generator, rate);
+        for (int64_t k = 0; k < CRITIC_STEPS; k++) {
+            distance = train_critic(t->tape, of_critic, (uint64_t)(CRITIC_STEPS * t->step + k));
         }
-        train_generator(t->tape, maker);
+        gt_minimize(of_generator, gt_neg(mean(critic(generator(t->tape, BATCH)))));
+        if (!gt_failed(t->tape)) gt_tape_reset(t->tape);
         progress_show(&bar, t->step, "distance %.4f", distance);
-        if ((t->step + 1) % EVERY != 0 || h->count > MARKS) continue;
-        h->step[h->count] = (double)(t->step + 1);
-        h->distance[h->count++] = distance;
+        if ((t->step + 1) % EVERY != 0 || marks == MARKS) continue;
+        marked_step[marks] = (double)(t->step + 1);
+        marked_distance[marks++] = distance;
     }
     if (!gt_failed(t->tape)) progress_end(&bar, "distance %.4f", distance);
-    gt_optim_free(judge);
-    gt_optim_free(maker);
+    gt_optim_free(of_critic);
+    gt_optim_free(of_generator);
 }
 
 typedef struct cloud {
@@ -116,33 +101,29 @@ typedef struct cloud {
     int covered;
 } cloud;
 
-static void judge_cloud(cloud *c, const float *point) {
-    int near[MODES] = {0}, all = 0;
-    c->away = c->covered = 0;
-    for (int i = 0; i < SHOWN; i++) {
-        c->x[i] = point ? (double)point[2 * i] : (double)NAN;
-        c->y[i] = point ? (double)point[2 * i + 1] : (double)NAN;
+static void judge(cloud *c, const float *point) {
+    int near[MODES] = {0};
+    c->near = c->away = c->covered = 0;
+    for (int i = 0; point && i < SHOWN; i++) {
+        c->x[i] = (double)point[2 * i];
+        c->y[i] = (double)point[2 * i + 1];
         int nearest = 0;
         double least = HUGE_VAL;
         for (int k = 0; k < MODES; k++) {
             const double far = hypot(c->x[i] - mode_at(k, 0), c->y[i] - mode_at(k, 1));
             if (far < least) nearest = k;
-            if (far < least) least = far;
+            least = fmin(far, least);
         }
         c->away += least / SHOWN;
-        if (least < 4 * SPREAD) near[nearest]++;
+        if (least >= 4 * SPREAD) continue;
+        c->near++;
+        if (++near[nearest] == SHOWN / (4 * MODES)) c->covered++;
     }
-    for (int k = 0; k < MODES; k++) {
-        all += near[k];
-        if (4 * MODES * near[k] >= SHOWN) c->covered++;
-    }
-    c->near = (double)all / SHOWN;
+    c->near /= SHOWN;
 }
 
 static void sample(gt_tape *tape, cloud *c) {
-    gt_eval(tape, true);
-    judge_cloud(c, gt_data(generator(tape, SHOWN)));
-    gt_eval(tape, false);
+    judge(c, gt_data(generator(tape, SHOWN)));
     if (gt_failed(tape)) return;
     gt_tape_reset(tape);
     printf("distance to the nearest mode %.4f, near a mode %.1f %%, modes covered %d of %d\n",
@@ -152,34 +133,26 @@ static void sample(gt_tape *tape, cloud *c) {
 int main(int count, char **word) {
     static cloud made, data;
     static float point[2 * SHOWN];
-    static history h;
     training t;
     if (!training_begin(&t, "gan", STEPS, count, word)) return EXIT_FAILURE;
     if (!t.resume) sample(t.tape, &made);
-    train(&t, &h);
+    train(&t);
     training_save(&t);
     sample(t.tape, &made);
     draw_data(point, SHOWN, UINT64_MAX);
-    judge_cloud(&data, point);
-
-    const plot_series cloud_series[] = {{"data", PLOT_POINTS, 0, data.x, data.y, SHOWN},
-                                        {"generated", PLOT_POINTS, 1, made.x, made.y, SHOWN}};
-    const plot_series curve = {NULL, PLOT_LINE, 2, h.step, h.distance, h.count};
-    const plot_range reach = {-REACH, REACH};
-    const plot_panel panel[] = {
-        {.title = "Data", .x = reach, .y = reach, .series = cloud_series, .n_series = 1},
-        {.title = "Generated", .x = reach, .y = reach, .series = cloud_series + 1, .n_series = 1},
-        {.title = "The critic's estimate of their distance",
-         .x_label = "step of the generator",
-         .series = &curve,
-         .n_series = 1}};
+    judge(&data, point);
+    const plot_series series[] = {{NULL, PLOT_POINTS, 0, data.x, data.y, SHOWN},
+                                  {NULL, PLOT_POINTS, 1, made.x, made.y, SHOWN},
+                                  {NULL, PLOT_LINE, 2, marked_step, marked_distance, marks}};
+    const plot_range all = {-REACH, REACH};
+    const plot_panel panel[] = {{"Data", .x = all, .y = all, .series = series, .n_series = 1},
+                                {"Generated", .x = all, .y = all, .series = series + 1,
+                                 .n_series = 1},
+                                {"The critic's estimate of their distance", "step",
+                                 .series = series + 2, .n_series = 1}};
     char subtitle[120];
     snprintf(subtitle, sizeof subtitle, "%.1f %% of samples near a mode, %d of %d modes covered",
              100 * made.near, made.covered, MODES);
-    return training_end(&t, &(plot){.title = "A Wasserstein GAN with gradient penalty",
-                                    .subtitle = subtitle,
-                                    .width = 1440,
-                                    .height = 590,
-                                    .panel = panel,
-                                    .n_panels = 3});
+    return training_end(&t, &(plot){"A Wasserstein GAN with gradient penalty", subtitle,
+                                    .width = 1440, .height = 590, .panel = panel, .n_panels = 3});
 }

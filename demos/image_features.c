@@ -34,8 +34,8 @@ static void make_images(void) {
         const double y = radius + room * gt_uniform(1, key, 2);
         const double grey = 0.2 + 0.4 * gt_uniform(1, key, 3);
         for (int p = 0; p < PIXELS; p++) {
-            const int at = p % PLANE, channel = p / PLANE;
-            const double across = at % SIDE + 0.5 - x, down = at / SIDE + 0.5 - y;
+            const int channel = p / PLANE, row = p % PLANE / SIDE, column = p % SIDE;
+            const double across = column + 0.5 - x, down = row + 0.5 - y;
             const bool shape = inside(label[i] / 2, across, down, radius);
             const double colour = channel == (label[i] % 2 ? 0 : 2) ? 0.9 : 0.1;
             const double noise = 0.03 * gt_normal(2, key, (uint64_t)p);

@@ -29,6 +29,9 @@ static const struct {
                      {"2 / sqrt(Din), relu: wrong", gt_relu, 2, {0, 20}},
                      {"Kaiming, relu", gt_relu, 1.4142135623730951, {0, 4}}};
 
+static const char *const layer_name[LAYERS] = {"layer 1", "layer 2", "layer 3",
+                                               "layer 4", "layer 5", "layer 6"};
+
 typedef struct ridge {
     double x[BINS + 2], y[BINS + 2];
     char text[24];
@@ -60,14 +63,18 @@ static void print_row(const char *what, const double v[LAYERS]) {
 
 /* Prints one scheme's figures; returns the largest relative distance of a measured one from its
  * limit. */
-static double run_scheme(gt_tape *tape, int k, ridge r[LAYERS]) {
+static double run_scheme(lesson *l, int k, ridge r[LAYERS]) {
+    gt_tape *tape = l->tape;
     double mean[LAYERS], std[LAYERS], measured[LAYERS], worst = 0;
     double t = scheme[k].gain; /* the input has variance 1 */
     static double value[BATCH * WIDE];
     gt_tensor x = noise(tape, "input", 0, BATCH, 1);
+    gt_training_log_run(l->log, scheme[k].name);
+    gt_training_log_step(l->log, 0, (double)NAN);
     for (int i = 0; i < LAYERS; i++) {
         const gt_tensor w = noise(tape, "w", i, WIDE, scheme[k].gain / sqrt(WIDE));
         x = scheme[k].f(gt_matmul(x, w));
+        gt_training_log_layer(l->log, layer_name[i], x, gt_none());
         limit(tape, scheme[k].f, t, &mean[i], &std[i]);
         t = scheme[k].gain * hypot(mean[i], std[i]);
         measured[i] = gt_item(gt_std(x, GT_ALL, 0, false));
@@ -124,7 +131,7 @@ int main(int count, char **word) {
     if (!lesson_begin(&l, "initializers", count, word)) return EXIT_FAILURE;
     for (int k = 0; k < SCHEMES; k++) {
         const double high = scheme[k].seen.high, beside = high + 0.03 * (high - scheme[k].seen.low);
-        worst = fmax(worst, run_scheme(l.tape, k, r[k]));
+        worst = fmax(worst, run_scheme(&l, k, r[k]));
         for (int i = 0; i < LAYERS; i++) {
             series[k][i] = (plot_series){NULL, PLOT_SHAPE, i, r[k][i].x, r[k][i].y, BINS + 2};
             notes[k][i] = (plot_note){beside, i + 1, i, r[k][i].text};

@@ -1,13 +1,12 @@
 /* demos/search.c: three ways to a small loss, on ten classes of generated images: guess weights,
  * follow the gradient found by numeric differences, follow the one found by the tape. Rows 38 and
- * 40 to 43 of the course notes. An evaluation is one computation of the loss; a gradient by the
+ * 41 to 43 of the course notes. An evaluation is one computation of the loss; a gradient by the
  * tape counts as two.
  *
  * Where the notes are wrong:
  *   - their accuracy is mean(prediction == label) with predictions [n] and labels [n, 1]. That
  *     compares each prediction with every label: with equally many labels of each of ten classes
  *     it is 0.1 for every classifier, and never the 0.1555 they print.
- *   - an epoch of N examples in batches of n has not N / n iterations but the next whole number.
  *   - the program is written for Python 2 (xrange, print '...') and mixes up bestW and Wbest. */
 #include "common/lesson.h"
 
@@ -78,7 +77,7 @@ static void guess(gt_tape *tape, double *best, double *least) {
 }
 
 static void descend(gt_tape *tape, double *w, bool numeric, int steps, double *loss) {
-    double gradient[SIZE];
+    double gradient[SIZE] = {0};
     draw(w, 0);
     for (int t = 0; t < steps; t++) {
         loss[t] = numeric ? numeric_gradient(tape, w, gradient) : evaluate(tape, w, gradient);
@@ -115,7 +114,7 @@ static void print_refusal(void) {
     if (!tape) return;
     gt_mean_squared_error(gt_zeros(tape, GT_SHAPE(EXAMPLES), GT_F64),
                           gt_zeros(tape, GT_SHAPE(EXAMPLES, 1), GT_F64));
-    printf("  a loss of [100] and [100, 1] is %s\n\n", gt_failed(tape) ? "refused" : "taken");
+    printf("  a loss of [100] and [100, 1] is %s\n", gt_failed(tape) ? "refused" : "taken");
     gt_tape_free(tape);
 }
 
@@ -140,7 +139,6 @@ int main(int count, char **word) {
     printf("  after as many steps the tape: %.3f\n\n", loss[1][NUMERIC - 1]);
     for (int k = 0; k < 3; k++) print_accuracy(l.tape, name[k], w[k]);
     print_refusal();
-    printf("1000 examples in batches of 256: %d iterations an epoch\n", (1000 + 255) / 256);
     const plot_panel panel = {"Least loss found", "evaluations",   "loss",
                               .log_x = true,      .series = curve, .n_series = 3};
     const plot picture = {"Guessing or descending", .width = 720, .panel = &panel, .n_panels = 1};

@@ -7,6 +7,8 @@
  * and loses as much as sigmoid at its best. */
 #include "common/lesson.h"
 
+#include <math.h>
+
 enum { DEPTH = 10, WIDE = 64, BATCH = 64, CHAINS = 4, NETS = 4 };
 enum { FEATURES = 8, UNITS = 100, SAMPLES = 256, STEPS = 60, RUNS = 3 };
 
@@ -48,8 +50,20 @@ static const struct {
                {"relu", gt_relu, 1.4142135623730951, false},
                {"x + sigmoid", gt_sigmoid, 1, true}};
 
+static void log_layers(gt_training_log *log, const char *run, const gt_tensor h[DEPTH],
+                       const gt_tensor g[DEPTH]) {
+    gt_training_log_run(log, run);
+    gt_training_log_step(log, 0, (double)NAN);
+    for (int i = 0; i < DEPTH; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "layer %d", i + 1);
+        gt_training_log_layer(log, name, h[i], g[i]);
+    }
+}
+
 /* Lengths of the gradient at the layers' outputs, relative to that at the last. */
-static void gradient_lengths(gt_tape *tape, int which, double length[DEPTH]) {
+static void gradient_lengths(lesson *l, int which, double length[DEPTH]) {
+    gt_tape *tape = l->tape;
     gt_tensor h[DEPTH], g[DEPTH];
     gt_tensor x = gt_param(tape, "x", GT_SHAPE(BATCH, WIDE), GT_F64, gt_init_normal(0, 1));
     for (int i = 0; i < DEPTH; i++) {
@@ -63,6 +77,7 @@ static void gradient_lengths(gt_tape *tape, int which, double length[DEPTH]) {
     const gt_tensor u = gt_param(tape, "u", GT_SHAPE(BATCH, WIDE), GT_F64, gt_init_normal(0, 1));
     gt_vjps(x, u, h, DEPTH, g);
     for (int i = 0; i < DEPTH; i++) length[i] = gt_item(gt_norm(g[i], GT_ALL, false));
+    log_layers(l->log, net[which].name, h, g);
     for (int i = 0; i < DEPTH; i++) length[i] /= length[DEPTH - 1];
 }
 
@@ -95,12 +110,19 @@ static gt_tensor hidden_units(gt_tensor x, double bias) {
     return gt_relu(gt_add(gt_matmul(x, w), b));
 }
 
+static void log_step(gt_training_log *log, int t, gt_tensor loss, gt_tensor hidden, gt_tensor out) {
+    gt_training_log_step(log, t, gt_item(loss));
+    gt_training_log_layer(log, "100 relu units", hidden, gt_grad(loss, hidden));
+    gt_training_log_layer(log, "output", out, gt_grad(loss, out));
+}
+
 /* Learns the length of a vector, 8-100-1. Writes the share of units dead on test samples. */
 static void train(lesson *l, int which, double share[STEPS]) {
     char pattern[32];
     snprintf(pattern, sizeof pattern, "run%d/*", which);
     const gt_sgd_options options = {.rate = run[which].rate, .pattern = pattern};
     gt_optim *opt = gt_sgd(l->params, options);
+    gt_training_log_run(l->log, run[which].name);
     const gt_shape samples = GT_SHAPE(SAMPLES, FEATURES);
     for (int t = 0; opt && t < STEPS && !gt_failed(l->tape); t++) {
         gt_tape_reset(l->tape);
@@ -108,9 +130,12 @@ static void train(lesson *l, int which, double share[STEPS]) {
         const gt_tensor test = gt_param(l->tape, "test", samples, GT_F64, gt_init_normal(0, 1));
         gt_scope_push(l->tape, "run%d", which);
         share[t] = dead_share(hidden_units(test, run[which].bias));
-        const gt_tensor out = gt_linear(hidden_units(x, run[which].bias), "out", 1);
+        const gt_tensor hidden = hidden_units(x, run[which].bias);
+        const gt_tensor out = gt_linear(hidden, "out", 1);
         gt_scope_pop(l->tape);
-        gt_minimize(opt, gt_mean_squared_error(out, gt_norm(x, GT_AXES(1), true)));
+        const gt_tensor loss = gt_mean_squared_error(out, gt_norm(x, GT_AXES(1), true));
+        if (l->log) log_step(l->log, t, loss, hidden, out);
+        gt_minimize(opt, loss);
     }
     gt_optim_free(opt);
 }
@@ -124,7 +149,7 @@ int main(int count, char **word) {
     for (int i = 0; i < DEPTH; i++) layer[i] = i + 1;
     for (int i = 0; i < STEPS; i++) step[i] = i;
     for (int k = 0; k < NETS; k++) {
-        gradient_lengths(l.tape, k, length[k]);
+        gradient_lengths(&l, k, length[k]);
         bars[k] = (plot_series){net[k].name, PLOT_BARS, k, layer, length[k], DEPTH};
     }
     print_lengths(length);

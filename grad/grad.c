@@ -79,6 +79,16 @@ static bool gradients(const char *who, gt_tensor y, gt_tensor u, const gt_tensor
     return !gt_failed(y.tape);
 }
 
+bool gt_watched_grads(gt_tensor y, gt_tensor u, const gt_tensor *x, int count, gt_tensor *gx,
+                      const gt_watch *watch) {
+    gt__sweep *s = y.tape ? gt__sweep_of(y.tape) : NULL;
+    if (!s) return false;
+    s->watch = watch;
+    const bool ok = gt_is_none(u) ? gt_grads(y, x, count, gx) : gt_vjps(y, u, x, count, gx);
+    s->watch = NULL;
+    return ok;
+}
+
 static gt_tensor poison_of(gt_tensor t) { return gt_tensor_at(t.tape, UINT32_MAX); }
 
 bool gt_grads(gt_tensor y, const gt_tensor *x, int count, gt_tensor *gx) {
@@ -161,12 +171,24 @@ gt_tensor gt_hvp(gt_tensor y, gt_tensor x, gt_tensor v) {
 
 /* ---- parameters ------------------------------------------------------------------------------------------- */
 
+/* Large graphs of scalars are differentiated without recording it: gt_grad_of records what it needs later. */
+static bool scalar_gradients(gt__sweep *s, gt_tensor loss, const char *pattern, gt_tensor *leaf,
+                             gt_tensor *gradient, int room, int *count) {
+    const gt_recorder before = gt_record_as(loss.tape, GT_BY_RULE);
+    const bool done = gt_scalar_gradients(loss, pattern, leaf, gradient, room, count);
+    gt_record_as(loss.tape, before);
+    if (done) s->backward_root = loss;
+    if (done) s->of_backward = false;
+    return done;
+}
+
 int gt_parameter_gradients(gt_tensor loss, const char *pattern, gt_tensor *leaf,
                            gt_tensor *gradient, int room) {
     if (!fit_root(loss, "backward")) return -1;
     gt__sweep *s = gt__sweep_of(loss.tape);
     if (!s) return -1;
     int count = 0;
+    if (scalar_gradients(s, loss, pattern, leaf, gradient, room, &count)) return count;
     for (uint32_t i = 0; i <= loss.index; i++) {
         const gt_tensor t = gt_tensor_at(loss.tape, i);
         if (!gt_is_trainable(t) || !gt_name_matches(pattern, gt_param_name_of(t))) continue;

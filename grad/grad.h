@@ -48,6 +48,24 @@ GT_RECORDS gt_tensor gt_hessian(gt_tensor y, gt_tensor x);
 /* Hessian times v, without forming it. */
 GT_RECORDS gt_tensor gt_hvp(gt_tensor y, gt_tensor x, gt_tensor v);
 
+/* What a sweep does, told as it does it, for whoever shows or checks it: input k of a node got the contribution
+ * gx. up holds the gradients of the node's results (n_up; absent where nothing arrived), local the local
+ * gradient of an element-wise operation (absent in others, and where it is zero everywhere). gx is summed over
+ * the axes along which the input was broadcast; absent when the rule gives none. */
+typedef struct gt_flow {
+    gt_tensor node;
+    int k, n_up;
+    const gt_tensor *up;
+    gt_tensor local, gx;
+} gt_flow;
+typedef struct gt_watch {
+    void (*flow)(void *user, const gt_flow *flow);
+    void *user;
+} gt_watch;
+/* gt_vjps, or gt_grads when u is absent, that tells watch of every contribution, in the order of the sweep. */
+GT_API bool gt_watched_grads(gt_tensor y, gt_tensor u, const gt_tensor *x, int count, gt_tensor *gx,
+                             const gt_watch *watch);
+
 /* For optimizers: the gradients of a loss for the trainable parameters whose names match and which it reaches.
  * Records only. leaf and gradient hold room entries; the number found is returned, -1 on error; when it is
  * more than room nothing was written. */

@@ -20,13 +20,19 @@ static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
 }
 
 /* Notes a contribution to the gradient of x; sums it over the axes along which x was broadcast. */
-static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor gx) {
-    if (gt_is_none(gx)) return true;
-    if (!gt_same_shape(gt_shape_of(gx), gt_shape_of(x))) gx = gt_sum_to(gx, gt_shape_of(x));
-    if (gt_is_leaf(gx))
-        gx = gt_copy(gx); /* a gradient is a value: a later write must not change it */
-    if (!gt_valid(gx)) return false;
-    return gt__sweep_note(s, x.index, gx);
+static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor *gx) {
+    if (gt_is_none(*gx)) return true;
+    if (!gt_same_shape(gt_shape_of(*gx), gt_shape_of(x))) *gx = gt_sum_to(*gx, gt_shape_of(x));
+    if (gt_is_leaf(*gx))
+        *gx = gt_copy(*gx); /* a gradient is a value: a later write must not change it */
+    if (!gt_valid(*gx)) return false;
+    return gt__sweep_note(s, x.index, *gx);
+}
+
+static void tell(const gt__sweep *s, gt_tensor node, const gt_pull *p, int k, gt_tensor local) {
+    if (!s->watch) return;
+    const gt_flow flow = {node, k, p->n_out, p->up, local, p->gx[k]};
+    s->watch->flow(s->watch->user, &flow);
 }
 
 /* The sum of what arrived at a node; absent when nothing did. */
@@ -39,23 +45,23 @@ static gt_tensor upstream(gt__sweep *s, uint32_t i) {
 }
 
 /* Local gradients of an element-wise operation, or the pull rule of another. */
-static bool pull(gt__sweep *s, const gt_op *op, gt_pull *p) {
+static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
+    const gt_op *op = gt_op_of(t);
     for (int k = 0; k < p->n_in; k++) p->gx[k] = gt_none();
     if (op->gradient.pull && !op->gradient.pull(p)) return false;
     if (!op->gradient.pull && op->gradient.backward && !gt__pull_by_hand(op, p)) return false;
     for (int k = 0; k < p->n_in; k++) {
         if (!p->wanted[k]) continue;
-        if (op->gradient.local) {
-            const gt_tensor local = op->gradient.local(p, k);
-            if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, gt_shape_of(p->out[0]));
-        }
-        if (!contribute(s, gt__sweep_original(s, k), p->gx[k])) return false;
+        const gt_tensor local = op->gradient.local ? op->gradient.local(p, k) : gt_none();
+        if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, gt_shape_of(p->out[0]));
+        if (!contribute(s, gt__sweep_original(s, k), &p->gx[k])) return false;
+        tell(s, t, p, k, local);
     }
     return true;
 }
 
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
-    if (!contribute(s, root, seed)) return false;
+    if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
         const gt_tensor t = gt_tensor_at(s->tape, i);
         if (!gt__sweep_depends(s, i) || gt_out_index(t) > 0) continue;
@@ -67,7 +73,7 @@ bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
             s->up[k] = upstream(s, i + (uint32_t)k);
             any = any || !gt_is_none(s->up[k]);
         }
-        if (any && p.n_in > 0 && !gt_is_leaf(t) && !pull(s, gt_op_of(t), &p)) return false;
+        if (any && p.n_in > 0 && !gt_is_leaf(t) && !pull(s, t, &p)) return false;
         if (gt_failed(s->tape)) return false;
     }
     return true;

@@ -2,7 +2,7 @@
 #ifndef GT_SWEEP_H
 #define GT_SWEEP_H
 
-#include "graph/graph.h"
+#include "grad/grad.h"
 
 typedef struct gt__note {
     gt_tensor gx;
@@ -36,6 +36,7 @@ typedef struct gt__sweep {
     gt_tensor up[GT_MAX_OUT];
     gt_tensor constant[GT_PULL_CONSTANTS];
     gt_tensor *leaf, *gradient; /* parameters of a backward */
+    const gt_watch *watch;      /* during a watched sweep */
     uint32_t leaf_room, gradient_room;
 } gt__sweep;
 

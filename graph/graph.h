@@ -267,6 +267,8 @@ GT_API bool gt_is_assignable(gt_tensor t);
 GT_API const void *gt_data(gt_tensor t);
 /* The single element of a tensor as a double; NaN on error. */
 GT_API double gt_item(gt_tensor t);
+/* Element i, in row-major order, as a double; NaN on error. */
+GT_API double gt_element(gt_tensor t, int64_t i);
 /* Shape, dtype and values, nested brackets, long axes shortened. */
 GT_API void gt_print(gt_tensor t, FILE *out);
 /* Stores the value of t at the next run that computes it. Returns t. */
@@ -318,6 +320,9 @@ GT_API const char *gt_label(gt_tensor t, char *buffer, size_t size);
 /* Applies the pending effects (gt_assign) once, in record order, after all their sources are
  * computed; together with the wanted values, in one run. A failed run applies none. */
 GT_API bool gt_commit(gt_tape *tape);
+/* What leaf will hold after the next commit: the value of the last pending gt_assign to it, or leaf itself. An
+ * update that follows another in one recording begins here: a leaf's own value is that before the commit. */
+GT_API gt_tensor gt_pending(gt_tensor leaf);
 /* The same with more to compute: stores the wanted values and every sink (a user-recorded tensor that
  * nothing consumes), calls deliver between computing and applying, then applies. deliver may refuse by
  * returning false: then nothing is applied. grad/ and optim/ stand on this. */
@@ -412,7 +417,8 @@ enum {
     GT_EFFECT = 1 << 4,   /* writes input 1 into the leaf input 0 at commit */
     GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
-    GT_SUMS = 1 << 7      /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
 };
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
@@ -429,6 +435,11 @@ typedef struct gt_fold {
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
 
+/* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
+ * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
+typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
+                               const gt_arg *arg);
+
 typedef struct gt_samples gt_samples;
 
 /* What only some operations have. All optional; the planner decides by these and nothing else. */
@@ -441,6 +452,9 @@ typedef struct gt_op_more {
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
+    /* GT_PLAIN: its rule on numbers of this kind, so that large graphs of scalars need not record their
+     * gradients; NULL: they must. */
+    gt_scalar_pull (*scalar)(gt_dtype dtype);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
@@ -550,14 +564,22 @@ GT_API void gt_strides_of(gt_tensor t, int64_t stride[GT_MAX_RANK]);
 GT_API const void *gt_attr(gt_tensor t);
 GT_API const gt_arg *gt_args(gt_tensor t);
 GT_API int gt_n_args(gt_tensor t);
-/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal. */
+/* Records the operation of t again, over other inputs, with its attributes, numbers and ordinal: on the tape of
+ * t, or on another one that shares its parameters. */
 GT_API gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in);
+GT_API gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in);
 /* Who records: nodes of rules and optimizers are no sinks. */
 typedef enum gt_recorder { GT_BY_USER, GT_BY_RULE } gt_recorder;
 GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);
 /* What is recorded from now on is on behalf of `at`, until gt_none(): it takes the call site of `at`, and what
  * makes `at` stale makes it stale, so that a gradient never mixes old values and new. */
 GT_API void gt_record_for(gt_tape *tape, gt_tensor at);
+/* Where the root belongs to a large graph of nothing but scalars: the gradients of the trainable parameters that
+ * it reaches and whose names match, by one node that carries adjoints down the tape when it runs, instead of
+ * nodes for every step. They have the same bits, and cannot be differentiated again. As gt_parameter_gradients
+ * in grad/grad.h; false: not such a graph, nothing is done. */
+GT_API bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf,
+                                gt_tensor *gradient, int room, int *count);
 /* A constant written by a rule: the only kind that peepholes may look at. */
 GT_API gt_tensor gt_mark_constant(gt_tensor t);
 GT_API bool gt_is_constant(gt_tensor t);

@@ -44,6 +44,19 @@ double gt_item(gt_tensor t) {
     return data ? element(data, (gt_dtype)n->dtype, 0) : (double)NAN;
 }
 
+double gt_element(gt_tensor t, int64_t i) {
+    if (!gt__check(t, "element")) return (double)NAN;
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    if (i < 0 || i >= gt__shape(t.tape, n)->numel) {
+        char name[320];
+        gt_fail(t.tape, "element: %s has no element %" PRId64,
+                gt__describe(t.tape, t.index, name, sizeof name), i);
+        return (double)NAN;
+    }
+    const void *data = gt_data(t);
+    return data ? element(data, (gt_dtype)n->dtype, i) : (double)NAN;
+}
+
 bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count) {
     if (!tape) return false;
     if (count <= 0) return true;

@@ -40,6 +40,17 @@ const char *gt_param_name_of(gt_tensor t) {
     return gt__valid(t) && node(t)->flags & GT__PARAM ? gt__param_of(t.tape, node(t))->name : NULL;
 }
 
+gt_tensor gt_pending(gt_tensor leaf) {
+    if (!gt__valid(leaf)) return leaf;
+    const gt_tape *tape = leaf.tape;
+    for (uint32_t e = tape->n_effects; e-- > 0;) {
+        const gt__node *n = gt__node_at(tape, tape->effect[e]);
+        if (n->flags & GT__APPLIED) break; /* a commit applies all: so were those before it */
+        if (gt__in(tape, n)[0] == leaf.index) return gt__tensor(leaf.tape, gt__in(tape, n)[1]);
+    }
+    return leaf;
+}
+
 int gt_n_in(gt_tensor t) { return gt__valid(t) ? (int)gt__n_in(node(t)) : 0; }
 
 gt_tensor gt_in(gt_tensor t, int k) {

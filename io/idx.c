@@ -176,7 +176,7 @@ static bool set_sizes(const source *s, gt_idx *idx, const unsigned char *sizes) 
 }
 
 static bool read_header(source *s, gt_idx *idx) {
-    unsigned char head[4], sizes[4 * GT_MAX_RANK];
+    unsigned char head[4], sizes[4 * GT_MAX_RANK] = {0};
     size_t got;
     if (!read_source(s, head, 4, &got)) return false;
     if (got < 4) return gt__file_refuse(&s->file, "%zu bytes are too few for an IDX file", got);

@@ -291,7 +291,7 @@ static bool read_elements(const gt__file *file, const dictionary *d, gt_npy *npy
 }
 
 static bool read_array(const gt__file *file, gt_npy *npy) {
-    dictionary d = {0};
+    dictionary d = {.kind = kinds};
     uint64_t used = 0;
     if (!gt__little_endian()) return gt__file_refuse(file, "needs a little-endian machine");
     if (!read_header(file, &d, &used) || !check_size(file, &d, used, &npy->count)) return false;

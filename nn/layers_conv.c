@@ -51,11 +51,12 @@ static gt_tensor apply(const layer *l, gt_tensor x, const char *name, int64_t ch
                                  l->axes == 2 ? GT_SHAPE(first, second, kernel, kernel)
                                               : GT_SHAPE(first, second, kernel),
                                  gt_dtype_of(x), first_weights(l, in / groups, kernel, options));
-    const gt_tensor b =
-        gt_param(x.tape, "bias", GT_SHAPE(channels), gt_dtype_of(x), gt_init_zeros());
+    gt_tensor b = gt_none();
+    if (!options.no_bias)
+        b = gt_param(x.tape, "bias", GT_SHAPE(channels), gt_dtype_of(x), gt_init_zeros());
     gt_scope_pop(x.tape);
-    if (!gt_valid(b)) return b;
-    return gt_add(l->conv(x, w, options), gt__along_channels(b, gt_rank(x)));
+    const gt_tensor y = l->conv(x, w, options);
+    return gt_is_none(b) ? y : gt_add(y, gt__along_channels(b, gt_rank(x)));
 }
 
 gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t channels, int64_t kernel,
@@ -76,6 +77,12 @@ gt_tensor gt_conv_transpose2d_layer(gt_tensor x, const char *name, int64_t chann
     return apply(&l, x, name, channels, kernel, options);
 }
 
+gt_tensor gt_conv_transpose1d_layer(gt_tensor x, const char *name, int64_t channels, int64_t kernel,
+                                    gt_conv_options options) {
+    static const layer l = {"conv_transpose1d_layer", 1, true, gt_conv_transpose1d};
+    return apply(&l, x, name, channels, kernel, options);
+}
+
 static gt_tensor conv2d_samples(gt_samples *s, int i) {
     gt_conv_options o = {.stride = {2, 1}, .padding = {1, 1}};
     switch (i) {
@@ -84,19 +91,22 @@ static gt_tensor conv2d_samples(gt_samples *s, int i) {
         o.groups = 2;
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(1, 4, 3, 3)), "sample", 2, 2, o);
     case 2:
+        o.no_bias = true;
+        return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 2, 4, 3)), "sample", 3, 3, o);
+    case 3:
         gt_sample_bad(s, "has rank 3");
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 4, 4)), "sample", 2, 3, o);
-    case 3:
+    case 4:
         o.groups = 3;
         gt_sample_bad(s, "4 channels");
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 4, 4, 4)), "sample", 6, 3, o);
-    case 4:
+    case 5:
         gt_sample_bad(s, "-1 output channels");
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 4, 4, 4)), "sample", -1, 3, o);
-    case 5:
+    case 6:
         gt_sample_bad(s, "a kernel of 0");
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 4, 4, 4)), "sample", 2, 0, o);
-    case 6:
+    case 7:
         o.groups = -2;
         gt_sample_bad(s, "-2 groups");
         return gt_conv2d_layer(gt_sample(s, GT_SHAPE(2, 4, 4, 4)), "sample", 2, 3, o);
@@ -105,10 +115,13 @@ static gt_tensor conv2d_samples(gt_samples *s, int i) {
 }
 
 static gt_tensor conv1d_samples(gt_samples *s, int i) {
-    const gt_conv_options o = {.padding = {2}, .dilation = {2}};
+    gt_conv_options o = {.padding = {2}, .dilation = {2}};
     switch (i) {
     case 0: return gt_conv1d_layer(gt_sample(s, GT_SHAPE(2, 2, 5)), "sample", 3, 3, o);
     case 1:
+        o.no_bias = true;
+        return gt_conv1d_layer(gt_sample(s, GT_SHAPE(2, 2, 5)), "sample", 3, 3, o);
+    case 2:
         gt_sample_bad(s, "has rank 4");
         return gt_conv1d_layer(gt_sample(s, GT_SHAPE(2, 2, 4, 4)), "sample", 2, 3, o);
     default: return gt_samples_end(s);
@@ -116,12 +129,26 @@ static gt_tensor conv1d_samples(gt_samples *s, int i) {
 }
 
 static gt_tensor transpose_samples(gt_samples *s, int i) {
-    const gt_conv_options o = {.stride = {2, 2}, .output_padding = {1, 0}, .groups = 2};
+    gt_conv_options o = {.stride = {2, 2}, .output_padding = {1, 0}, .groups = 2};
     switch (i) {
     case 0: return gt_conv_transpose2d_layer(gt_sample(s, GT_SHAPE(2, 2, 2, 3)), "sample", 4, 3, o);
     case 1:
+        o.no_bias = true;
+        return gt_conv_transpose2d_layer(gt_sample(s, GT_SHAPE(2, 2, 2, 3)), "sample", 4, 3, o);
+    case 2:
         gt_sample_bad(s, "3 output channels");
         return gt_conv_transpose2d_layer(gt_sample(s, GT_SHAPE(2, 2, 2, 3)), "sample", 3, 3, o);
+    default: return gt_samples_end(s);
+    }
+}
+
+static gt_tensor transpose1d_samples(gt_samples *s, int i) {
+    const gt_conv_options o = {.stride = {3}, .padding = {1}, .output_padding = {2}};
+    switch (i) {
+    case 0: return gt_conv_transpose1d_layer(gt_sample(s, GT_SHAPE(2, 2, 3)), "sample", 3, 4, o);
+    case 1:
+        gt_sample_bad(s, "has rank 2");
+        return gt_conv_transpose1d_layer(gt_sample(s, GT_SHAPE(2, 2)), "sample", 3, 4, o);
     default: return gt_samples_end(s);
     }
 }
@@ -129,6 +156,7 @@ static gt_tensor transpose_samples(gt_samples *s, int i) {
 const gt_composition gt__layer_conv2d = {"conv2d_layer", conv2d_samples};
 const gt_composition gt__layer_conv1d = {"conv1d_layer", conv1d_samples};
 const gt_composition gt__layer_conv_transpose2d = {"conv_transpose2d_layer", transpose_samples};
+const gt_composition gt__layer_conv_transpose1d = {"conv_transpose1d_layer", transpose1d_samples};
 
 /* ---- upsampling ------------------------------------------------------------------------------ */
 

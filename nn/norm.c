@@ -52,10 +52,12 @@ static gt_tensor buffer_of_ones(gt_tensor x, const char *name, int64_t size) {
     return buffer;
 }
 
-/* running takes (1 - momentum) running + momentum value, with the step. */
+/* running takes (1 - momentum) running + momentum value, with the step. A second use of the layer
+ * goes on from what the first will have left. */
 static void follow(gt_tensor running, gt_tensor value, double momentum) {
+    const gt_tensor old = gt_pending(running);
     const gt_tensor now = gt_reshape(gt_stop_gradient(value), gt_shape_of(running));
-    gt_assign(running, gt_add(gt_mul_scalar(running, 1 - momentum), gt_mul_scalar(now, momentum)));
+    gt_assign(running, gt_add(gt_mul_scalar(old, 1 - momentum), gt_mul_scalar(now, momentum)));
 }
 
 static gt_tensor by_batch(gt_tensor x, gt_tensor mean, gt_tensor variance,

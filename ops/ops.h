@@ -76,6 +76,8 @@ GT_RECORDS gt_tensor gt_argmin(gt_tensor x, int axis, bool keepdims);
 /* Over bool. any of nothing is false, all of nothing true. */
 GT_RECORDS gt_tensor gt_any(gt_tensor x, gt_axes axes, bool keepdims);
 GT_RECORDS gt_tensor gt_all(gt_tensor x, gt_axes axes, bool keepdims);
+/* The axes that t, a sum, prod, max, min, any or all, folded, as they were given; none for anything else. */
+GT_API gt_axes gt_reduced_axes(gt_tensor t);
 /* Sums x to a shape that broadcasts to x's: what the sweep does for broadcast inputs. */
 GT_RECORDS gt_tensor gt_sum_to(gt_tensor x, gt_shape shape);
 /* e^x / sum e^x along an axis, and its logarithm, without overflow. */
@@ -162,6 +164,7 @@ typedef struct gt_conv_options {
     int64_t output_padding
         [2]; /* of gt_conv_transpose: rows and columns more than the fewest; below the stride */
     int64_t groups;
+    bool no_bias; /* of layers (nn/nn.h): nothing is added, as before a normalization */
 } gt_conv_options;
 
 /* Sums of x [n, in, height, width] under windows, times w [out, in / groups, kernel height, kernel width], which is
@@ -189,9 +192,16 @@ GT_RECORDS gt_tensor gt_max_pool2d(gt_tensor x, gt_pool_options options);
 GT_RECORDS gt_tensor gt_max_unpool2d(gt_tensor x, gt_tensor index, int64_t height, int64_t width);
 /* The mean of each window. */
 GT_RECORDS gt_tensor gt_avg_pool2d(gt_tensor x, gt_pool_options options);
-/* Means over rows x columns windows that cover x: row r goes from floor(r height / rows) to
- * ceil((r + 1) height / rows). */
+/* The largest elements or the means of rows x columns windows that cover x, of any size, and overlap where they do
+ * not divide it: row r goes from floor(r height / rows) to ceil((r + 1) height / rows). */
+GT_RECORDS gt_tensor gt_adaptive_max_pool2d(gt_tensor x, int64_t rows, int64_t columns);
 GT_RECORDS gt_tensor gt_adaptive_avg_pool2d(gt_tensor x, int64_t rows, int64_t columns);
+/* The same on [n, channels, width], as on images of one row. Options: the first number of each pair counts. They
+ * give no places. */
+GT_RECORDS gt_tensor gt_max_pool1d(gt_tensor x, gt_pool_options options);
+GT_RECORDS gt_tensor gt_avg_pool1d(gt_tensor x, gt_pool_options options);
+GT_RECORDS gt_tensor gt_adaptive_max_pool1d(gt_tensor x, int64_t size);
+GT_RECORDS gt_tensor gt_adaptive_avg_pool1d(gt_tensor x, int64_t size);
 /* Means over all axes after the second: [n, channels]. */
 GT_RECORDS gt_tensor gt_global_avg_pool(gt_tensor x);
 /* Graham 2014, with pseudorandom windows: rows x columns of them, each of floor or ceil of height / rows rows,

@@ -296,7 +296,12 @@ static gt_tensor max_samples(gt_samples *s, int i) {
     case 4: return gt_max_pool2d(gt_sample(s, GT_SHAPE(0, 2, 4, 4)), two);
     case 5:
         return gt_max_pool2d(gt_transpose(gt_sample_distinct(s, GT_SHAPE(1, 2, 4, 4)), 1, 2), two);
-    default: return bad_windows(s, i - 6, gt_max_pool2d);
+    case 6: return gt_adaptive_max_pool2d(gt_sample_distinct(s, GT_SHAPE(2, 1, 7, 5)), 3, 2);
+    case 7: return gt_adaptive_max_pool2d(gt_sample_distinct(s, GT_SHAPE(1, 2, 2, 3)), 4, 3);
+    case 8:
+        gt_sample_bad(s, "size 0 of axis 2");
+        return gt_adaptive_max_pool2d(gt_sample(s, GT_SHAPE(1, 1, 4, 4)), 0, 2);
+    default: return bad_windows(s, i - 9, gt_max_pool2d);
     }
 }
 
@@ -306,6 +311,11 @@ const gt_op gt__op_max_pool =
 
 gt_tensor gt_max_pool2d(gt_tensor x, gt_pool_options options) {
     const setting s = grid_setting(options);
+    return record(&gt__op_max_pool, x, &s);
+}
+
+gt_tensor gt_adaptive_max_pool2d(gt_tensor x, int64_t rows, int64_t columns) {
+    const setting s = count_setting(SHARES, rows, columns, false);
     return record(&gt__op_max_pool, x, &s);
 }
 
@@ -593,32 +603,4 @@ const gt_op gt__op_avg_pool_input =
 
 static gt_tensor spread(gt_tensor g, const setting *s) {
     return record(&gt__op_avg_pool_input, g, s);
-}
-
-/* ---- global_avg_pool ------------------------------------------------------------------------- */
-
-static gt_tensor global_samples(gt_samples *s, int i) {
-    switch (i) {
-    case 0: return gt_global_avg_pool(gt_sample(s, GT_SHAPE(2, 3, 4, 2)));
-    case 1: return gt_global_avg_pool(gt_sample(s, GT_SHAPE(2, 3, 5)));
-    case 2: return gt_global_avg_pool(gt_sample(s, GT_SHAPE(0, 3, 2, 2)));
-    case 3:
-        return gt_sample_bad(s, "at least 3 axes"),
-               gt_global_avg_pool(gt_sample(s, GT_SHAPE(2, 3)));
-    default: return gt_samples_end(s);
-    }
-}
-
-const gt_composition gt__composition_global_avg_pool = {"global_avg_pool", global_samples};
-
-gt_tensor gt_global_avg_pool(gt_tensor x) {
-    char text[320];
-    gt_axes axes = {0, {0}};
-    if (gt_valid(x) && gt_rank(x) < 3)
-        return gt_fail(
-            x.tape,
-            "global_avg_pool: %s has rank %d: [n, channels, ...] of at least 3 axes is needed",
-            gt__named(x, text, sizeof text), gt_rank(x));
-    for (int d = 2; d < gt_rank(x); d++) axes.axis[axes.count++] = d;
-    return gt_mean(x, axes, false);
 }

@@ -2,7 +2,8 @@
  * once for each, having defined REAL and NAME(x); they are undefined at the end. A plane is one
  * channel of one image; from and to are planes. */
 
-/* Largest elements and their places. No later NaN replaces the first. */
+/* Largest elements and their places. No later NaN replaces the first. Written without branches:
+ * which of a few elements is the largest cannot be foreseen. */
 static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *place) {
     const REAL *x = from;
     REAL *y = to;
@@ -10,13 +11,16 @@ static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *pl
         for (int64_t q = 0; q < g->made[1]; q++, y++, place++) {
             const range down = g->range[0][p], across = g->range[1][q];
             int64_t best = down.first * g->size[1] + across.first;
+            REAL top = x[best];
             for (int64_t i = down.first; i < down.end; i++)
-                for (int64_t j = across.first; j < across.end; j++) {
-                    const int64_t at = i * g->size[1] + j;
-                    const bool nan = x[at] != x[at] && x[best] == x[best];
-                    if (x[at] > x[best] || nan) best = at;
+                for (int64_t at = i * g->size[1] + across.first, end = i * g->size[1] + across.end;
+                     at < end; at++) {
+                    const REAL value = x[at];
+                    const bool wins = !(value <= top) & (top == top);
+                    best = wins ? at : best;
+                    top = wins ? value : top;
                 }
-            *y = x[best];
+            *y = top;
             *place = best;
         }
 }

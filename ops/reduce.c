@@ -68,6 +68,12 @@ gt_tensor gt__record_reduction(const gt_op *op, gt_tensor x, gt_axes axes, bool 
     return gt_record(x.tape, op, &x, 1, &over, sizeof over, NULL, 0);
 }
 
+gt_axes gt_reduced_axes(gt_tensor t) {
+    const gt_op *op = gt_op_of(t);
+    if (!op || !(op->more.traits & GT_REDUCE)) return (gt_axes){0, {0}};
+    return ((const gt__over *)gt_attr(t))->axes;
+}
+
 /* The bit mask of axes; -1 and the first axis that is wrong when one is missing or given twice. */
 static int mask_of(gt_axes axes, int rank, int *wrong) {
     int mask = 0;

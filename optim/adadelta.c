@@ -23,11 +23,5 @@ gt_optim *gt_adadelta(gt_params *params, gt_adadelta_options o) {
                        o.epsilon);
         return NULL;
     }
-    const gt_optim_common common = {.rate = o.rate == 0 ? 1 : o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : "adadelta"};
-    return gt_optimizer(params, common, adadelta_rule, &o, sizeof o);
+    return gt_optimizer(params, gt__common_of(&o, 1, "adadelta"), adadelta_rule, &o, sizeof o);
 }

@@ -27,11 +27,5 @@ gt_optim *gt_adagrad(gt_params *params, gt_adagrad_options o) {
                        o.epsilon, o.rate_decay);
         return NULL;
     }
-    const gt_optim_common common = {.rate = o.rate == 0 ? 0.01 : o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : "adagrad"};
-    return gt_optimizer(params, common, adagrad_rule, &o, sizeof o);
+    return gt_optimizer(params, gt__common_of(&o, 0.01, "adagrad"), adagrad_rule, &o, sizeof o);
 }

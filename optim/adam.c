@@ -40,7 +40,6 @@ static gt_optim *make(gt_params *params, gt_adam_options o, bool decoupled, cons
     if (o.beta1 == 0) o.beta1 = 0.9;
     if (o.beta2 == 0) o.beta2 = 0.999;
     if (o.epsilon == 0) o.epsilon = 1e-8;
-    if (o.rate == 0) o.rate = 1e-3;
     if (decoupled && o.weight_decay == 0) o.weight_decay = 0.01;
     if (!(o.beta1 > 0 && o.beta1 < 1 && o.beta2 > 0 && o.beta2 < 1 && o.epsilon > 0)) {
         gt_params_fail(params, "%s: beta1 %g and beta2 %g must be in (0, 1), epsilon %g above 0",
@@ -48,13 +47,7 @@ static gt_optim *make(gt_params *params, gt_adam_options o, bool decoupled, cons
         return NULL;
     }
     const adam a = {o, decoupled};
-    const gt_optim_common common = {.rate = o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : name};
-    return gt_optimizer(params, common, adam_rule, &a, sizeof a);
+    return gt_optimizer(params, gt__common_of(&o, 1e-3, name), adam_rule, &a, sizeof a);
 }
 
 gt_optim *gt_adam(gt_params *params, gt_adam_options options) {

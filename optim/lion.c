@@ -20,11 +20,5 @@ gt_optim *gt_lion(gt_params *params, gt_lion_options o) {
         gt_params_fail(params, "lion: beta1 %g and beta2 %g must be in (0, 1)", o.beta1, o.beta2);
         return NULL;
     }
-    const gt_optim_common common = {.rate = o.rate == 0 ? 1e-4 : o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : "lion"};
-    return gt_optimizer(params, common, lion_rule, &o, sizeof o);
+    return gt_optimizer(params, gt__common_of(&o, 1e-4, "lion"), lion_rule, &o, sizeof o);
 }

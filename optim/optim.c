@@ -45,6 +45,14 @@ void gt__free_text(gt_params *params, const char *text) {
     if (text) gt_params_alloc(params, (char *)(uintptr_t)text, strlen(text) + 1, 0);
 }
 
+gt_optim_common gt__common_of(const void *options, double rate, const char *name) {
+    gt_optim_common c;
+    memcpy(&c, options, sizeof c);
+    if (c.rate == 0) c.rate = rate;
+    if (!c.name) c.name = name;
+    return c;
+}
+
 /* Every option is a finite number that is not negative. */
 static bool in_range(gt_params *params, const gt_optim_common *c) {
     const double value[] = {c->rate, c->weight_decay, c->clip_norm, c->clip_value};

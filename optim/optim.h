@@ -24,31 +24,32 @@ extern "C" {
 
 typedef struct gt_optim gt_optim;
 
-/* What every optimizer has. An option left 0 takes the default in brackets. */
+/* What every optimizer has, first of its options. An option left 0 takes the default in brackets.
+ *
+ *     double rate;         learning rate; each optimizer has its own default
+ *     double weight_decay; w: adds w x to the gradient (AdamW, Lion: takes rate w x from x) [0]
+ *     double clip_norm;    scales all gradients down when their common norm is larger [no]
+ *     double clip_value;   holds each element of a gradient to [-clip_value, clip_value] [no]
+ *     const char *pattern; which parameters, by name [all]
+ *     const char *name;    prefix of its buffers [its kind]: tells two of a kind apart */
+#define GT_OPTIM_COMMON                                                                            \
+    double rate, weight_decay, clip_norm, clip_value;                                              \
+    const char *pattern, *name
+
 typedef struct gt_optim_common {
-    double rate;         /* learning rate; each optimizer has its own default */
-    double weight_decay; /* w: adds w x to the gradient (AdamW: takes rate w x from x) */
-    double clip_norm;    /* scales all gradients down when their common norm is larger [no] */
-    double clip_value;   /* holds each element of a gradient to [-clip_value, clip_value] [no] */
-    const char *pattern; /* which parameters, by name [all] */
-    const char *name;    /* prefix of its buffers [its kind]: tells two of a kind apart */
+    GT_OPTIM_COMMON;
 } gt_optim_common;
 
 typedef struct gt_sgd_options {
-    double rate;     /* [0.01] */
+    GT_OPTIM_COMMON; /* rate [0.01] */
     double momentum; /* v = momentum v + g; x = x - rate v [0] */
     bool nesterov;   /* x = x - rate (g + momentum v) */
-    double weight_decay, clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "sgd"] */
 } gt_sgd_options;
 
 /* Kingma and Ba 2015. */
 typedef struct gt_adam_options {
-    double rate;                  /* [0.001] */
+    GT_OPTIM_COMMON;              /* rate [0.001], weight_decay [0; 0.01 for gt_adamw] */
     double beta1, beta2, epsilon; /* [0.9, 0.999, 1e-8] */
-    double weight_decay;          /* [0; 0.01 for gt_adamw] */
-    double clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "adam" or "adamw"] */
 } gt_adam_options;
 
 /* Tieleman and Hinton 2012, lecture 6.5. Centered: Graves 2013.
@@ -58,12 +59,10 @@ typedef struct gt_adam_options {
  * centered: sqrt(v - mean^2) for sqrt(v), where mean = alpha mean + (1 - alpha) g, and never
  * below 0. momentum: velocity = momentum velocity + d is taken for d. */
 typedef struct gt_rmsprop_options {
-    double rate;           /* [0.01] */
+    GT_OPTIM_COMMON;       /* rate [0.01] */
     double alpha, epsilon; /* [0.99, 1e-8] */
     double momentum;       /* [0] */
     bool centered;
-    double weight_decay, clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "rmsprop"] */
 } gt_rmsprop_options;
 
 /* Duchi, Hazan and Singer 2011.
@@ -72,11 +71,9 @@ typedef struct gt_rmsprop_options {
  *
  * t is 1 at a parameter's first update. */
 typedef struct gt_adagrad_options {
-    double rate;       /* [0.01] */
+    GT_OPTIM_COMMON;   /* rate [0.01] */
     double rate_decay; /* [0] */
     double epsilon;    /* [1e-10] */
-    double weight_decay, clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "adagrad"] */
 } gt_adagrad_options;
 
 /* Zeiler 2012.
@@ -84,10 +81,8 @@ typedef struct gt_adagrad_options {
  *     v = rho v + (1 - rho) g^2         d = sqrt(u + epsilon) / sqrt(v + epsilon) g
  *     u = rho u + (1 - rho) d^2         x = x - rate d */
 typedef struct gt_adadelta_options {
-    double rate;         /* [1] */
+    GT_OPTIM_COMMON;     /* rate [1] */
     double rho, epsilon; /* [0.9, 1e-6] */
-    double weight_decay, clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "adadelta"] */
 } gt_adadelta_options;
 
 /* Chen et al. 2023. Weight decay is apart from the gradient; the rate is 3 to 10 times smaller
@@ -95,10 +90,8 @@ typedef struct gt_adadelta_options {
  *
  *     x = (1 - rate w) x - rate sign(beta1 m + (1 - beta1) g)     m = beta2 m + (1 - beta2) g */
 typedef struct gt_lion_options {
-    double rate;         /* [1e-4] */
+    GT_OPTIM_COMMON;     /* rate [1e-4] */
     double beta1, beta2; /* [0.9, 0.99] */
-    double weight_decay, clip_norm, clip_value;
-    const char *pattern, *name; /* [all, "lion"] */
 } gt_lion_options;
 
 /* NULL when memory is short or an option is out of range: gt_params_error says which. params
@@ -148,7 +141,8 @@ GT_API bool gt_update(gt_optim *opt);
  * fresh tape, and draws the same random numbers. Effects that a loss records (running
  * statistics) are not applied. ---- */
 
-typedef struct gt_lbfgs gt_lbfgs;
+/* Not a gt_optim: a loss that is a recorded tensor cannot be called again. */
+typedef struct gt_lbfgs_optim gt_lbfgs_optim;
 
 typedef struct gt_lbfgs_options {
     int memory;                /* pairs of steps and gradient changes that are kept [10] */
@@ -170,14 +164,14 @@ typedef struct gt_lbfgs_report {
 typedef gt_tensor (*gt_loss_function)(gt_tape *tape, void *user);
 
 /* NULL when memory is short or an option is out of range. params must outlive it. */
-GT_API gt_lbfgs *gt_lbfgs_new(gt_params *params, gt_lbfgs_options options);
-GT_API void gt_lbfgs_free(gt_lbfgs *lbfgs);
+GT_API gt_lbfgs_optim *gt_lbfgs_new(gt_params *params, gt_lbfgs_options options);
+GT_API void gt_lbfgs_free(gt_lbfgs_optim *opt);
 /* Lowers the loss from where the parameters are. The pairs stay for the next call while the loss
  * reaches the same parameters; they are in memory only and are not saved. False: the loss failed
  * or is not finite where the parameters are, or memory is short; see gt_params_error; the
  * parameters stand at the last accepted step. */
-GT_API bool gt_lbfgs_minimize(gt_lbfgs *lbfgs, gt_loss_function loss, void *user);
-GT_API gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs *lbfgs);
+GT_API bool gt_lbfgs(gt_lbfgs_optim *opt, gt_loss_function loss, void *user);
+GT_API gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs_optim *opt);
 
 /* ---- schedules: the rate as a function of the step, counted from 0; hand it to
  * gt_optim_set_rate. A step past the last one counts as the last. NaN for a schedule that makes

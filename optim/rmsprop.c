@@ -34,11 +34,5 @@ gt_optim *gt_rmsprop(gt_params *params, gt_rmsprop_options o) {
             o.alpha, o.epsilon, o.momentum);
         return NULL;
     }
-    const gt_optim_common common = {.rate = o.rate == 0 ? 0.01 : o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : "rmsprop"};
-    return gt_optimizer(params, common, rmsprop_rule, &o, sizeof o);
+    return gt_optimizer(params, gt__common_of(&o, 0.01, "rmsprop"), rmsprop_rule, &o, sizeof o);
 }

@@ -4,6 +4,9 @@
 
 #include "optim/optim.h"
 
+/* The common options of a kind, which its options begin with; its rate and name where none is given. */
+gt_optim_common gt__common_of(const void *options, double rate, const char *name);
+
 /* g, with weight decay added to it where x has any. */
 gt_tensor gt__decayed(const gt_optim *opt, gt_tensor x, gt_tensor g);
 /* state = keep state + (1 - keep) value, as an effect; returns the new state. */

@@ -21,11 +21,5 @@ gt_optim *gt_sgd(gt_params *params, gt_sgd_options o) {
         gt_params_fail(params, "sgd: momentum is %g, not in [0, 1)", o.momentum);
         return NULL;
     }
-    const gt_optim_common common = {.rate = o.rate == 0 ? 0.01 : o.rate,
-                                    .weight_decay = o.weight_decay,
-                                    .clip_norm = o.clip_norm,
-                                    .clip_value = o.clip_value,
-                                    .pattern = o.pattern,
-                                    .name = o.name ? o.name : "sgd"};
-    return gt_optimizer(params, common, sgd_rule, &o, sizeof o);
+    return gt_optimizer(params, gt__common_of(&o, 0.01, "sgd"), sgd_rule, &o, sizeof o);
 }

@@ -269,6 +269,43 @@ Test(pool, adaptive_windows_cover_the_image) {
     expect_values(gt_adaptive_avg_pool2d(x, 1, 2), (const double[]){2.5, 5.5});
     expect_values(gt_adaptive_avg_pool2d(x, 2, 1), (const double[]){4, 4});
     expect_values(gt_global_avg_pool(x), (const double[]){4});
+    expect_values(gt_adaptive_max_pool2d(x, 1, 3), (const double[]){3, 5, 7});
+    expect_values(gt_adaptive_max_pool2d(x, 2, 2), (const double[]){4, 7, 4, 7});
+    gt_tape_free(tape);
+}
+
+/* Neighbouring windows of a 2-fold overlap share their largest element: it gets both gradients. */
+Test(pool, a_winner_of_two_windows_gets_the_gradient_of_both) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[3] = {1, 3, 2};
+    gt_tensor x = image(tape, values, 1, 3);
+    gt_tensor y = gt_adaptive_max_pool2d(x, 1, 2);
+    expect_values(y, (const double[]){3, 3});
+    expect_values(gt_grad(gt_sum(y, GT_ALL, false), x), (const double[]){0, 2, 0});
+    gt_tape_free(tape);
+}
+
+Test(pool, nan_wins_once) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[4] = {1, (double)NAN, 5, (double)NAN};
+    gt_tensor y = gt_max_pool2d(image(tape, values, 2, 2), (gt_pool_options){.kernel = {2, 2}});
+    cr_assert(isnan(gt_item(y)));
+    cr_assert_eq(*(const int64_t *)gt_data(gt_out(y, 1)), 1);
+    gt_tape_free(tape);
+}
+
+Test(pool, a_line_is_an_image_of_one_row) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[7] = {1, 5, 3, 2, 7, 6, 4};
+    gt_tensor x = gt_squeeze(image(tape, values, 1, 7), GT_AXES(2));
+    gt_pool_options o = {.kernel = {3, 9}, .stride = {2, 9}, .padding = {1, 9}};
+    expect_values(gt_max_pool1d(x, o), (const double[]){5, 5, 7, 6});
+    expect_values(gt_avg_pool1d(x, o), (const double[]){3, 10 / 3.0, 5, 5});
+    o.count_padding = true;
+    expect_values(gt_avg_pool1d(x, o), (const double[]){2, 10 / 3.0, 5, 10 / 3.0});
+    expect_values(gt_adaptive_max_pool1d(x, 2), (const double[]){5, 7});
+    expect_values(gt_adaptive_avg_pool1d(x, 2), (const double[]){11 / 4.0, 19 / 4.0});
+    cr_assert_eq(gt_rank(gt_max_pool1d(x, o)), 3);
     gt_tape_free(tape);
 }
 
@@ -357,6 +394,24 @@ Test(norm, batch_statistics) {
     gt_params_free(params);
 }
 
+/* Means 3 and 15, then 6 and 30: each use follows what the one before it left, within a step or after it. */
+Test(norm, a_layer_used_twice_follows_twice) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    gt_batch_norm(channels(tape), "bn", true, usual);
+    gt_batch_norm(gt_mul_scalar(channels(tape), 2), "bn", true, usual);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    const double once = 0.9 + 0.1 * 14 / 3, twice = 0.9 * once + 0.1 * 56 / 3;
+    expect_buffer(params, "bn/running_mean", 0.9 * 0.3 + 0.6, 0.9 * 1.5 + 3);
+    expect_buffer(params, "bn/running_variance", twice, 0.9 * 10.9 + 40);
+    gt_batch_norm(channels(tape), "bn", true, usual);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    expect_buffer(params, "bn/running_mean", 0.9 * 0.87 + 0.3, 0.9 * 4.35 + 1.5);
+    expect_buffer(params, "bn/running_variance", 0.9 * twice + 0.1 * 14 / 3, 0.9 * 49.81 + 10);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
 /* The statistics of the axes of an image, far from 0: a difference of squares would lose them. */
 Test(norm, batch_of_images_far_from_zero) {
     gt_tape *tape = gt_tape_new(NULL);
@@ -412,6 +467,34 @@ Test(norm, rows_have_mean_0_and_variance_1) {
 }
 
 /* ---- layers ------------------------------------------------------------------------------------ */
+
+Test(conv, a_branch_that_begins_with_zeros_is_no_branch) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[4] = {1, 2, 3, 4};
+    gt_tensor x = image(tape, values, 2, 2);
+    gt_param(tape, "branch/weight", GT_SHAPE(1, 1, 3, 3), GT_F64, gt_init_zeros());
+    const gt_conv_options same = {.padding = {1, 1}};
+    expect_values(gt_residual(x, gt_conv2d_layer(x, "branch", 1, 3, same)), values);
+    gt_tape_free(tape);
+}
+
+Test(conv, a_layer_without_bias_makes_none) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    const double values[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    gt_tensor x = image(tape, values, 3, 3);
+    gt_conv_options o = {.no_bias = true};
+    gt_param_info info;
+    gt_conv2d_layer(x, "plane", 2, 2, o);
+    gt_conv_transpose2d_layer(x, "up", 2, 2, o);
+    gt_tensor y = gt_conv1d_layer(gt_squeeze(x, GT_AXES(1)), "line", 2, 2, o);
+    cr_assert(gt_run(tape, &y, 1), "%s", gt_error(tape));
+    cr_assert_eq(gt_params_count(params), 3);
+    cr_assert(gt_params_find(params, "up/weight", &info));
+    cr_assert_not(gt_params_find(params, "plane/bias", &info));
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
 
 /* Kaiming: variance 2 / (channels seen x kernel^2), which keeps the size of what passes through. */
 static void check_weights(gt_params *params, const char *name, double fan) {

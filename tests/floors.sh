@@ -9,8 +9,9 @@ floor() {
         ops) echo 1 ;;
         grad) echo 2 ;;
         optim | nn | io) echo 3 ;;
-        formula | step | check) echo 4 ;;
-        cli) echo 5 ;;
+        formula) echo 4 ;;
+        step | check) echo 5 ;;
+        cli) echo 6 ;;
         *) echo 9 ;; # not a room of the library: above all of them
     esac
 }

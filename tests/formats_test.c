@@ -182,7 +182,7 @@ static void write_npy(const char *header, const void *bytes, size_t size) {
     file[8] = (unsigned char)length;
     file[9] = (unsigned char)(length >> 8);
     memcpy(file + 10, header, length);
-    if (size) memcpy(file + 10 + length, bytes, size);
+    if (bytes) memcpy(file + 10 + length, bytes, size);
     write_bytes(file, 10 + length + size);
 }
 
@@ -197,7 +197,7 @@ static void expect_npy(const char *header, const void *bytes, size_t size, gt_dt
     cr_assert(npy.dtype == dtype && gt_same_shape(npy.shape, shape), "%s", header);
     cr_assert(npy.count == gt_numel(shape) &&
               npy.bytes == (size_t)npy.count * gt_dtype_size(dtype));
-    cr_assert(npy.bytes == 0 || memcmp(npy.data, value, npy.bytes) == 0, "%s", header);
+    cr_assert(!value || memcmp(npy.data, value, npy.bytes) == 0, "%s", header);
     gt_npy_free(&npy);
     gt_npy_free(&npy);
 }
@@ -227,7 +227,7 @@ Test(npy, half_precision_is_exact) {
     const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400,
                              0x3c00, 0xc500, 0x7bff, 0x7c00, 0xfc00};
     const float value[] = {0.0F, -0.0F, 0x1p-24F, -1023 * 0x1p-24F, 0x1p-14F,
-                           1,    -5,    65504,    (double)INFINITY,         -(double)INFINITY};
+                           1,    -5,    65504,    (double)INFINITY, -(double)INFINITY};
     expect_npy(NPY("<f2", "False", "(10,)"), half, sizeof half, GT_F32, GT_SHAPE(10), value);
     end();
 }
@@ -378,49 +378,34 @@ Test(cifar, records) {
 static bool try_csv(const gt_allocator *a, char *error) {
     gt_csv csv;
     const bool ok = gt_csv_read(&csv, file_path, (gt_csv_options){.header = true}, a);
-    strcpy(error, csv.error);
+    snprintf(error, GT_FILE_MESSAGE, "%s", csv.error);
     gt_csv_free(&csv);
     return ok;
 }
 static bool try_npy(const gt_allocator *a, char *error) {
     gt_npy npy;
     const bool ok = gt_npy_read(&npy, file_path, a);
-    strcpy(error, npy.error);
+    snprintf(error, GT_FILE_MESSAGE, "%s", npy.error);
     gt_npy_free(&npy);
     return ok;
 }
 static bool try_cifar(const gt_allocator *a, char *error) {
     gt_cifar cifar;
     const bool ok = gt_cifar_read(&cifar, file_path, a);
-    strcpy(error, cifar.error);
+    snprintf(error, GT_FILE_MESSAGE, "%s", cifar.error);
     gt_cifar_free(&cifar);
     return ok;
-}
-
-static void sweep_allocations(bool (*attempt)(const gt_allocator *a, char *error), long expected) {
-    bool ok = false;
-    long n = 0;
-    for (; !ok && n < 100; n++) {
-        ledger l;
-        char error[GT_FILE_MESSAGE];
-        const gt_allocator a = counting(&l);
-        l.fail_at = n;
-        ok = attempt(&a, error);
-        cr_assert(ok == (l.calls <= n) && l.used == 0);
-        cr_assert(ok || strstr(error, "out of memory"), "%s", error);
-    }
-    cr_assert(n == expected + 1, "%ld allocations failed in turn", n - 1);
 }
 
 Test(formats, allocations_that_fail) {
     begin();
     write_bytes("a,b\n1,2\n", 8);
-    sweep_allocations(try_csv, 3);
+    cr_assert_eq(sweep_allocations(try_csv), 3);
     const float f[] = {1, 2};
     write_npy(NPY("<f4", "False", "(2,)"), f, sizeof f);
-    sweep_allocations(try_npy, 1);
+    cr_assert_eq(sweep_allocations(try_npy), 1);
     static const unsigned char record[3073];
     write_bytes(record, sizeof record);
-    sweep_allocations(try_cifar, 1);
+    cr_assert_eq(sweep_allocations(try_cifar), 1);
     end();
 }

@@ -42,7 +42,7 @@ static run *begin_run(uint64_t seed, maker make) {
     cr_assert(r->tape && r->opt);
     for (int i = 0; i < EXAMPLES; i++) {
         for (int k = 0; k < FEATURES; k++)
-            r->x[i][k] = (float)gt_normal(9, 0, (uint64_t)(i * FEATURES + k));
+            r->x[i][k] = (float)gt_normal(9, 0, (uint64_t)i * FEATURES + (uint64_t)k);
         r->y[i] = r->x[i][0] * r->x[i][1];
     }
     r->batches = gt_batches_new((gt_batches_options){.count = EXAMPLES,

@@ -410,8 +410,8 @@ Test(seeds_losses, mistake_33_exclusive_or) {
 
 Test(seeds_losses, options_of_the_cross_entropy) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor z =
-        gt_input(tape, (const double[]){1, 2, 3, 0, -1, 4, 9, (double)INFINITY, 9}, GT_SHAPE(3, 3), GT_F64);
+    const gt_tensor z = gt_input(tape, (const double[]){1, 2, 3, 0, -1, 4, 9, (double)INFINITY, 9},
+                                 GT_SHAPE(3, 3), GT_F64);
     const gt_tensor labels = gt_input(tape, (const int32_t[]){2, 0, -100}, GT_SHAPE(3), GT_I32);
     const gt_tensor weights = vector(tape, 3, (const double[]){0.5, 1, 3});
     const double a = log(exp(1) + exp(2) + exp(3)), b = log(1 + exp(-1) + exp(4)), s = 0.1;
@@ -470,7 +470,8 @@ Test(seeds_losses, probabilities_of_0_and_1) {
                     wrong = vector(tape, 2, (const double[]){1, 0});
     const gt_tensor right = gt_binary_cross_entropy(p, p);
     expect_item(right, "certain and right", 0, 0);
-    expect_all(gt_grad(right, p), "without its targets", (const double[]){(double)INFINITY, -(double)INFINITY}, 0);
+    expect_all(gt_grad(right, p), "without its targets",
+               (const double[]){(double)INFINITY, -(double)INFINITY}, 0);
     const gt_tensor target = gt_stop_gradient(p), fixed = gt_binary_cross_entropy(p, target);
     expect_all(gt_grad(fixed, p), "each towards its target by 1/2", (const double[]){0.5, -0.5}, 0);
     expect_item(gt_binary_cross_entropy(p, wrong), "certain and wrong", (double)INFINITY, 0);

@@ -6,9 +6,18 @@
 
 static bool parse(lesson *l, int count, char **word) {
     const char *path = NULL;
-    if (count == 3 && strcmp(word[1], "--picture") == 0) path = word[2];
-    if (count != 1 && !path) {
-        fprintf(stderr, "usage: %s [--picture FILE]    (default %s.svg)\n", l->name, l->name);
+    bool known = count % 2 == 1;
+    for (int i = 1; known && i < count; i += 2) {
+        if (strcmp(word[i], "--picture") == 0)
+            path = word[i + 1];
+        else if (strcmp(word[i], "--page") == 0)
+            l->page = word[i + 1];
+        else
+            known = false;
+    }
+    if (!known) {
+        fprintf(stderr, "usage: %s [--picture FILE] [--page FILE]    (default --picture %s.svg)\n",
+                l->name, l->name);
         return false;
     }
     const int length = path ? snprintf(l->picture, sizeof l->picture, "%s", path)
@@ -23,10 +32,20 @@ bool lesson_begin(lesson *l, const char *name, int count, char **word) {
     if (!parse(l, count, word)) return false;
     l->params = gt_params_new(NULL, 1);
     l->tape = l->params ? gt_tape_new(l->params) : NULL;
-    if (l->tape) return true;
+    l->log = l->page ? gt_training_log_new(NULL) : NULL;
+    if (l->tape && (l->log || !l->page)) return true;
+    gt_tape_free(l->tape);
     gt_params_free(l->params);
     fprintf(stderr, "%s: out of memory\n", name);
     return false;
+}
+
+static bool write_page(const lesson *l, const plot *picture) {
+    const gt_page_options options = {.title = picture->title, .text = picture->subtitle};
+    FILE *out = fopen(l->page, "w");
+    if (!out) return false;
+    const bool written = gt_training_log_page(l->log, &options, out);
+    return fclose(out) == 0 && written;
 }
 
 int lesson_end(lesson *l, const plot *picture) {
@@ -37,6 +56,11 @@ int lesson_end(lesson *l, const plot *picture) {
         perror(l->picture);
         ok = false;
     }
+    if (ok && l->page && !write_page(l, picture)) {
+        fprintf(stderr, "%s: logs nothing, or %s cannot be written\n", l->name, l->page);
+        ok = false;
+    }
+    gt_training_log_free(l->log);
     gt_tape_free(l->tape);
     gt_params_free(l->params);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;

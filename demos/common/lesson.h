@@ -1,5 +1,6 @@
-/* demos/common/lesson.h: what every lesson begins and ends with: one option, --picture FILE; a
- * tape of parameters with a fixed seed; the error, if there was one; the picture.
+/* demos/common/lesson.h: what every lesson begins and ends with: the options --picture FILE and --page FILE; a
+ * tape of parameters with a fixed seed; the error, if there was one; the picture, and the page of what the
+ * lesson has logged.
  *
  *     int main(int count, char **word) {
  *         lesson l;
@@ -18,7 +19,9 @@
 
 typedef struct lesson {
     const char *name;
-    char picture[1024]; /* the file: name.svg unless asked otherwise */
+    char picture[1024];   /* the file: name.svg unless asked otherwise */
+    const char *page;     /* the file, NULL unless asked for */
+    gt_training_log *log; /* for the page, NULL when none is wanted: then logging does nothing */
     gt_params *params;
     gt_tape *tape;
 } lesson;

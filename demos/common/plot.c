@@ -21,7 +21,8 @@ static const char style[] =
     "text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue','DejaVu Sans',"
     "sans-serif;font-size:12px;fill:#5b6475}\n"
     ".paper{fill:#ffffff}.title{font-size:18px;font-weight:600;fill:#1b2130}\n"
-    ".panel{font-size:13px;font-weight:600;fill:#1b2130}.value{font-weight:600}\n"
+    ".panel{font-size:13px;font-weight:600;fill:#1b2130}.value{font-weight:600;"
+    "stroke:#ffffff;stroke-width:3;stroke-linejoin:round;paint-order:stroke}\n"
     ".grid{stroke:#e6e9ef;stroke-width:1}.axis{stroke:#9aa3b2;stroke-width:1}\n"
     ".line{fill:none;stroke-width:2.25;stroke-linejoin:round;stroke-linecap:round}\n"
     ".thin{stroke-width:1.4}.shape{stroke-width:1.5;fill-opacity:.35;stroke-linejoin:round}\n"
@@ -34,7 +35,7 @@ static const char style[] =
     ".f5{fill:#0f8b99}\n"
     "@media (prefers-color-scheme:dark){\n"
     "text{fill:#9da7ba}.paper{fill:#12161f}.title,.panel{fill:#eef1f6}\n"
-    ".grid{stroke:#252c39}.axis{stroke:#566074}.dot{stroke:#12161f}.area{fill-opacity:.28}\n"
+    ".grid{stroke:#252c39}.axis{stroke:#566074}.dot,.value{stroke:#12161f}.area{fill-opacity:.28}\n"
     ".s0{stroke:#6ea3ff}.s1{stroke:#ff9a66}.s2{stroke:#56c99a}.s3{stroke:#b890f5}.s4{stroke:#"
     "f27a90}"
     ".s5{stroke:#4fcbd8}\n"
@@ -339,7 +340,7 @@ static void draw_ends(FILE *out, const plot_panel *p, const frame *f) {
         fprintf(out, "<circle class=\"dot f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", color,
                 x_place(f, x), y_place(f, y));
         if (f->log_y)
-            snprintf(label, sizeof label, "%.2g", y);
+            snprintf(label, sizeof label, "%.3g", y);
         else
             number(label, sizeof label, y, round_step(f->y), p->percent, 1);
         snprintf(class, sizeof class, "value f%d", color);

@@ -8,30 +8,53 @@
 #include <string.h>
 
 enum { MOST_TEXT = 1 << 20, MOST_POINTS = 256, SAMPLE = 300, EVALUATED = 25 };
-static const char USUAL_TEXT[] = "/usr/share/common-licenses/GPL-3";
+/* Debian's GPL-3; where there is none, what this tree says of itself, from its root. */
+static const char *const usual_text[] = {"/usr/share/common-licenses/GPL-3", "docs/tutorial.md",
+                                         "README.md"};
+static const char FINGERPRINT[] = "training:text"; /* the buffer that holds it */
 static const double TEMPERATURE = 0.7, LN2 = 0.69314718055994531;
 
 typedef struct text {
     int32_t *symbol; /* the text, in numbers of symbols */
     int64_t length, training;
     int symbols;
-    char byte[256]; /* of each symbol */
+    char byte[256];      /* of each symbol */
+    int64_t fingerprint; /* of all bytes: parameters belong to the symbols of one text */
 } text;
 
-static bool text_read(text *t, const char *path) {
-    static int number[256]; /* 1 + the symbol of a byte, in order of appearance */
-    FILE *file = fopen(path, "rb");
-    t->symbol = file ? malloc(MOST_TEXT * sizeof *t->symbol) : NULL;
-    for (int c; t->symbol && t->length < MOST_TEXT && (c = getc(file)) != EOF;) {
+/* Symbols are numbered in order of appearance. FNV-1a is the fingerprint. */
+static void take_symbols(text *t, FILE *file) {
+    int number[256] = {0}; /* 1 + the symbol of a byte */
+    uint64_t hash = 14695981039346656037U;
+    for (int c; t->length < MOST_TEXT && (c = getc(file)) != EOF;) {
         if (number[c] == 0) {
             t->byte[t->symbols++] = (char)c;
             number[c] = t->symbols;
         }
         t->symbol[t->length++] = number[c] - 1;
+        hash = (hash ^ (uint64_t)c) * 1099511628211U;
     }
-    if (file) fclose(file);
+    memcpy(&t->fingerprint, &hash, sizeof hash);
+}
+
+static bool text_read(text *t, const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    *t = (text){.symbol = calloc(MOST_TEXT, sizeof *t->symbol)};
+    if (t->symbol) take_symbols(t, file);
+    fclose(file);
     t->training = t->length - t->length / 10;
-    return t->length / 10 >= 2 * TEXT_TIME && t->training / TEXT_BATCH > 2 * TEXT_TIME;
+    if (t->length / 10 >= 2 * TEXT_TIME && t->training / TEXT_BATCH > 2 * TEXT_TIME) return true;
+    free(t->symbol);
+    return false;
+}
+
+/* The text that was asked for, or the first that is there. NULL: neither can be read. */
+static const char *find_text(text *t, const char *asked) {
+    if (asked) return text_read(t, asked) ? asked : NULL;
+    for (size_t k = 0; k < sizeof usual_text / sizeof *usual_text; k++)
+        if (text_read(t, usual_text[k])) return usual_text[k];
+    return NULL;
 }
 
 /* Bits per character of the validation text by counted symbols, or pairs of them: a symbol that
@@ -167,18 +190,6 @@ static void train(const text_model *m, const text *t, training *run, curve *c) {
     gt_optim_free(opt);
 }
 
-/* Takes --text FILE out of the options: the others are those of every training. */
-static const char *take_text_option(int *count, char **word) {
-    for (int i = 1; i + 1 < *count; i += 2) {
-        if (strcmp(word[i], "--text") != 0) continue;
-        const char *path = word[i + 1];
-        *count -= 2;
-        memmove(word + i, word + i + 2, (size_t)(*count - i) * sizeof *word);
-        return path;
-    }
-    return NULL;
-}
-
 static int learn(const text_model *m, const text *t, training *run) {
     static curve c;
     const double unigram = counted_bits(t, false), bigram = counted_bits(t, true);
@@ -202,20 +213,33 @@ static int learn(const text_model *m, const text *t, training *run) {
                         &(plot){.title = m->title, .width = 720, .panel = &panel, .n_panels = 1});
 }
 
+/* New parameters take the fingerprint of the text; those of a file must have it. */
+static bool belongs(const training *run, const text *t, const char *path) {
+    gt_param_info saved;
+    if (!run->resume)
+        return gt_param_set(run->params, FINGERPRINT, GT_SCALAR, GT_I64, &t->fingerprint, false);
+    if (gt_params_find(run->params, FINGERPRINT, &saved) && saved.dtype == GT_I64 &&
+        saved.shape.rank == 0 && *(const int64_t *)saved.data == t->fingerprint)
+        return true;
+    gt_fail(run->tape, "%s learned another text than %s: name its own with --text FILE",
+            run->resume, path);
+    return false;
+}
+
 int text_main(const text_model *m, int count, char **word) {
-    const char *asked = take_text_option(&count, word), *path = asked ? asked : USUAL_TEXT;
-    static text t;
+    const char *asked = training_take_option("--text", &count, word);
+    text t;
     training run;
-    if (!text_read(&t, path)) {
+    const char *path = find_text(&t, asked);
+    if (!path) {
         fprintf(stderr, "%s: %s cannot be read or is too short: name a text with --text FILE\n",
-                m->name, path);
-        free(t.symbol);
+                m->name, asked ? asked : usual_text[0]);
         return EXIT_FAILURE;
     }
     int status = EXIT_FAILURE;
     if (training_begin(&run, m->name, m->steps, count, word)) {
         printf("%s: %lld characters, %d different\n", path, (long long)t.length, t.symbols);
-        status = learn(m, &t, &run);
+        status = belongs(&run, &t, path) ? learn(m, &t, &run) : training_end(&run, NULL);
     }
     free(t.symbol);
     return status;

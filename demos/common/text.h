@@ -4,8 +4,9 @@
  *     static gt_tensor network(gt_tensor index, int symbols, bool learning) { ... }
  *     return text_main(&(text_model){"char_gpt", "a small GPT", network, ...}, count, word);
  *
- * Symbols are bytes. The text is Debian's GPL-3, or another by --text FILE; the last tenth is for
- * validation. */
+ * Symbols are bytes. The text is Debian's GPL-3, where that is missing a document of this project, or
+ * another by --text FILE; it is printed which. The last tenth is for validation. A saved training
+ * goes on with its own text only. */
 #ifndef TEXT_H
 #define TEXT_H
 

@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/damage.h"
 
-static const fuzz_target *const targets[] = {&fuzz_idx, &fuzz_csv, &fuzz_npy, &fuzz_cifar,
-                                             &fuzz_safetensors};
+static const fuzz_target *const targets[] = {&fuzz_idx,   &fuzz_csv,         &fuzz_npy,
+                                             &fuzz_cifar, &fuzz_safetensors, &fuzz_formula};
 enum { N_TARGETS = sizeof targets / sizeof *targets };
 
 static uint8_t good[FUZZ_SEED_MOST], bad[FUZZ_SEED_MOST];
@@ -49,15 +50,8 @@ static int run_file(const fuzz_target *t, const char *path) {
 /* False when a good file is refused. Which damaged ones are read depends on the format. */
 static bool replay(const fuzz_target *t, int i, size_t size, long *runs, long *read) {
     const bool ok = t->run(good, size);
-    for (size_t n = 0; n < size; n++, ++*runs) *read += t->run(good, n);
-    memcpy(bad, good, size);
-    for (size_t at = 0; at < size; at++) {
-        for (int flip = 1; flip < 256; flip = flip < 128 ? 2 * flip : flip + 127, ++*runs) {
-            bad[at] ^= (uint8_t)flip;
-            *read += t->run(bad, size);
-            bad[at] = good[at];
-        }
-    }
+    for (size_t k = 0; k < damages(size); k++, ++*runs)
+        *read += t->run(bad, damaged(bad, good, size, k));
     if (!ok) printf("%s: the good file %d is refused\n", t->name, i);
     return ok;
 }

@@ -45,11 +45,18 @@ def swiglu(x, axis):
     return F.silu(a) * b
 
 
+def variants(options):
+    """With bias and without."""
+    return options, {**options, 'no_bias': True}
+
+
 def convolution(function, *options):
     """options: of each sample."""
 
     def entry(case, x):
-        return function(x, case.param('weight'), case.param('bias'), **options[case.sample])
+        o = dict(options[case.sample])
+        bias = None if o.pop('no_bias', False) else case.param('bias')
+        return function(x, case.param('weight'), bias, **o)
 
     return entry
 
@@ -73,9 +80,12 @@ LAYERS = {
     'glu': with_arguments(F.glu, *GATED),
     'swiglu': with_arguments(swiglu, *GATED),
     'conv2d_layer': convolution(F.conv2d, {'stride': (2, 1), 'padding': 1},
-                                {'stride': (2, 1), 'padding': 1, 'groups': 2}),
-    'conv1d_layer': convolution(F.conv1d, {'padding': 2, 'dilation': 2}),
-    'conv_transpose2d_layer': convolution(F.conv_transpose2d, {'stride': 2, 'output_padding': (1, 0), 'groups': 2}),
+                                {'stride': (2, 1), 'padding': 1, 'groups': 2},
+                                {'stride': (2, 1), 'padding': 1, 'no_bias': True}),
+    'conv1d_layer': convolution(F.conv1d, *variants({'padding': 2, 'dilation': 2})),
+    'conv_transpose2d_layer': convolution(F.conv_transpose2d,
+                                          *variants({'stride': 2, 'output_padding': (1, 0), 'groups': 2})),
+    'conv_transpose1d_layer': convolution(F.conv_transpose1d, {'stride': 3, 'padding': 1, 'output_padding': 2}),
     'upsample_nearest2d': resize('nearest'),
     'upsample_bilinear2d': resize('bilinear'),
     'residual': plain(lambda x, y: x + torch.tanh(y)),

@@ -420,7 +420,9 @@ def pad_image(x, padding, value):
 
 
 def max_pool(case, x):
-    _, kernel, stride, padding, _, _, _ = pool_setting(case)
+    _, kernel, stride, padding, made_windows, _, _ = pool_setting(case)
+    if case.attribute('q')[0] == 1:  # SHARES
+        return F.adaptive_max_pool2d(x, made_windows, return_indices=True)
     y, index = F.max_pool2d(pad_image(x, padding, -math.inf), kernel, stride, return_indices=True)
     width = x.shape[3] + 2 * padding[1]
     row, column = index // width - padding[0], index % width - padding[1]
@@ -440,6 +442,13 @@ def avg_pool_input(case, g):
     size = pool_setting(case)[-1]
     x = torch.zeros(list(g.shape[:2]) + size, dtype=g.dtype, requires_grad=True)
     return torch.autograd.grad(avg_pool_of(case, x), x, g, create_graph=True)[0]
+
+
+def pool1d(function, *options):
+    """The samples of max_pool1d and avg_pool1d; options: of their second and third."""
+    options = options or ({}, {})
+    return by_sample(lambda x: function(x, 2), lambda x: function(x, 3, 2, 1, **options[0]),
+                     lambda x: function(x, 3, 2, 1, **options[1]), lambda x: x[:, :, :2])
 
 
 def at_places(x, index):
@@ -521,6 +530,10 @@ COMPOSITIONS = {
     'var': with_arguments(var, (None, 0), (0, 1), ((1, -1), 1, True), (None, 0), (-1, 0)),
     'std': with_arguments(std, (None, 0), (0, 1), ((1, -1), 1, True), (-1, 0)),
     'norm': with_arguments(norm, (), (-1, ), ((1, 2), True), (), (), (1, )),
+    'max_pool1d': pool1d(F.max_pool1d),
+    'avg_pool1d': pool1d(F.avg_pool1d, {'count_include_pad': False}, {'count_include_pad': True}),
+    'adaptive_max_pool1d': with_arguments(F.adaptive_max_pool1d, (3, ), (5, )),
+    'adaptive_avg_pool1d': with_arguments(F.adaptive_avg_pool1d, (3, ), (5, )),
     'global_avg_pool': plain(lambda x: x.flatten(2).mean(2)),
     'squeeze': by_sample(lambda x: x.squeeze(), lambda x: x.squeeze(-1), lambda x: x.squeeze(0),
                          lambda x: x.squeeze(), lambda x: x.transpose(-1, -2).squeeze(-1)),

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/probe.h"
 #include "grad/grad.h"
 #include "graph/tape.h"
 #include "ops/ops.h"
-#include "support/probe.h"
+#include "support/memory.h"
 #include "support/saved.h"
 #include "support/strided.h"
 
@@ -27,7 +28,7 @@ typedef struct trial {
     const char *way; /* "plain", "f(x, x)", ... */
     gt_tensor y;
     int n_leaves; /* float leaves and trainable parameters */
-    gt_tensor leaf[PROBE_LEAVES];
+    gt_tensor leaf[GT__PROBE_LEAVES];
     bool failed, doubtful, zeros, compared, thorough;
     bool infinite; /* an input or a result is, at this point */
 } trial;
@@ -66,17 +67,17 @@ static void GT_PRINTF(2, 3) doubt(trial *t, const char *format, ...) {
     va_end(list);
 }
 
-verdict judge(double claimed, slope numeric) {
-    if (numeric.kinked) return CANNOT_TELL;
+verdict judge(double claimed, gt_slope numeric) {
+    if (numeric.doubt == GT_DOUBT_KINK || numeric.doubt == GT_DOUBT_JUMP) return CANNOT_TELL;
     if (isnan(numeric.value) || !isfinite(claimed)) return FAIL;
     const double size = fmax(1, fabs(numeric.value));
-    const double tolerance = 10 * numeric.error + 1e-11 * size;
+    const double tolerance = numeric.error + 1e-11 * size;
     if (!(tolerance <= 1e-6 * size)) return CANNOT_TELL;
     return fabs(claimed - numeric.value) <= tolerance ? PASS : FAIL;
 }
 
 /* Compares one number; what names it. */
-static void compare(trial *t, const char *what, double claimed, slope numeric) {
+static void compare(trial *t, const char *what, double claimed, gt_slope numeric) {
     const verdict v = judge(claimed, numeric);
     t->findings->compared++;
     t->compared = true;
@@ -86,7 +87,7 @@ static void compare(trial *t, const char *what, double claimed, slope numeric) {
              numeric.error);
     if (v == CANNOT_TELL)
         doubt(t, "%s: %s", what,
-              numeric.kinked ? "a kink is too near" : "differences are too rough");
+              numeric.doubt == GT_DOUBT_KINK ? "a kink is too near" : "differences are too rough");
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -100,7 +101,7 @@ void put_in_place(gt_tape *tape, const gt_op *original, const gt_op *planted) {
 
 static void find_leaves(trial *t) {
     t->n_leaves = 0;
-    for (uint32_t i = 0; i < gt_tape_size(t->tape) && t->n_leaves < PROBE_LEAVES; i++) {
+    for (uint32_t i = 0; i < gt_tape_size(t->tape) && t->n_leaves < GT__PROBE_LEAVES; i++) {
         const gt_tensor leaf = gt_tensor_at(t->tape, i);
         bool drawn = gt_is_trainable(leaf);
         for (int k = 0; k < t->samples.drawn; k++) drawn = drawn || t->samples.leaf[k].index == i;
@@ -148,8 +149,8 @@ static bool save_results(trial *t, saved *v) {
 static bool has_infinite_input(const trial *t) {
     for (int k = 0; k < t->n_leaves; k++) {
         const void *data = gt_data(t->leaf[k]);
-        for (int64_t i = 0; i < probe_numel(t->leaf[k]); i++)
-            if (!isfinite(probe_element(data, gt_dtype_of(t->leaf[k]), i))) return true;
+        for (int64_t i = 0; i < gt__count(t->leaf[k]); i++)
+            if (!isfinite(gt__element(data, gt_dtype_of(t->leaf[k]), i))) return true;
     }
     return false;
 }
@@ -157,7 +158,7 @@ static bool has_infinite_input(const trial *t) {
 /* A mean of nothing is NaN, and a function of infinity may be anything. */
 static bool may_be_infinite(const trial *t) {
     bool odd = has_infinite_input(t);
-    for (int k = 0; k < t->n_leaves; k++) odd = odd || probe_numel(t->leaf[k]) == 0;
+    for (int k = 0; k < t->n_leaves; k++) odd = odd || gt__count(t->leaf[k]) == 0;
     return odd;
 }
 
@@ -166,15 +167,15 @@ static void check_formula(trial *t, const saved *values) {
     const gt_op *op = t->subject->op;
     if (!op || !op->more.value || gt_n_in(t->y) > 3 || gt_op_of(t->y)->more.value != op->more.value)
         return;
-    for (int64_t i = 0; i < probe_numel(t->y) && !t->failed; i++) {
+    for (int64_t i = 0; i < gt__count(t->y) && !t->failed; i++) {
         long double x[3] = {0};
         for (int k = 0; k < gt_n_in(t->y); k++) {
             const gt_tensor in = gt_in(t->y, k);
-            const int64_t place = probe_place(gt_shape_of(in), gt_shape_of(t->y), i);
-            x[k] = (long double)probe_element(gt_data(in), gt_dtype_of(in), place);
+            const int64_t place = gt__place(gt_shape_of(in), gt_shape_of(t->y), i);
+            x[k] = (long double)gt__element(gt_data(in), gt_dtype_of(in), place);
         }
         const double expected = (double)op->more.value(x, gt_args(t->y));
-        const double is = probe_element(values->data[0], values->dtype[0], i);
+        const double is = gt__element(values->data[0], values->dtype[0], i);
         const double tolerance = 32 * DBL_EPSILON * fmax(1, fabs(expected));
         if (is != expected && !(fabs(is - expected) <= tolerance))
             fail(t, "element %lld is %.17g, its formula gives %.17g", (long long)i, is, expected);
@@ -198,15 +199,16 @@ static bool check_values(trial *t, saved *values) {
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 /* gx[i] = d<u, results> / d leaf[i], one sweep. */
-static bool record_gradient(trial *t, const probe *p, const gt_tensor *leaf, int n, gt_tensor *gx) {
+static bool record_gradient(trial *t, const gt__probe *p, const gt_tensor *leaf, int n,
+                            gt_tensor *gx) {
     bool ok;
     if (p->n_results == 1) {
-        ok = gt_vjps(p->result[0], probe_upstream(p, 0), leaf, n, gx);
+        ok = gt_vjps(p->result[0], gt__probe_upstream(p, 0), leaf, n, gx);
     } else {
         gt_tensor sum = gt_none();
         for (int k = 0; k < p->n_results; k++) {
             const gt_tensor part =
-                gt_sum(gt_mul(p->result[k], probe_upstream(p, k)), GT_ALL, false);
+                gt_sum(gt_mul(p->result[k], gt__probe_upstream(p, k)), GT_ALL, false);
             sum = k ? gt_add(sum, part) : part;
         }
         ok = gt_grads(sum, leaf, n, gx);
@@ -219,38 +221,38 @@ static bool record_gradient(trial *t, const probe *p, const gt_tensor *leaf, int
     return true;
 }
 
-static void weigh_results(const trial *t, probe *p) {
+static void weigh_results(const trial *t, gt__probe *p) {
     for (int k = 0; k < results_of(t); k++) {
         const gt_tensor out = gt_out(t->y, k);
-        if (gt_dtype_is_float(gt_dtype_of(out))) probe_weigh(p, out, t->samples.seed);
+        if (gt_dtype_is_float(gt_dtype_of(out))) gt__probe_weigh(p, out, t->samples.seed);
     }
 }
 
 /* Entries of gx[leaf] against differences, all or a choice, and all leaves at once in a random
  * direction. */
-static void compare_gradient(trial *t, probe *p, const double *const *gx, int entries,
+static void compare_gradient(trial *t, gt__probe *p, const double *const *gx, int entries,
                              const char *order) {
     char what[100];
     for (int k = 0; k < p->n_leaves; k++) {
-        const int64_t n = probe_numel(p->leaf[k]), count = n < entries ? n : entries;
+        const int64_t n = gt__count(p->leaf[k]), count = n < entries ? n : entries;
         const int64_t start = (int64_t)(gt_uniform(t->samples.seed, 3000, (uint64_t)k) * (double)n);
         for (int64_t e = 0; e < count && !t->failed; e++) {
             const int64_t i = n <= entries ? e : (start + e * (n / count)) % n;
-            probe_aim_nowhere(p);
+            gt__probe_aim_nowhere(p);
             p->along[k][i] = 1;
             snprintf(what, sizeof what, "%s of input %d, element %lld", order, k, (long long)i);
             // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): read_gradient has filled gx
-            compare(t, what, gx[k][i], probe_slope(p));
+            compare(t, what, gx[k][i], gt__probe_slope(p));
         }
     }
     long double along = 0;
-    probe_aim_randomly(p, t->samples.seed);
+    gt__probe_aim_randomly(p, t->samples.seed);
     for (int k = 0; k < p->n_leaves; k++)
-        for (int64_t i = 0; i < probe_numel(p->leaf[k]); i++)
+        for (int64_t i = 0; i < gt__count(p->leaf[k]); i++)
             // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): read_gradient has filled gx
             along += (long double)gx[k][i] * (long double)p->along[k][i];
     snprintf(what, sizeof what, "%s in a random direction", order);
-    if (!t->failed) compare(t, what, (double)along, probe_slope(p));
+    if (!t->failed) compare(t, what, (double)along, gt__probe_slope(p));
 }
 
 /* The gradients' values, apart from the tape, which the probe will replay. */
@@ -261,20 +263,20 @@ static bool read_gradient(trial *t, const gt_tensor *gx, int n, saved *v, const 
 }
 
 /* Tangents forward: <u, J v> must be what the differences along v are. */
-static void check_tangent(trial *t, probe *p) {
-    probe_aim_randomly(p, t->samples.seed);
-    const slope numeric = probe_slope(p);
+static void check_tangent(trial *t, gt__probe *p) {
+    gt__probe_aim_randomly(p, t->samples.seed);
+    const gt_slope numeric = gt__probe_slope(p);
     long double sum = 0;
     for (int k = 0; k < p->n_results; k++) {
         for (int i = 0; i < p->n_leaves; i++) {
             const gt_tensor along = gt_input(t->tape, p->along[i], gt_shape_of(p->leaf[i]), GT_F64);
             const gt_tensor tangent = gt_jvp(p->result[k], p->leaf[i], along);
             const double *data = gt_data(tangent);
-            if (!data && probe_numel(p->result[k])) {
+            if (!data && gt__count(p->result[k])) {
                 fail(t, "no tangent: %s", gt_error(t->tape));
                 return;
             }
-            for (int64_t e = 0; e < probe_numel(p->result[k]); e++)
+            for (int64_t e = 0; e < gt__count(p->result[k]); e++)
                 // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is NULL only without elements
                 sum += (long double)data[e] * (long double)p->weight[k][e];
         }
@@ -283,24 +285,24 @@ static void check_tangent(trial *t, probe *p) {
 }
 
 /* The same again for the recorded gradient, under random weights of its own. */
-static void check_second_order(trial *t, const probe *first, const gt_tensor *gx) {
-    probe p;
-    gt_tensor gg[PROBE_LEAVES];
+static void check_second_order(trial *t, const gt__probe *first, const gt_tensor *gx) {
+    gt__probe p;
+    gt_tensor gg[GT__PROBE_LEAVES];
     saved values = {.count = 0};
-    const double *data[PROBE_LEAVES];
-    probe_begin(&p, t->tape, first->leaf, first->n_leaves);
-    for (int k = 0; k < first->n_leaves && k < PROBE_RESULTS; k++)
-        probe_weigh(&p, gx[k], t->samples.seed + 1);
+    const double *data[GT__PROBE_LEAVES];
+    gt__probe_begin(&p, t->tape, first->leaf, first->n_leaves, GT_F64);
+    for (int k = 0; k < first->n_leaves && k < GT__PROBE_RESULTS; k++)
+        gt__probe_weigh(&p, gx[k], t->samples.seed + 1);
     t->way = "second order";
     if (p.n_results > 0 && record_gradient(t, &p, p.leaf, p.n_leaves, gg) &&
         read_gradient(t, gg, p.n_leaves, &values, data)) {
-        probe_settle(&p);
+        gt__probe_settle(&p);
         const int64_t before = t->findings->compared;
         compare_gradient(t, &p, data, t->thorough ? ENTRIES : FEW_ENTRIES, "second derivative");
         if (!t->failed && !t->doubtful && t->findings->compared > before) t->findings->second++;
     }
     saved_forget(&values);
-    probe_end(&p);
+    gt__probe_end(&p);
 }
 
 /* Zeros everywhere, and the row says so? */
@@ -312,21 +314,21 @@ static bool is_flat(const gt_op *op) {
     return true;
 }
 
-static bool has_entries(const probe *p) {
+static bool has_entries(const gt__probe *p) {
     int64_t in = 0, out = 0;
-    for (int k = 0; k < p->n_leaves; k++) in += probe_numel(p->leaf[k]);
-    for (int k = 0; k < p->n_results; k++) out += probe_numel(p->result[k]);
+    for (int k = 0; k < p->n_leaves; k++) in += gt__count(p->leaf[k]);
+    for (int k = 0; k < p->n_results; k++) out += gt__count(p->result[k]);
     return in > 0 && out > 0;
 }
 
 /* First and second derivatives of the present recording; values gets the gradients. */
 static void check_gradient(trial *t, int entries, bool second) {
-    probe p;
-    gt_tensor gx[PROBE_LEAVES];
+    gt__probe p;
+    gt_tensor gx[GT__PROBE_LEAVES];
     saved values = {.count = 0};
-    const double *data[PROBE_LEAVES];
+    const double *data[GT__PROBE_LEAVES];
     const bool doubtful_before = t->doubtful;
-    probe_begin(&p, t->tape, t->leaf, t->n_leaves);
+    gt__probe_begin(&p, t->tape, t->leaf, t->n_leaves, GT_F64);
     weigh_results(t, &p);
     t->zeros = true;
     t->compared = t->doubtful = false;
@@ -334,7 +336,7 @@ static void check_gradient(trial *t, int entries, bool second) {
         fail(t, "claims a gradient, but has no float input or no float result");
     } else if (record_gradient(t, &p, p.leaf, p.n_leaves, gx) &&
                read_gradient(t, gx, p.n_leaves, &values, data)) {
-        probe_settle(&p);
+        gt__probe_settle(&p);
         if (!t->infinite)
             compare_gradient(t, &p, data, entries, "gradient");
         else if (!saved_finite(&values))
@@ -348,38 +350,38 @@ static void check_gradient(trial *t, int entries, bool second) {
     }
     t->doubtful = t->doubtful || doubtful_before;
     saved_forget(&values);
-    probe_end(&p);
+    gt__probe_end(&p);
 }
 
 /* Where none is claimed it may be refused, with a reason, but nothing worse may happen. */
 static void check_refusal(trial *t) {
-    probe p;
-    probe_begin(&p, t->tape, t->leaf, t->n_leaves);
+    gt__probe p;
+    gt__probe_begin(&p, t->tape, t->leaf, t->n_leaves, GT_F64);
     const gt_tensor y = t->y;
     for (int k = 0; k < p.n_leaves && !gt_failed(t->tape); k++) {
         const gt_tensor u = gt_full(t->tape, gt_shape_of(y), 1, gt_dtype_of(y));
         const gt_tensor gx = gt_vjp(y, u, p.leaf[k]);
-        if (gt_failed(t->tape) ? !gt_error(t->tape)[0] : !gt_data(gx) && probe_numel(gx))
+        if (gt_failed(t->tape) ? !gt_error(t->tape)[0] : !gt_data(gx) && gt__count(gx))
             fail(t, "asking for its gradient fails without a word");
     }
-    probe_end(&p);
+    gt__probe_end(&p);
 }
 
 /* ---- other ways to record the same sample ---------------------------------------------------- */
 
 /* Results, and gradients under the weights of the first recording, of the present one. */
 static bool save_all(trial *t, saved *values, saved *gradients) {
-    probe p;
-    gt_tensor gx[PROBE_LEAVES];
+    gt__probe p;
+    gt_tensor gx[GT__PROBE_LEAVES];
     gradients->count = 0;
     if (!save_results(t, values)) return false;
     if (t->samples.no_gradient) return true;
-    probe_begin(&p, t->tape, t->leaf, 0);
+    gt__probe_begin(&p, t->tape, t->leaf, 0, GT_F64);
     weigh_results(t, &p);
     bool ok = p.n_results > 0 && t->n_leaves > 0 &&
               record_gradient(t, &p, t->leaf, t->n_leaves, gx) &&
               save(t, gradients, gx, t->n_leaves);
-    probe_end(&p);
+    gt__probe_end(&p);
     return ok;
 }
 
@@ -421,7 +423,7 @@ static void check_alias(trial *t, int plain_inputs) {
 static void round_leaves(trial *t) {
     for (int k = 0; k < t->n_leaves; k++) {
         const double *at = gt_data(t->leaf[k]);
-        const int64_t n = probe_numel(t->leaf[k]);
+        const int64_t n = gt__count(t->leaf[k]);
         if (gt_dtype_of(t->leaf[k]) != GT_F64 || !at) continue;
         double *rounded = test_memory((size_t)n * sizeof *rounded);
         for (int64_t i = 0; i < n; i++) rounded[i] = (double)(float)at[i];
@@ -444,8 +446,8 @@ static void compare_kinds(trial *t, const char *what, const saved *narrow, const
         const double tolerance = 40 * (double)FLT_EPSILON * fmax(1, saved_largest(wide, k));
         const bool whole = !gt_dtype_is_float(wide->dtype[k]);
         for (int64_t i = 0; i < gt_numel(wide->shape[k]) && !t->failed; i++) {
-            const double x = probe_element(narrow->data[k], narrow->dtype[k], i);
-            const double y = probe_element(wide->data[k], wide->dtype[k], i);
+            const double x = gt__element(narrow->data[k], narrow->dtype[k], i);
+            const double y = gt__element(wide->data[k], wide->dtype[k], i);
             if (x == y || (isnan(x) && isnan(y))) continue;
             if (!(fabs(x - y) <= (whole ? 0 : tolerance)))
                 fail(t, "%s %d, element %lld: %.9g in f32, %.17g in f64", what, k, (long long)i, x,

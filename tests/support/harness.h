@@ -10,8 +10,7 @@
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
-#include "graph/graph.h"
-#include "support/numeric.h"
+#include "check/numeric.h"
 
 typedef enum verdict { PASS, FAIL, CANNOT_TELL } verdict;
 
@@ -36,7 +35,7 @@ typedef struct findings {
 verdict check_subject(const subject *s, bool thorough, findings *f);
 
 /* A gradient's entry against its difference quotient. */
-verdict judge(double claimed, slope numeric);
+verdict judge(double claimed, gt_slope numeric);
 
 /* Puts a copy with an error in the place of every recorded use of the original; nothing happens
  * when there is none. They have one shape rule, and nothing has run yet, so the tape does not

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/memory.h"
+
 void saved_forget(saved *v) {
     for (int k = 0; k < v->count; k++) free(v->data[k]);
     v->count = 0;
@@ -15,7 +17,7 @@ bool saved_take(saved *v, gt_tape *tape, const gt_tensor *from, int count) {
     if (!gt_run(tape, from, count)) return false;
     for (int k = 0; k < count; k++) {
         const void *data = gt_data(from[k]);
-        const size_t bytes = (size_t)probe_numel(from[k]) * gt_dtype_size(gt_dtype_of(from[k]));
+        const size_t bytes = (size_t)gt__count(from[k]) * gt_dtype_size(gt_dtype_of(from[k]));
         if (!data && bytes) return false;
         v->dtype[k] = gt_dtype_of(from[k]);
         v->shape[k] = gt_shape_of(from[k]);
@@ -35,8 +37,8 @@ bool saved_same(const saved *a, const saved *b, bool bits) {
         if (memcmp(a->data[k], b->data[k], bytes) == 0) continue;
         if (bits || !gt_dtype_is_float(a->dtype[k])) return false;
         for (int64_t i = 0; i < n; i++) {
-            const double x = probe_element(a->data[k], a->dtype[k], i);
-            const double y = probe_element(b->data[k], b->dtype[k], i);
+            const double x = gt__element(a->data[k], a->dtype[k], i);
+            const double y = gt__element(b->data[k], b->dtype[k], i);
             if (!(x == y || (isnan(x) && isnan(y)))) return false;
         }
     }
@@ -46,7 +48,7 @@ bool saved_same(const saved *a, const saved *b, bool bits) {
 bool saved_finite(const saved *v) {
     for (int k = 0; k < v->count; k++)
         for (int64_t i = 0; gt_dtype_is_float(v->dtype[k]) && i < gt_numel(v->shape[k]); i++)
-            if (!isfinite(probe_element(v->data[k], v->dtype[k], i)) && v->dtype[k] != GT_BF16)
+            if (!isfinite(gt__element(v->data[k], v->dtype[k], i)) && v->dtype[k] != GT_BF16)
                 return false;
     return true;
 }
@@ -54,7 +56,7 @@ bool saved_finite(const saved *v) {
 double saved_largest(const saved *v, int k) {
     double most = 0;
     for (int64_t i = 0; i < gt_numel(v->shape[k]); i++) {
-        const double x = fabs(probe_element(v->data[k], v->dtype[k], i));
+        const double x = fabs(gt__element(v->data[k], v->dtype[k], i));
         if (isfinite(x) && x > most) most = x;
     }
     return most;

@@ -2,13 +2,13 @@
 #ifndef TESTS_SAVED_H
 #define TESTS_SAVED_H
 
-#include "support/probe.h"
+#include "check/probe.h"
 
 typedef struct saved {
     int count;
-    gt_dtype dtype[PROBE_LEAVES];
-    gt_shape shape[PROBE_LEAVES];
-    void *data[PROBE_LEAVES];
+    gt_dtype dtype[GT__PROBE_LEAVES];
+    gt_shape shape[GT__PROBE_LEAVES];
+    void *data[GT__PROBE_LEAVES];
 } saved;
 
 /* Runs and copies; false when that fails. Forget it in any case. */

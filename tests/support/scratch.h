@@ -45,6 +45,26 @@ static inline gt_allocator counting(ledger *l) {
     return (gt_allocator){ledger_resize, l};
 }
 
+/* Fails each allocation in turn, once and from then on: an error each time, and nothing stays. Returns how
+ * many there are to fail. error has room for GT_FILE_MESSAGE. */
+static inline long sweep_allocations(bool (*attempt)(const gt_allocator *a, char *error)) {
+    long n = 0;
+    for (int from_then_on = 0; from_then_on < 2; from_then_on++) {
+        bool ok = false;
+        for (n = 0; !ok; n++) {
+            ledger l;
+            char error[GT_FILE_MESSAGE];
+            const gt_allocator a = counting(&l);
+            l.fail_at = n;
+            l.from_then_on = from_then_on;
+            ok = attempt(&a, error);
+            cr_assert(ok == (l.calls <= n) && l.used == 0);
+            cr_assert(ok || strstr(error, "out of memory"), "said '%s'", error);
+        }
+    }
+    return n - 1;
+}
+
 /* ---- files in a folder of their own ---------------------------------------------------------- */
 
 static char folder[64];

@@ -10,7 +10,8 @@
 #include "gradtape.h"
 #include "support/faults.h"
 #include "support/harness.h"
-#include "support/probe.h"
+#include "check/probe.h"
+#include "support/memory.h"
 #include "support/random_graph.h"
 #include "support/sweeps.h"
 
@@ -106,7 +107,7 @@ static bool update(const story *s, gt_optim *opt, gt_params *params) {
 
 static gt_tensor draw(gt_tape *tape, gt_shape shape, uint64_t seed) {
     double value[64];
-    for (int64_t i = 0; i < gt_numel(shape); i++) value[i] = probe_weight(seed, 1, i);
+    for (int64_t i = 0; i < gt_numel(shape); i++) value[i] = gt__weight(seed, 1, i);
     return gt_input(tape, value, shape, GT_F64);
 }
 

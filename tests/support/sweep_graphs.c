@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/probe.h"
 #include "grad/grad.h"
 #include "ops/ops.h"
 #include "support/harness.h"
-#include "support/probe.h"
+#include "support/memory.h"
 #include "support/random_graph.h"
 #include "support/sweeps.h"
 
@@ -17,13 +18,13 @@ typedef struct judgement {
     char why[300];
 } judgement;
 
-static void consider(judgement *j, const char *what, int leaf, double claimed, slope numeric) {
+static void consider(judgement *j, const char *what, int leaf, double claimed, gt_slope numeric) {
     const verdict v = judge(claimed, numeric);
     if (v == PASS || j->verdict == FAIL || (v == CANNOT_TELL && j->verdict == CANNOT_TELL)) return;
     j->verdict = v;
     snprintf(j->why, sizeof j->why, "%s of leaf %d is %.17g, differences give %.17g +- %.1g%s",
              what, leaf, claimed, numeric.value, numeric.error,
-             numeric.kinked ? ", a kink is near" : "");
+             numeric.doubt == GT_DOUBT_KINK ? ", a kink is near" : "");
 }
 
 static void refuse(judgement *j, const gt_tape *tape) {
@@ -32,73 +33,73 @@ static void refuse(judgement *j, const gt_tape *tape) {
              gt_failed(tape) ? gt_error(tape) : "a value is not finite");
 }
 
-static double along(const probe *p, int leaf, const double *g) {
+static double along(const gt__probe *p, int leaf, const double *g) {
     double sum = 0;
-    for (int64_t i = 0; i < probe_numel(p->leaf[leaf]); i++) sum += g[i] * p->along[leaf][i];
+    for (int64_t i = 0; i < gt__count(p->leaf[leaf]); i++) sum += g[i] * p->along[leaf][i];
     return sum;
 }
 
 /* One leaf alone, in a random direction. */
-static void aim_at_leaf(probe *p, int leaf, uint64_t seed) {
-    probe_aim_nowhere(p);
-    for (int64_t i = 0; i < probe_numel(p->leaf[leaf]); i++)
-        p->along[leaf][i] = probe_weight(seed, 4000 + (uint64_t)leaf, i);
+static void aim_at_leaf(gt__probe *p, int leaf, uint64_t seed) {
+    gt__probe_aim_nowhere(p);
+    for (int64_t i = 0; i < gt__count(p->leaf[leaf]); i++)
+        p->along[leaf][i] = gt__weight(seed, 4000 + (uint64_t)leaf, i);
 }
 
-static void check_leaf(judgement *j, probe *p, int leaf, const double *g, uint64_t seed) {
+static void check_leaf(judgement *j, gt__probe *p, int leaf, const double *g, uint64_t seed) {
     enum { SOME = 2 };
-    const int64_t n = probe_numel(p->leaf[leaf]);
+    const int64_t n = gt__count(p->leaf[leaf]);
     aim_at_leaf(p, leaf, seed);
-    consider(j, "the directional derivative", leaf, along(p, leaf, g), probe_slope(p));
+    consider(j, "the directional derivative", leaf, along(p, leaf, g), gt__probe_slope(p));
     for (uint64_t k = 0; k < SOME && n > 1; k++) {
         const int64_t i = (int64_t)(gt_uniform(seed, 5000 + (uint64_t)leaf, k) * (double)n);
-        probe_aim_nowhere(p);
+        gt__probe_aim_nowhere(p);
         p->along[leaf][i] = 1;
-        consider(j, "an element", leaf, g[i], probe_slope(p));
+        consider(j, "an element", leaf, g[i], gt__probe_slope(p));
     }
 }
 
-static void begin(probe *p, const random_graph *g) {
-    probe_begin(p, g->tape, g->leaf, g->n_leaves);
-    for (int k = 0; k < g->n_watched; k++) probe_watch(p, g->watched[k]);
+static void begin(gt__probe *p, const random_graph *g) {
+    gt__probe_begin(p, g->tape, g->leaf, g->n_leaves, GT_F64);
+    for (int k = 0; k < g->n_watched; k++) gt__probe_watch(p, g->watched[k]);
 }
 
 static void check_gradients(judgement *j, const random_graph *g, const gt_tensor *gx,
                             uint64_t seed) {
-    probe p;
+    gt__probe p;
     double *copy[GRAPH_LEAVES] = {NULL};
     begin(&p, g);
-    probe_weigh(&p, g->loss, seed);
+    gt__probe_weigh(&p, g->loss, seed);
     p.weight[0][0] = 1;
     bool ok = gt_run(g->tape, gx, g->n_leaves) && isfinite(gt_item(g->loss));
     for (int k = 0; k < g->n_leaves && ok; k++) {
-        const size_t bytes = (size_t)probe_numel(g->leaf[k]) * sizeof(double);
+        const size_t bytes = (size_t)gt__count(g->leaf[k]) * sizeof(double);
         copy[k] = test_memory(bytes);
         memcpy(copy[k], gt_data(gx[k]), bytes);
     }
-    if (ok) probe_settle(&p);
+    if (ok) gt__probe_settle(&p);
     for (int k = 0; k < g->n_leaves && ok; k++) check_leaf(j, &p, k, copy[k], seed);
     if (!ok || gt_failed(g->tape)) refuse(j, g->tape);
     for (int k = 0; k < g->n_leaves; k++) free(copy[k]);
-    probe_end(&p);
+    gt__probe_end(&p);
 }
 
 /* v H w as the product with v says, against differences of <gradient, v> along w. */
 static void check_curvature(judgement *j, const random_graph *g, const gt_tensor *gx,
                             uint64_t seed) {
     for (int k = 0; k < g->n_leaves && !gt_failed(g->tape); k++) {
-        probe p;
+        gt__probe p;
         begin(&p, g);
-        probe_weigh(&p, gx[k], seed);
-        const gt_tensor product = gt_hvp(g->loss, g->leaf[k], probe_upstream(&p, 0));
+        gt__probe_weigh(&p, gx[k], seed);
+        const gt_tensor product = gt_hvp(g->loss, g->leaf[k], gt__probe_upstream(&p, 0));
         const double *data = gt_data(product);
         if (data) {
             aim_at_leaf(&p, k, seed);
             const double claimed = along(&p, k, data);
-            probe_settle(&p);
-            consider(j, "the second derivative", k, claimed, probe_slope(&p));
+            gt__probe_settle(&p);
+            consider(j, "the second derivative", k, claimed, gt__probe_slope(&p));
         }
-        probe_end(&p);
+        gt__probe_end(&p);
     }
     if (gt_failed(g->tape)) refuse(j, g->tape);
 }
