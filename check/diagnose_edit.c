@@ -83,6 +83,8 @@ static gt_expr first_factor(const gt_formula *f, gt_expr e) {
 static gt_expr whole_times(gt_formula *f, double c, gt_expr e) {
     const gt_expr_node node = gt_expr_at(f, e);
     if (node.kind == GT_EXPR_NUMBER) return gt_expr_number(f, c * node.number);
+    if (c == -1 && node.kind == GT_EXPR_SUB)
+        return gt_expr_make(f, GT_EXPR_SUB, gt_expr_child(f, e, 1), gt_expr_child(f, e, 0));
     if (c == -1)
         return node.kind == GT_EXPR_NEG ? gt_expr_child(f, e, 0)
                                         : gt_expr_make(f, GT_EXPR_NEG, e, gt_no_expr);

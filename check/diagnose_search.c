@@ -138,8 +138,10 @@ static void name_constant(const gt__search *s, gt__edit *e) {
         e->mistake = GT_MISTAKE_MEAN_FOR_SUM;
         e->cost = 1.3;
     } else {
+        const double size = fabs(e->c) < 1 ? 1 / fabs(e->c) : fabs(e->c);
+        const bool whole = fabs(size - rint(size)) < 1e-9 * size && size < 5;
         e->mistake = GT_MISTAKE_FACTOR;
-        e->cost = gt__is_small_fraction(e->c, 4) ? 1.5 : gt__number_has_name(e->c) ? 3 : 7;
+        e->cost = (whole ? 1.1 + 0.2 * size : gt__number_has_name(e->c) ? 4 : 7) + (e->c < 0);
     }
 }
 
@@ -162,6 +164,13 @@ static gt_expr parent_of(const gt__search *s, const gt__site *site) {
     return site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
 }
 
+/* A term of the claim's own sum, not of one inside. */
+static bool is_of_the_claim(const gt__search *s, const gt__site *site) {
+    for (int i = site->parent; i >= 0; i = s->site[i].parent)
+        if (!gt__is_sum(s->t->f, s->site[i].expr)) return false;
+    return true;
+}
+
 static bool is_leaf(const gt__search *s, const gt__site *site) {
     return gt_expr_at(s->t->f, site->expr).kind <= GT_EXPR_NAME;
 }
@@ -182,7 +191,8 @@ static gt__edit with_part(const gt__search *s, gt__edit_kind kind, int a, double
 static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
     const gt__part *p = part(s, a);
     const gt_expr_node node = gt_expr_at(s->t->f, site->expr);
-    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME;
+    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME &&
+                       !gt__is_product(s->t->f, p->of);
     double cost = 2.8 + 0.15 * gt_expr_size(s->t->f, site->expr);
     if (node.kind == GT_EXPR_NAME && is_name(p)) cost = 1.7;
     if (node.kind == GT_EXPR_NUMBER) cost = 3.2;
@@ -245,7 +255,7 @@ static void try_paths(attempt *a, int look) {
     const gt__search *s = a->s;
     for (int k = 0; k < s->parts->n_paths; k++) {
         const gt__edit e = {
-            GT__ADD, 0, k, -1, 1, 2.3 + 0.02 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
+            GT__ADD, 0, k, -1, 1, 1.4 + 0.01 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
         try_fitting(a, 0, e, look);
     }
 }
@@ -257,7 +267,10 @@ static void try_arithmetic(attempt *a, int i) {
     const gt_expr parent = parent_of(s, site);
     if (site->term) try_constant(a, i, look);
     if (parent != gt_no_expr && gt__is_sum(s->t->f, parent))
-        try_fitting(a, i, (gt__edit){GT__DROP, i, 0, 0, 0, 2, GT_MISTAKE_EXTRA_TERM}, look);
+        try_fitting(a, i,
+                    (gt__edit){GT__DROP, i, 0, 0, 0, is_of_the_claim(s, site) ? 1.4 : 2,
+                               GT_MISTAKE_EXTRA_TERM},
+                    look);
     if (i == 0) try_paths(a, look);
     try_parts(a, i, look);
 }

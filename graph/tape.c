@@ -160,16 +160,15 @@ static bool site_id(gt_tape *tape, uint32_t *id) {
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
     uint32_t site;
     if (!make_room(tape) || !site_id(tape, &site)) return NULL;
-    gt__node *n = gt__node_at(tape, tape->size);
-    memset(n, 0, sizeof *n);
-    n->op = op;
-    n->shape = shape;
-    n->dtype = dtype & 15u;
-    n->site = site;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
-    if (tape->recorder == GT_BY_RULE) n->flags |= GT__RULE;
-    tape->size++;
+    if (tape->size == 0) tape->begun = tape->params->clock;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    *n = (gt__node){.op = op,
+                    .shape = shape,
+                    .site = site,
+                    .clock = tape->dated ? tape->date : tape->params->clock,
+                    .generation = tape->generation,
+                    .dtype = dtype & 15u,
+                    .flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u};
     return n;
 }
 
@@ -208,8 +207,10 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
     n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
     for (int k = 0; k < n_in; k++) {
         assert(in[k] < self); /* the topological sort */
+        gt__node *input = gt__node_at(tape, in[k]);
         place[k] = in[k];
-        n->flags |= gt__node_at(tape, in[k])->flags & GT__TRAINED;
+        n->flags |= input->flags & GT__TRAINED;
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
     }
     (void)self;
     return true;
@@ -365,7 +366,10 @@ static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const g
     if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
     gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);
     if (!n) return true;
-    for (int k = 0; k < n_in; k++) n->in[k] = in[k].index;
+    for (int k = 0; k < n_in; k++) {
+        n->in[k] = in[k].index;
+        if (tape->recorder == GT_BY_USER) gt__node_at(tape, in[k].index)->flags |= GT__USED;
+    }
     n->arity = (unsigned)n_in & 3u;
     n->arg = first_arg;
     n->flags |= GT__SCALAR;
@@ -520,6 +524,7 @@ static void rewind_to(gt_tape *tape, gt_marker mark) {
     tape->side_size = mark.side_size;
     tape->size = mark.size;
     if (tape->scalars_run > mark.size) tape->scalars_run = mark.size;
+    tape->uses_lost = mark.size > 0;
     tape->generation++;
     if (mark.size <= tape->failed_at && mark.n_errors != tape->n_errors) tape->failed = false;
 }

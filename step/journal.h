@@ -117,6 +117,8 @@ bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
 /* ---- symbols.c: the local gradient in symbols, as "z" or "f*(1 - f)"; "" when it is a number, or has no
  * spelling. And an operation's own formula: "x + y". */
 void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
+/* What an operation without local gradients passes back, over its upstream: "up*x'". */
+void gt__rule_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
 void gt__gate_text(const gt_journal *j, uint32_t gate, char *text, size_t size);
 
 /* ---- journal_json.c: words of JSON, also safe inside a script element. */

@@ -57,6 +57,17 @@ static void explain_product(const gt__walk *w, const gt__edge *e) {
                 input->label, e->gx_f.norm);
 }
 
+static void explain_rule(const gt__walk *w, const gt__edge *e) {
+    const char *f = w->j->gate[w->j->output].label, *input = w->j->gate[e->input].label;
+    char rule[400];
+    gt__rule_text(w->j, e, rule, sizeof rule);
+    fprintf(w->out, "%s has a rule of its own: upstream in, the gradient of %s out\n",
+            gt_op_of(w->j->gate[e->gate].value)->name, input);
+    if (*rule)
+        fprintf(w->out, "  d%s/d%s = %s, with up = d%s/d%s\n", f, input, rule, f,
+                w->j->gate[e->gate].label);
+}
+
 static void explain_flow(const gt__walk *w, const gt__edge *e) {
     const gt__gate *gate = &w->j->gate[e->gate], *input = &w->j->gate[e->input];
     const gt__role role = gt__role_of(w->j, e->gate);
@@ -65,8 +76,7 @@ static void explain_flow(const gt__walk *w, const gt__edge *e) {
         fprintf(w->out, "%s passes nothing back to %s: its derivative is zero everywhere\n",
                 gate->label, input->label);
     else if (gt_is_none(e->local))
-        fprintf(w->out, "%s has a rule of its own: upstream in, the gradient of %s out\n",
-                gt_op_of(gate->value)->name, input->label);
+        explain_rule(w, e);
     else
         explain_product(w, e);
     if (*sentences[role]) fprintf(w->out, "  %s is %s\n", gate->label, sentences[role]);

@@ -157,14 +157,22 @@ static void write_gradient(const gt__walk *w, const gt__watched *seen) {
         fprintf(w->out, "   grad norm %.6g", gate->g.norm);
 }
 
+/* "[0,3]"; nothing for a rank of 0. */
+static void write_position(const gt__walk *w, const gt__gate *gate, int64_t element) {
+    const gt_shape shape = gt_shape_of(gate->value);
+    int64_t at[GT_MAX_RANK];
+    for (int d = shape.rank; d-- > 0; element /= shape.dim[d]) at[d] = element % shape.dim[d];
+    for (int d = 0; d < shape.rank; d++)
+        fprintf(w->out, "%s%lld%s", d ? "," : "[", (long long)at[d], d + 1 < shape.rank ? "" : "]");
+}
+
 void gt__walk_watches(const gt__walk *w) {
     for (int i = 0; i < w->n_watches; i++) {
         const gt__watched *seen = &w->watch[i];
         const gt__gate *gate = &w->j->gate[seen->gate];
         char text[40];
         fprintf(w->out, "    %s", gate->label);
-        if (seen->element >= 0 && gate->v.numel > 1)
-            fprintf(w->out, " element %lld", (long long)seen->element);
+        if (seen->element >= 0) write_position(w, gate, seen->element);
         if (seen->element >= 0)
             fprintf(w->out, " = %s",
                     gt__number_text(gt_element(gate->value, seen->element), text, sizeof text));

@@ -8,7 +8,7 @@
 
 #include "gradtape.h"
 
-enum { BATCH = 16, IN = 24, HIDDEN = 16, OUT = 4, POINTS = 4, NEURONS = 16, MOST = 400 };
+enum { BATCH = 16, IN = 24, HIDDEN = 16, OUT = 4, POINTS = 24, NEURONS = 16, MOST = 400 };
 
 typedef struct work {
     gt_params *params;
