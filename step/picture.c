@@ -98,7 +98,7 @@ static bool add_level(gt__picture *p, uint32_t part) {
         return false;
     gt__level *level = &p->level[p->n_levels];
     *level = (gt__level){.part = part};
-    level->layout.column_gap = 36;
+    level->layout.column_gap = 28;
     level->layout.row_gap = 10;
     level->layout.allocator = gt__journal_allocator(p->journal);
     if (part != GT__NO_PART) p->part[part].level = p->n_levels;
