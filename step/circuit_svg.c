@@ -80,7 +80,8 @@ static void write_wire(const gt__picture *p, const gt__level *level, int e, FILE
 
 /* ---- parts ------------------------------------------------------------------------------------ */
 
-static void write_locals(const gt__picture *p, const gt__gate *gate, const gt__box *box, FILE *out) {
+static void write_locals(const gt__picture *p, const gt__gate *gate, const gt__box *box,
+                         FILE *out) {
     const gt_journal *j = p->journal;
     for (uint32_t i = 0; i < gate->n_edges && gate->n_in <= 3; i++) {
         const gt__edge *e = &j->edge[gate->first_edge + i];
@@ -100,7 +101,7 @@ static void write_gate(const gt__picture *p, const gt__part *part, const gt__box
     const gt__gate *gate = &j->gate[part->gate];
     const bool leaf = gt__part_is_leaf(p, part);
     const double left = leaf ? 0 : GT__ROOM_LOCAL, right = left + part->face;
-    const double high = box->high - (leaf ? 6 : GT__GATE_ROOM - GT__GATE_HIGH);
+    const double high = leaf ? GT__LEAF_HIGH : box->high - (GT__GATE_ROOM - GT__GATE_HIGH);
     char text[96];
     fputs("<title>", out);
     gt__xml_text(gate->label, out);
@@ -110,16 +111,18 @@ static void write_gate(const gt__picture *p, const gt__part *part, const gt__box
             left, -high / 2, part->face, high);
     write_text("symbol", left + part->face / 2, 5, part->symbol, out);
     if (*part->name) write_text("name", left + part->face / 2, -high / 2 - 5, part->name, out);
-    write_text("role", left + part->face / 2, high / 2 + 13, gt__role_name(gt__role_of(j, part->gate)),
-               out);
+    write_text("role", left + part->face / 2, high / 2 + 13,
+               gt__role_name(gt__role_of(j, part->gate)), out);
     write_text("value", right + 8, -6, gt__figure_text(&gate->v, gate->value, text, sizeof text),
                out);
     write_text("grad", right + 8, 16, gt__figure_text(&gate->g, gate->gradient, text, sizeof text),
                out);
     write_locals(p, gate, box, out);
     if (gate->n_arrived > 1)
-        fprintf(out, "<circle class=\"fork\" cx=\"%.1f\" r=\"7\"/><path class=\"fork\" d=\"M%.1f 0h8"
-                     "m-4 -4v8\"/>", right + GT__ROOM_WIRE, right + GT__ROOM_WIRE - 4);
+        fprintf(out,
+                "<circle class=\"fork\" cx=\"%.1f\" r=\"7\"/><path class=\"fork\" d=\"M%.1f 0h8"
+                "m-4 -4v8\"/>",
+                right + GT__ROOM_WIRE, right + GT__ROOM_WIRE - 4);
 }
 
 static void write_group(const gt__picture *p, const gt__part *part, FILE *out) {
@@ -154,7 +157,9 @@ static void write_inside(const gt__picture *p, const gt__part *part, bool in_pag
 static void write_part(const gt__picture *p, uint32_t i, const gt__box *box, bool in_page,
                        FILE *out) {
     const gt__part *part = &p->part[i];
-    const char *kind = part->gate == GT__NO_GATE ? "group" : gt__part_is_leaf(p, part) ? "leaf" : "gate";
+    const char *kind = part->gate == GT__NO_GATE   ? "group"
+                       : gt__part_is_leaf(p, part) ? "leaf"
+                                                   : "gate";
     fprintf(out, "<g id=\"p%u\" class=\"part %s%s%s\" transform=\"translate(%.1f %.1f)\">", i, kind,
             part->level ? " composite" : "", part->open ? " open" : "", box->x, box->y);
     if (in_page || !part->open) {
@@ -187,8 +192,10 @@ void gt__draw_circuit(const gt__picture *p, bool in_page, FILE *out) {
             "width=\"%.0f\" height=\"%.0f\" viewBox=\"%d %d %.0f %.0f\">\n",
             wide, high, -MARGIN, -MARGIN, wide, high);
     if (!in_page)
-        fprintf(out, "<style>%s</style><rect class=\"paper\" x=\"%d\" y=\"%d\" width=\"%.0f\" "
-                     "height=\"%.0f\"/>\n", gt__circuit_css, -MARGIN, -MARGIN, wide, high);
+        fprintf(out,
+                "<style>%s</style><rect class=\"paper\" x=\"%d\" y=\"%d\" width=\"%.0f\" "
+                "height=\"%.0f\"/>\n",
+                gt__circuit_css, -MARGIN, -MARGIN, wide, high);
     write_level(p, &p->level[0], in_page, out);
     fputs("</svg>\n", out);
 }
