@@ -61,16 +61,21 @@ static double value_of(const gt__search *s, const gt__site *site, const gt__edit
     }
 }
 
+/* What of the claim does not come from the site, at i. */
+static double rest(const gt__search *s, const gt__site *site, int i) {
+    const double now = s->site[0].seen[i], left = now - site->slope[i] * site->seen[i];
+    return fabs(left) <= 1e-12 * fabs(now) ? 0 : left;
+}
+
 /* Does the claim become what is wanted when the site has the value v at i? */
 static bool suits(const gt__search *s, const gt__site *site, int i, double v) {
-    const double now = s->site[0].seen[i];
-    const double then = now + site->slope[i] * (v - site->seen[i]);
-    return gt__close(then, s->wanted[i], s->size + fabs(now));
+    const double left = rest(s, site, i), part = site->slope[i] * v;
+    return gt__close(left + part, s->wanted[i], s->size + 1e-3 * (fabs(left) + fabs(part)));
 }
 
 /* The value that the site should have at i. */
 static double needed(const gt__search *s, const gt__site *site, int i) {
-    return site->seen[i] + (s->wanted[i] - s->site[0].seen[i]) / site->slope[i];
+    return (s->wanted[i] - rest(s, site, i)) / site->slope[i];
 }
 
 /* Where the site matters most, so that ratios are not of zeros. */
@@ -214,7 +219,7 @@ static void try_parts(attempt *a, int i, int look) {
             try_fitting(a, i, with_part(s, GT__OVER, k, 2.6, GT_MISTAKE_FACTOR), look);
         }
         for (int sign = -1; adds && sign <= 1; sign += 2) {
-            gt__edit e = with_part(s, GT__ADD, k, 3.4, GT_MISTAKE_MISSING_PATH);
+            gt__edit e = with_part(s, GT__ADD, k, 3, GT_MISTAKE_MISSING_PATH);
             e.b = k;
             e.c = sign;
             try_fitting(a, i, e, look);
@@ -253,7 +258,7 @@ static void try_pairs(attempt *a, int i, int look) {
 
 static void try_paths(attempt *a, int look) {
     const gt__search *s = a->s;
-    for (int k = 0; k < s->parts->n_paths; k++) {
+    for (int k = 0; s->parts->n_paths > 1 && k < s->parts->n_paths; k++) {
         const gt__edit e = {
             GT__ADD, 0, k, -1, 1, 1.4 + 0.01 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
         try_fitting(a, 0, e, look);
@@ -370,5 +375,9 @@ bool gt__search_run(gt__search *s) {
     }
     for (int i = 0; s->best.cost > 3.5 && i < s->count; i++)
         if (s->site[i].slope) try_pairs(&a, i, place_to_look(s, &s->site[i]));
+    /* Dividing by what is no factor is forgetting one over it. */
+    if (s->best.kind == GT__OVER &&
+        !gt__is_factor_of(s, s->site[s->best.site].expr, part(s, s->best.a)))
+        s->best.mistake = GT_MISTAKE_MISSING_LOCAL;
     return s->best.kind != GT__NO_EDIT;
 }

@@ -102,7 +102,7 @@ const claim_formula claim_formulas[] = {
 };
 
 const claim_formula claims_at_kinks[] = {
-    {"f = relu(x)*y; x = 0; y = 2", {"df/dx = step(x)*y", "df/dx = where(x > 0, y, 0)"}},
+    {"f = relu(x)*y; x = 0; y = 2", {"df/dx = step(x)*y", "df/dx = where(greater(x, 0), y, 0)"}},
     {"f = abs(x); x = 0", {"df/dx = sign(x)"}},
     {"f = max(x, y)*z; x = 1; y = 1; z = 3", {"df/dz = max(x, y)"}},
     {"f = abs(x - y)*z; x = 2; y = 2; z = 1.5", {"df/dx = sign(x - y)*z", "df/dy = -sign(x - y)*z"}},
