@@ -138,10 +138,40 @@ static void write_group(const gt__picture *p, const gt__part *part, FILE *out) {
     write_text("symbol", GT__ROOM_LOCAL + part->face / 2, 5, part->symbol, out);
 }
 
-static void write_level(const gt__picture *p, const gt__level *level, bool in_page, FILE *out);
+/* The part up to its inside; the caller closes it. */
+static void begin_part(const gt__picture *p, uint32_t i, const gt__box *box, bool in_page,
+                       FILE *out) {
+    const gt__part *part = &p->part[i];
+    const bool group = part->gate == GT__NO_GATE;
+    const char *kind = group ? "group" : gt__part_is_leaf(p, part) ? "leaf" : "gate";
+    fprintf(out, "<g id=\"p%u\" class=\"part %s%s%s\" transform=\"translate(%.1f %.1f)\">", i, kind,
+            part->level ? " composite" : "", part->open ? " open" : "", box->x, box->y);
+    if (part->open && !in_page) return;
+    fputs("<g class=\"face\">", out);
+    if (group)
+        write_group(p, part, out);
+    else
+        write_gate(p, part, box, out);
+    fputs("</g>", out);
+}
 
-/* Levels lie in each other a few deep: a group holds 40 parts. */
-static void write_inside(const gt__picture *p, const gt__part *part, bool in_page, FILE *out) {
+static void begin_level(const gt__picture *p, const gt__level *level, FILE *out) {
+    fprintf(out, "<g class=\"level\" id=\"l%u\">\n", (unsigned)(level - p->level));
+    for (int e = 0; e < level->layout.n_wires; e++) write_wire(p, level, e, out);
+}
+
+/* A composite gate is made of plain ones. */
+static void write_gates_inside(const gt__picture *p, const gt__level *level, FILE *out) {
+    begin_level(p, level, out);
+    for (int i = 1; i < level->layout.n_boxes - 1; i++) {
+        begin_part(p, level->box_part[i], &level->layout.box[i], true, out);
+        fputs("</g>\n", out);
+    }
+    fputs("</g>", out);
+}
+
+/* In a page the inside of a group is empty: it has a template. */
+static void write_inside(const gt__picture *p, const gt__part *part, FILE *out) {
     const gt__level *level = &p->level[part->level];
     const gt__layout *l = &level->layout;
     fprintf(out,
@@ -150,37 +180,20 @@ static void write_inside(const gt__picture *p, const gt__part *part, bool in_pag
             GT__FRAME, -l->high / 2, -GT__FRAME, -GT__FRAME, l->wide + 2 * GT__FRAME,
             l->high + 2 * GT__FRAME);
     write_text("caption", 8 - GT__FRAME, -6, p->journal->gate[part->first].label, out);
-    if (part->gate != GT__NO_GATE || !in_page) write_level(p, level, in_page, out);
+    if (part->gate != GT__NO_GATE) write_gates_inside(p, level, out);
     fputs("</g>", out);
 }
 
-static void write_part(const gt__picture *p, uint32_t i, const gt__box *box, bool in_page,
-                       FILE *out) {
-    const gt__part *part = &p->part[i];
-    const char *kind = part->gate == GT__NO_GATE   ? "group"
-                       : gt__part_is_leaf(p, part) ? "leaf"
-                                                   : "gate";
-    fprintf(out, "<g id=\"p%u\" class=\"part %s%s%s\" transform=\"translate(%.1f %.1f)\">", i, kind,
-            part->level ? " composite" : "", part->open ? " open" : "", box->x, box->y);
-    if (in_page || !part->open) {
-        fputs("<g class=\"face\">", out);
-        if (part->gate == GT__NO_GATE)
-            write_group(p, part, out);
-        else
-            write_gate(p, part, box, out);
-        fputs("</g>", out);
-    }
-    if (part->level && (in_page || part->open)) write_inside(p, part, in_page, out);
-    fputs("</g>\n", out);
-}
-
 static void write_level(const gt__picture *p, const gt__level *level, bool in_page, FILE *out) {
-    const gt__layout *l = &level->layout;
-    fprintf(out, "<g class=\"level\" id=\"l%u\">\n", (unsigned)(level - p->level));
-    for (int e = 0; e < l->n_wires; e++) write_wire(p, level, e, out);
-    for (int i = 0; i < l->n_boxes; i++)
-        if (level->box_part[i] != GT__NO_PART)
-            write_part(p, level->box_part[i], &l->box[i], in_page, out);
+    begin_level(p, level, out);
+    for (int i = 0; i < level->layout.n_boxes; i++) {
+        const uint32_t part = level->box_part[i];
+        if (part == GT__NO_PART) continue;
+        begin_part(p, part, &level->layout.box[i], in_page, out);
+        if (p->part[part].level && (in_page || p->part[part].open))
+            write_inside(p, &p->part[part], out);
+        fputs("</g>\n", out);
+    }
     fputs("</g>", out);
 }
 
