@@ -458,7 +458,7 @@ typedef struct gt_op_more {
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
-    /* GT_REDUCE: how the only input is folded, with the bits of the kernel. False: not in that way. */
+    /* GT_REDUCE: how its input (a shape, no data) is folded, with the kernel's bits. False: otherwise. */
     bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
