@@ -68,9 +68,9 @@ static void train(training *t, double (*point)[POINTS]) {
             loss = gt_item(left);
             if (ok) gt_tape_reset(t->tape);
         } else {
-            gt_lbfgs *lbfgs =
+            gt_lbfgs_optim *lbfgs =
                 gt_lbfgs_new(t->params, (gt_lbfgs_options){.memory = MEMORY, .iterations = ROUND});
-            ok = lbfgs && gt_lbfgs_minimize(lbfgs, equation_loss, point);
+            ok = lbfgs && gt_lbfgs(lbfgs, equation_loss, point);
             if (ok) loss = gt_lbfgs_last(lbfgs).loss;
             gt_lbfgs_free(lbfgs);
         }

@@ -15,7 +15,8 @@ enum {
     GT__OWNS = 32,    /* data is a block of the pool */
     GT__STALE = 64,
     GT__TO_ASSIGN =
-        128 /* held to be assigned to one leaf, which stands in `owner` until it is computed */
+        128, /* held to be assigned to one leaf, which stands in `owner` until it is computed */
+    GT__WITH_NUMBERS = 256 /* of a plan's node: the operation has run-time numbers */
 };
 
 /* ---- compute.c */

@@ -9,13 +9,17 @@
 
 enum { STROKES = 12000, TEST_STROKES = 3000, PATH = 1024 };
 
+static const char CLOTHES[] =
+    "0 T-shirt, 1 trousers, 2 pullover, 3 dress, 4 coat, 5 sandal, 6 shirt, "
+    "7 sneaker, 8 bag, 9 boot";
+
 static bool complain(const char *what) {
     fprintf(stderr, "images: %s\n", what);
     return false;
 }
 
-static bool make_room(images *d, const char *source, int64_t count) {
-    *d = (images){.source = source, .count = count};
+static bool make_room(images *d, const char *source, const char *names, int64_t count) {
+    *d = (images){.source = source, .names = names, .count = count};
     d->pixel = malloc((size_t)count * IMAGES_PIXELS * sizeof *d->pixel);
     d->label = malloc((size_t)count * sizeof *d->label);
     return (d->pixel && d->label) || complain("out of memory");
@@ -32,7 +36,7 @@ static bool convert(images *d, const gt_idx *pixels, const gt_idx *labels) {
         !gt_same_shape(pixels->shape, GT_SHAPE(labels->count, IMAGES_SIDE, IMAGES_SIDE))) {
         return complain("these are not images of 28 x 28 with a label each");
     }
-    if (!make_room(d, "Fashion-MNIST", labels->count)) return false;
+    if (!make_room(d, "Fashion-MNIST", CLOTHES, labels->count)) return false;
     if (!gt_idx_f32(pixels, 0, pixels->count, 1 / 255.0F, d->pixel) ||
         !gt_idx_i32(labels, 0, labels->count, d->label)) {
         return complain("the labels are not integers");
@@ -74,7 +78,7 @@ static void draw_stroke(float *pixel, int32_t label, uint64_t part, uint64_t i) 
 
 /* part keeps training and test strokes apart. */
 static bool draw_part(images *d, int64_t count, uint64_t part) {
-    if (!make_room(d, "generated strokes", count)) return false;
+    if (!make_room(d, "generated strokes", "each 18 degrees on", count)) return false;
     for (int64_t i = 0; i < count; i++) {
         d->label[i] = (int32_t)(i % IMAGES_CLASSES);
         draw_stroke(d->pixel + i * IMAGES_PIXELS, d->label[i], part, (uint64_t)i);
@@ -114,4 +118,36 @@ void images_mirror(float *pixel, int64_t n, uint64_t seed, uint64_t ordinal) {
             *right = held;
         }
     }
+}
+
+double images_accuracy(images_taken taken) {
+    double right = 0, all = 0;
+    for (int label = 0; label < IMAGES_CLASSES; label++) {
+        right += taken[label][label];
+        for (int guess = 0; guess < IMAGES_CLASSES; guess++) all += taken[label][guess];
+    }
+    return all > 0 ? right / all : 0;
+}
+
+plot_panel images_table(images_taken taken) {
+    enum { K = IMAGES_CLASSES };
+    static char text[K * K][16];
+    static plot_note note[K * K];
+    static unsigned char color[K * K];
+    static const plot_regions cells = {K, K, color};
+    for (int i = 0; i < K * K; i++) {
+        const int label = K - 1 - i / K, guess = i % K, n = taken[label][guess];
+        const bool frequent = 25 * n > taken[label][label];
+        snprintf(text[i], sizeof text[i], n ? "%d" : "", n);
+        note[i] = (plot_note){guess - 0.35, label - 0.15, label == guess ? 0 : 1, text[i]};
+        color[i] = label == guess ? 0 : frequent ? 1 : PLOT_EMPTY;
+    }
+    return (plot_panel){.title = "Test images of each class",
+                        .x_label = "taken for class",
+                        .y_label = "class",
+                        .x = {-0.5, K - 0.5},
+                        .y = {-0.5, K - 0.5},
+                        .regions = &cells,
+                        .notes = note,
+                        .n_notes = K * K};
 }

@@ -8,6 +8,8 @@
 #ifndef IMAGES_H
 #define IMAGES_H
 
+#include "common/plot.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,7 +17,7 @@
 enum { IMAGES_SIDE = 28, IMAGES_PIXELS = IMAGES_SIDE * IMAGES_SIDE, IMAGES_CLASSES = 10 };
 
 typedef struct images {
-    const char *source; /* what they are */
+    const char *source, *names; /* what they are; of the classes */
     int64_t count;
     float *pixel;   /* [count, IMAGES_SIDE, IMAGES_SIDE], 0 to 1 */
     int32_t *label; /* [count] */
@@ -30,5 +32,11 @@ void images_free(images *d);
 void images_take(const images *d, const int64_t *index, int64_t n, float *pixel, int32_t *label);
 /* Turns every second of n images, on average, left to right: the same ones for the same numbers. */
 void images_mirror(float *pixel, int64_t n, uint64_t seed, uint64_t ordinal);
+
+/* What classifying made of images: taken[class][what it was taken for] of them. */
+typedef int images_taken[IMAGES_CLASSES][IMAGES_CLASSES];
+double images_accuracy(images_taken taken);
+/* Their table as a panel, which lasts until the next one: frequent mistakes stand out. */
+plot_panel images_table(images_taken taken);
 
 #endif

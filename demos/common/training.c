@@ -38,12 +38,27 @@ static bool parse_option(training *t, const char *option, const char *value) {
     return file && (size_t)snprintf(file, sizeof t->save, "%s", value) < sizeof t->save;
 }
 
-static bool load(training *t) {
+static bool make_tape(training *t) {
+    t->params = gt_params_new(NULL, (uint64_t)t->seed);
+    t->tape = t->params ? gt_tape_new(t->params) : NULL;
+    if (!t->tape) fprintf(stderr, "%s: out of memory\n", t->name);
+    return t->tape != NULL;
+}
+
+static void free_both(training *t) {
+    gt_tape_free(t->tape);
+    gt_params_free(t->params);
+}
+
+static bool load(training *t, const char *path) {
+    if (gt_params_load(t->params, path)) return true;
+    fprintf(stderr, "%s: %s\n", t->name, gt_params_error(t->params));
+    return false;
+}
+
+static bool take_up(training *t) {
     gt_param_info step;
-    if (!gt_params_load(t->params, t->resume)) {
-        fprintf(stderr, "%s: %s\n", t->name, gt_params_error(t->params));
-        return false;
-    }
+    if (!load(t, t->resume)) return false;
     if (!gt_params_find(t->params, STEP, &step) || step.dtype != GT_I64 || step.shape.rank != 0) {
         fprintf(stderr, "%s: %s does not say how many steps are done\n", t->name, t->resume);
         return false;
@@ -76,12 +91,15 @@ bool training_begin(training *t, const char *name, int64_t steps, int count, cha
             return usage(t);
         }
     }
-    t->params = gt_params_new(NULL, (uint64_t)t->seed);
-    t->tape = t->params ? gt_tape_new(t->params) : NULL;
-    if (!t->tape) fprintf(stderr, "%s: out of memory\n", name);
-    if (t->tape && (!t->resume || load(t))) return true;
-    gt_tape_free(t->tape);
-    gt_params_free(t->params);
+    if (make_tape(t) && (!t->resume || take_up(t))) return true;
+    free_both(t);
+    return false;
+}
+
+bool training_open(training *t, const char *name, const char *path) {
+    *t = (training){.name = name};
+    if (make_tape(t) && load(t, path)) return true;
+    free_both(t);
     return false;
 }
 
@@ -95,12 +113,11 @@ int training_end(training *t, const plot *picture) {
     const char *error = gt_failed(t->tape) ? gt_error(t->tape) : gt_params_error(t->params);
     bool ok = !*error;
     if (!ok) fprintf(stderr, "%s: %s\n", t->name, error);
-    if (ok && !plot_write(picture, t->picture)) {
+    if (ok && picture && !plot_write(picture, t->picture)) {
         perror(t->picture);
         ok = false;
     }
-    if (ok) printf("picture in %s, parameters in %s\n", t->picture, t->save);
-    gt_tape_free(t->tape);
-    gt_params_free(t->params);
+    if (ok && picture) printf("picture in %s, parameters in %s\n", t->picture, t->save);
+    free_both(t);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

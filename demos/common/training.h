@@ -32,9 +32,11 @@ typedef struct training {
 const char *training_take_option(const char *option, int *count, char **word);
 /* False: said why on stderr, and there is nothing to end. */
 bool training_begin(training *t, const char *name, int64_t steps, int count, char **word);
+/* The same of the parameters in a file, for what is no training. */
+bool training_open(training *t, const char *name, const char *path);
 /* Writes the file, unless a step has failed. False: training_end says why. */
 bool training_save(training *t);
-/* Draws, unless something has failed, frees, and gives what main returns. */
+/* Draws a picture, unless it is NULL or something has failed, frees, and gives what main returns. */
 int training_end(training *t, const plot *picture);
 
 #endif
