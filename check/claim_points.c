@@ -194,7 +194,8 @@ static bool record_point(gt__trial *t, int p, gt_formula_error *error) {
         if (p == 0 && !gt_record_values(at->r, error)) return false;
         if (!bind_inputs(t, p, turn)) return false;
         if (!gt_record_definitions(at->r, error)) return false;
-        if (is_in_domain(t, p)) break;
+        at->in_domain = is_in_domain(t, p);
+        if (at->in_domain) break;
     }
     return true;
 }

@@ -59,8 +59,9 @@ static bool is_trivial(const gt_formula *f, gt_expr e) {
     return gt_expr_is_constant(f, e) && gt_expr_at(f, e).kind != GT_EXPR_ARRAY;
 }
 
-/* The gradient in question, which an earlier claim may have named, explains nothing. */
+/* What is asked for explains nothing: f of f = ..., and a gradient that an earlier claim named. */
 static bool is_own_name(const gt__trial *t, const char *name) {
+    if (t->claim.kind == GT_CLAIMS_EQUAL) return strcmp(name, t->claim.name) == 0;
     return t->claim.wrt[0] && name[0] == 'd' && strcmp(name + 1, t->claim.wrt[0]) == 0;
 }
 
@@ -74,7 +75,8 @@ static void add_names(gt__parts *parts, gt_expr end) {
     }
     for (int i = 0; i < gt_formula_count(f); i++) {
         const gt_statement s = gt_formula_at(f, i);
-        if (s.kind == GT_DEFINES) add(parts, gt_expr_name(f, s.name), GT__A_NAME, gt_no_expr);
+        if (s.kind == GT_DEFINES && !is_own_name(parts->t, s.name))
+            add(parts, gt_expr_name(f, s.name), GT__A_NAME, gt_no_expr);
     }
 }
 
