@@ -10,6 +10,12 @@ enum { MANY = 256 }; /* nodes from which on this is worth it */
 
 /* ---- operations and operands --------------------------------------------------------------------------- */
 
+/* Up to three numbers of either kind. */
+typedef union numbers {
+    double wide[3];
+    float narrow[3];
+} numbers;
+
 /* What an operation gives for a kind of number, kept by the operation's address. */
 enum { SEEN = 64 };
 typedef struct seen_op {
@@ -30,14 +36,14 @@ static void forget_ops(ops_seen *seen, gt_dtype dtype) {
 
 static void look_up(seen_op *s, const gt_op *op, gt_dtype dtype) {
     static const gt_arg arg[2];
-    static const double zero;
+    static const numbers zero;
     const void *const x[3] = {&zero, &zero, &zero};
-    double gx[3];
+    numbers gx;
     const gt_op_more *more = &op->more;
     s->op = op;
     s->tile = more->exact(dtype, dtype);
     s->pull = more->scalar ? more->scalar(dtype) : NULL;
-    s->there = s->pull ? s->pull(gx, &zero, x, &zero, arg) : 0;
+    s->there = s->pull ? s->pull(&gx, &zero, x, &zero, arg) : 0;
 }
 
 static const seen_op *see(ops_seen *seen, const gt_op *op) {
@@ -115,27 +121,30 @@ static inline bool pass_on(const gt_tape *tape, const adjoints *a, ops_seen *see
                            bool wide) {
     const gt__node *n = gt__node_at(tape, i);
     const void *x[3] = {NULL, NULL, NULL};
-    double gx[2]; /* room for two of either kind */
+    numbers gx;
     if (n->flags & GT__LEAF) return true;
     if (!(n->flags & GT__STORED) || !operands(tape, n, x)) return false;
     const size_t size = wide ? sizeof(double) : sizeof(float);
     const char *g = (const char *)a->number + (i - a->low) * size;
-    const unsigned there = see(seen, n->op)->pull(gx, g, x, &n->value, tape->arg + n->arg);
+    const unsigned there = see(seen, n->op)->pull(&gx, g, x, &n->value, tape->arg + n->arg);
     for (uint32_t k = 0; k < n->arity; k++) {
         const uint32_t in = n->in[k];
         if (!(there >> k & 1) || in < a->low || !(gt__node_at(tape, in)->flags & GT__TRAINED))
             continue;
-        arrive(a, in - a->low, (const char *)gx + k * size, wide);
+        arrive(a, in - a->low, (const char *)&gx + k * size, wide);
     }
     return true;
 }
 
 static inline bool carry(const gt_tape *tape, const adjoints *a, uint32_t root, bool wide) {
-    const double one = 1;
-    const float narrow_one = 1;
     ops_seen seen;
+    numbers one;
+    if (wide)
+        one.wide[0] = 1;
+    else
+        one.narrow[0] = 1;
     forget_ops(&seen, wide ? GT_F64 : GT_F32);
-    arrive(a, root - a->low, wide ? (const void *)&one : &narrow_one, wide);
+    arrive(a, root - a->low, &one, wide);
     for (uint32_t i = root + 1; i-- > a->low;)
         if (a->arrived[i - a->low] && !pass_on(tape, a, &seen, i, wide)) return false;
     return true;

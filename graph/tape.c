@@ -293,9 +293,11 @@ static bool sound_results(const gt_call *call) {
     return true;
 }
 
-static bool is_scalar(const gt_op *op, uint32_t shape, gt_dtype dtype, const gt_tape *tape) {
-    return op->more.traits & GT_PLAIN && shape == tape->scalar_shape &&
-           (dtype == GT_F32 || dtype == GT_F64);
+/* Does graph/scalars.c compute it? */
+static bool is_scalar(const gt_tape *tape, const gt_op *op, int n_in, uint32_t shape,
+                      gt_dtype dtype) {
+    return op->more.traits & GT_PLAIN && op->more.exact && n_in <= 3 &&
+           shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
 }
 
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
@@ -314,7 +316,8 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
-        if (is_scalar(call->op, shape, call->out[k].dtype, tape)) n->flags |= GT__SCALAR;
+        if (is_scalar(tape, call->op, call->n_in, shape, call->out[k].dtype))
+            n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -350,7 +353,7 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
 static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const gt_arg *arg,
                          int n_arg, gt_tensor *made) {
     gt_tape *tape = n_in ? in[0].tape : NULL;
-    if (!tape || !tape->scalar_shape) return false;
+    if (!tape || !tape->scalar_shape || n_in > 3) return false;
     unsigned dtype = 0;
     bool trained = false;
     for (int k = 0; k < n_in; k++) {
@@ -361,7 +364,7 @@ static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const g
         trained = trained || n->flags & GT__TRAINED;
     }
     uint32_t first_arg;
-    if (!is_scalar(op, tape->scalar_shape, (gt_dtype)dtype, tape)) return false;
+    if (!is_scalar(tape, op, n_in, tape->scalar_shape, (gt_dtype)dtype)) return false;
     *made = gt__poison(tape);
     if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
     gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);

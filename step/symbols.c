@@ -4,10 +4,6 @@
 /* Reading a formula back takes time in proportion to the tape: a long journal is not spelled out. */
 enum { MOST_GATES = 3000 };
 
-static void *resize(void *params, void *block, size_t old_size, size_t new_size) {
-    return gt_params_alloc(params, block, old_size, new_size);
-}
-
 static bool bind_inputs(const gt_journal *j, const gt__gate *gate, gt_recording *r) {
     bool ok = true;
     for (uint32_t k = 0; ok && k < gate->n_in; k++) {
@@ -20,7 +16,7 @@ static bool bind_inputs(const gt_journal *j, const gt__gate *gate, gt_recording 
 /* t over the gate's inputs, and over another tensor under a name of its own. */
 static void spell(const gt_journal *j, const gt__gate *gate, const char *name, gt_tensor named,
                   gt_tensor t, char *text, size_t size) {
-    const gt_allocator allocator = {resize, j->params};
+    const gt_allocator allocator = gt__journal_allocator(j);
     gt_formula_error error;
     text[0] = 0;
     if (gt_is_none(t) || j->n_gates > MOST_GATES) return;

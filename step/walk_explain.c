@@ -28,7 +28,7 @@ static void explain_value(const gt__walk *w, uint32_t i) {
     }
     if (op->more.meaning) fprintf(w->out, "%s computes %s\n", op->name, op->more.meaning);
     if (op->more.domain && *op->more.domain) fprintf(w->out, "  note: %s\n", op->more.domain);
-    for (uint32_t k = 0; k < gate->n_in; k++) {
+    for (uint32_t k = 0; k < gate->n_in && gate->n_in <= 3; k++) {
         const gt__gate *in = &w->j->gate[w->j->input[gate->first_in + k]];
         if (in->v.numel == 1)
             fprintf(w->out, "  %c is %s = %s\n", (int)(gate->n_in > 1 ? 'a' + (char)k : 'x'),
@@ -235,7 +235,7 @@ void gt__walk_paths(gt__walk *w, const char *rest) {
         fputs("out of memory: paths\n", w->out);
         return;
     }
-    uint32_t *words = (uint32_t *)(block + n);
+    uint32_t *words = (void *)(block + n);
     routes r = {.w = w, .count = block, .first = words, .trail = words + n};
     r.arriving = words + 3 * n;
     paths_of(&r, gate, words + 2 * n);
@@ -267,7 +267,8 @@ void gt__walk_nudge(gt__walk *w, const char *rest) {
         fprintf(w->out, "%s\n", gt_journal_error(w->j));
         return;
     }
-    fprintf(w->out, "%s + %s: predicted %s, actual %s\n", w->j->gate[gate].label, number(by, text),
+    gt__walk_position(w, &w->j->gate[gate], element);
+    fprintf(w->out, " + %s: predicted %s, actual %s\n", number(by, text),
             number(slope * by, predicted), number(change, actual));
 }
 
