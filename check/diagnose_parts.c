@@ -7,6 +7,8 @@
 
 #include "grad/grad.h"
 
+enum { MOST_LOOKS = 1000 }; /* at operations, for their local derivatives */
+
 bool gt__see(gt__trial *t, gt_expr e, double *seen, gt_shape *shape) {
     for (int q = 0; q < GT__SEARCHED; q++) {
         const int p = t->n_points > 1 ? q + 1 : 0;
@@ -92,7 +94,7 @@ static void add_all_of(gt__parts *parts, gt_expr e, gt__source source) {
 static void add_locals_of(gt__parts *parts, gt_expr e) {
     gt__trial *t = parts->t;
     for (int k = 0; k < gt_expr_at(t->f, e).count; k++) {
-        if (!gt_expr_is_operand(t->f, e, k)) continue;
+        if (!gt_expr_is_operand(t->f, e, k) || parts->looked_at++ > MOST_LOOKS) continue;
         const gt_expr local = gt__local_derivative(t, e, k);
         if (local != gt_no_expr && !is_trivial(t->f, local)) add(parts, local, GT__A_LOCAL, e);
         add_locals_of(parts, gt_expr_child(t->f, e, k));
