@@ -36,9 +36,8 @@ static void consider(attempt *a, const gt__edit *edit) {
     const uint32_t before = gt_expr_count(s->t->f);
     const gt_expr e = gt__edited(s, edit, &changed);
     a->budget -= 100 + (long)gt_numel(s->t->shape);
-    const int first = s->t->n_points > 1 ? 1 : 0;
-    if (e != gt_no_expr &&
-        (s->whole ? gt__is_true(s->t, e, first, GT__POINTS) : equals_wanted(s, e)))
+    if (e != gt_no_expr && (s->whole ? gt__is_true(s->t, e, gt__reading_point(s->t), GT__POINTS)
+                                     : equals_wanted(s, e)))
         s->best = *edit;
     gt_expr_truncate(s->t->f, before);
 }
