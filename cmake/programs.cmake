@@ -120,7 +120,9 @@ endif()
 if(UNIX)
     add_test(NAME step COMMAND sh tests/step.sh $<TARGET_FILE:gradtape_cli>
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(step PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+    add_test(NAME check_command COMMAND sh tests/check_command.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(step check_command PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 if(NOT GT_SANITIZE)
