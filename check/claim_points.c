@@ -355,6 +355,7 @@ bool gt__glance_at(gt__trial *t, int p, gt_expr e, gt__look look, void *user) {
 
 bool gt__close(double a, double b, double size) {
     const double least = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    if (!isfinite(least)) return a == b;
     return fabs(a - b) <= 1e-9 * least + 1e-12 * size;
 }
 

@@ -83,6 +83,8 @@ static gt_expr first_factor(const gt_formula *f, gt_expr e) {
 static gt_expr whole_times(gt_formula *f, double c, gt_expr e) {
     const gt_expr_node node = gt_expr_at(f, e);
     if (node.kind == GT_EXPR_NUMBER) return gt_expr_number(f, c * node.number);
+    if (c == -1 && node.kind == GT_EXPR_SUB)
+        return gt_expr_make(f, GT_EXPR_SUB, gt_expr_child(f, e, 1), gt_expr_child(f, e, 0));
     if (c == -1)
         return node.kind == GT_EXPR_NEG ? gt_expr_child(f, e, 0)
                                         : gt_expr_make(f, GT_EXPR_NEG, e, gt_no_expr);
@@ -312,6 +314,12 @@ static gt_expr changed_site(const gt__search *s, const gt__edit *edit, gt_expr e
     }
 }
 
+bool gt__is_factor_of(const gt__search *s, gt_expr e, const gt__part *p) {
+    factor list[FACTORS];
+    int found[2];
+    return find_factors(s, list, factors_of(formula(s), e, false, list, 0), p, found);
+}
+
 gt_expr gt__edited(const gt__search *s, const gt__edit *edit, gt_expr *changed) {
     const gt__site *site = &s->site[edit->site];
     *changed = gt_no_expr;
@@ -379,7 +387,12 @@ static void describe_part(const gt__search *s, const gt__edit *edit, char *text,
     case GT__TIMES:
         snprintf(text, size, "%s lacks the factor %s%s", e.text, in.text, from.text);
         break;
-    case GT__OVER: snprintf(text, size, "%s has a factor %s too many", e.text, in.text); break;
+    case GT__OVER:
+        snprintf(text, size,
+                 edit->mistake == GT_MISTAKE_MISSING_LOCAL ? "%s lacks the factor 1/(%s)"
+                                                           : "%s has a factor %s too many",
+                 e.text, in.text);
+        break;
     case GT__REPLACE:
         snprintf(text, size, "%s stands where %s belongs%s", e.text, in.text, from.text);
         break;

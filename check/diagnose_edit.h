@@ -68,6 +68,8 @@ bool gt__search_run(gt__search *s);
 /* diagnose_edit.c */
 /* The root with that change; *changed is what is new in it, gt_no_expr when something is gone. */
 gt_expr gt__edited(const gt__search *s, const gt__edit *edit, gt_expr *changed);
+/* Does a product have factors whose product is the part? */
+bool gt__is_factor_of(const gt__search *s, gt_expr e, const gt__part *p);
 /* What a person did, in a sentence. */
 void gt__describe_edit(const gt__search *s, const gt__edit *edit, char *text, size_t size);
 /* Is e a product, a quotient, or a minus before one? */

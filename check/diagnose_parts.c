@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/ops.h"
+#include "grad/grad.h"
 
 bool gt__see(gt__trial *t, gt_expr e, double *seen, gt_shape *shape) {
     for (int q = 0; q < GT__SEARCHED; q++) {
@@ -54,7 +54,10 @@ static void add(gt__parts *parts, gt_expr e, gt__source source, gt_expr of) {
     parts->part[parts->count++] = made;
 }
 
-static bool is_trivial(const gt_formula *f, gt_expr e) { return gt_expr_is_constant(f, e); }
+/* Numbers explain nothing; an array of them, such as labels, may. */
+static bool is_trivial(const gt_formula *f, gt_expr e) {
+    return gt_expr_is_constant(f, e) && gt_expr_at(f, e).kind != GT_EXPR_ARRAY;
+}
 
 /* The gradient in question, which an earlier claim may have named, explains nothing. */
 static bool is_own_name(const gt__trial *t, const char *name) {
@@ -113,6 +116,29 @@ static void add_values(gt__parts *parts) {
     }
 }
 
+/* The gradients that arrive at the names, and 1 - s for s*(1 - s). */
+static void add_upstreams(gt__parts *parts) {
+    gt__trial *t = parts->t;
+    gt__point *at = &t->point[gt__reading_point(t)];
+    const int n = parts->count;
+    for (int i = 0; i < n; i++) {
+        const gt_expr e = parts->part[i].expr;
+        if (parts->part[i].source != GT__A_NAME) continue;
+        add(parts, gt_expr_make(t->f, GT_EXPR_SUB, gt_expr_number(t->f, 1), e), GT__A_PIECE,
+            gt_no_expr);
+        const gt_marker mark = gt_mark(at->tape);
+        const gt_tensor f = gt_recorded(at->r, t->claim.name),
+                        x = gt_recorded(at->r, gt_expr_at(t->f, e).name);
+        const gt_tensor up = gt_is_none(f) || gt_is_none(x) ? gt_none() : gt_grad(f, x);
+        const gt_expr read = gt_valid(up) && t->claim.kind != GT_CLAIMS_EQUAL
+                                 ? gt_formula_of(at->r, up)
+                                 : gt_no_expr;
+        gt_rewind(at->tape, mark);
+        if (read != gt_no_expr && !is_trivial(t->f, read))
+            add(parts, read, GT__A_PIECE, gt_no_expr);
+    }
+}
+
 static void add_paths(gt__parts *parts) {
     gt__trial *t = parts->t;
     gt_expr path[GT__PATHS];
@@ -137,6 +163,7 @@ bool gt__parts_begin(gt__parts *parts, gt__trial *t) {
     add_all_of(parts, t->claim.expr, GT__OF_CLAIM);
     add_locals(parts);
     add_values(parts);
+    add_upstreams(parts);
     add_paths(parts);
     return true;
 }

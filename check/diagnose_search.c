@@ -61,16 +61,21 @@ static double value_of(const gt__search *s, const gt__site *site, const gt__edit
     }
 }
 
+/* What of the claim does not come from the site, at i. */
+static double rest(const gt__search *s, const gt__site *site, int i) {
+    const double now = s->site[0].seen[i], left = now - site->slope[i] * site->seen[i];
+    return fabs(left) <= 1e-12 * fabs(now) ? 0 : left;
+}
+
 /* Does the claim become what is wanted when the site has the value v at i? */
 static bool suits(const gt__search *s, const gt__site *site, int i, double v) {
-    const double now = s->site[0].seen[i];
-    const double then = now + site->slope[i] * (v - site->seen[i]);
-    return gt__close(then, s->wanted[i], s->size + fabs(now));
+    const double left = rest(s, site, i), part = site->slope[i] * v;
+    return gt__close(left + part, s->wanted[i], s->size + 1e-3 * (fabs(left) + fabs(part)));
 }
 
 /* The value that the site should have at i. */
 static double needed(const gt__search *s, const gt__site *site, int i) {
-    return site->seen[i] + (s->wanted[i] - s->site[0].seen[i]) / site->slope[i];
+    return (s->wanted[i] - rest(s, site, i)) / site->slope[i];
 }
 
 /* Where the site matters most, so that ratios are not of zeros. */
@@ -138,8 +143,10 @@ static void name_constant(const gt__search *s, gt__edit *e) {
         e->mistake = GT_MISTAKE_MEAN_FOR_SUM;
         e->cost = 1.3;
     } else {
+        const double size = fabs(e->c) < 1 ? 1 / fabs(e->c) : fabs(e->c);
+        const bool whole = fabs(size - rint(size)) < 1e-9 * size && size < 5;
         e->mistake = GT_MISTAKE_FACTOR;
-        e->cost = gt__is_small_fraction(e->c, 4) ? 1.5 : gt__number_has_name(e->c) ? 3 : 7;
+        e->cost = (whole ? 1.1 + 0.2 * size : gt__number_has_name(e->c) ? 4 : 7) + (e->c < 0);
     }
 }
 
@@ -162,6 +169,13 @@ static gt_expr parent_of(const gt__search *s, const gt__site *site) {
     return site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
 }
 
+/* A term of the claim's own sum, not of one inside. */
+static bool is_of_the_claim(const gt__search *s, const gt__site *site) {
+    for (int i = site->parent; i >= 0; i = s->site[i].parent)
+        if (!gt__is_sum(s->t->f, s->site[i].expr)) return false;
+    return true;
+}
+
 static bool is_leaf(const gt__search *s, const gt__site *site) {
     return gt_expr_at(s->t->f, site->expr).kind <= GT_EXPR_NAME;
 }
@@ -182,7 +196,8 @@ static gt__edit with_part(const gt__search *s, gt__edit_kind kind, int a, double
 static gt__edit replacing(const gt__search *s, const gt__site *site, int a) {
     const gt__part *p = part(s, a);
     const gt_expr_node node = gt_expr_at(s->t->f, site->expr);
-    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME;
+    const bool local = p->of != gt_no_expr && p->size > 1 && node.kind > GT_EXPR_NAME &&
+                       !gt__is_product(s->t->f, p->of);
     double cost = 2.8 + 0.15 * gt_expr_size(s->t->f, site->expr);
     if (node.kind == GT_EXPR_NAME && is_name(p)) cost = 1.7;
     if (node.kind == GT_EXPR_NUMBER) cost = 3.2;
@@ -204,7 +219,7 @@ static void try_parts(attempt *a, int i, int look) {
             try_fitting(a, i, with_part(s, GT__OVER, k, 2.6, GT_MISTAKE_FACTOR), look);
         }
         for (int sign = -1; adds && sign <= 1; sign += 2) {
-            gt__edit e = with_part(s, GT__ADD, k, 3.4, GT_MISTAKE_MISSING_PATH);
+            gt__edit e = with_part(s, GT__ADD, k, 3, GT_MISTAKE_MISSING_PATH);
             e.b = k;
             e.c = sign;
             try_fitting(a, i, e, look);
@@ -243,9 +258,9 @@ static void try_pairs(attempt *a, int i, int look) {
 
 static void try_paths(attempt *a, int look) {
     const gt__search *s = a->s;
-    for (int k = 0; k < s->parts->n_paths; k++) {
+    for (int k = 0; s->parts->n_paths > 1 && k < s->parts->n_paths; k++) {
         const gt__edit e = {
-            GT__ADD, 0, k, -1, 1, 2.3 + 0.02 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
+            GT__ADD, 0, k, -1, 1, 1.4 + 0.01 * s->parts->path[k].size, GT_MISTAKE_MISSING_PATH};
         try_fitting(a, 0, e, look);
     }
 }
@@ -257,7 +272,10 @@ static void try_arithmetic(attempt *a, int i) {
     const gt_expr parent = parent_of(s, site);
     if (site->term) try_constant(a, i, look);
     if (parent != gt_no_expr && gt__is_sum(s->t->f, parent))
-        try_fitting(a, i, (gt__edit){GT__DROP, i, 0, 0, 0, 2, GT_MISTAKE_EXTRA_TERM}, look);
+        try_fitting(a, i,
+                    (gt__edit){GT__DROP, i, 0, 0, 0, is_of_the_claim(s, site) ? 1.4 : 2,
+                               GT_MISTAKE_EXTRA_TERM},
+                    look);
     if (i == 0) try_paths(a, look);
     try_parts(a, i, look);
 }
@@ -357,5 +375,9 @@ bool gt__search_run(gt__search *s) {
     }
     for (int i = 0; s->best.cost > 3.5 && i < s->count; i++)
         if (s->site[i].slope) try_pairs(&a, i, place_to_look(s, &s->site[i]));
+    /* Dividing by what is no factor is forgetting one over it. */
+    if (s->best.kind == GT__OVER &&
+        !gt__is_factor_of(s, s->site[s->best.site].expr, part(s, s->best.a)))
+        s->best.mistake = GT_MISTAKE_MISSING_LOCAL;
     return s->best.kind != GT__NO_EDIT;
 }

@@ -33,7 +33,7 @@ static void print_finding(const gt_check_finding *f, FILE *out) {
     if (f->verdict <= GT_RIGHT_ONLY_HERE) fprintf(out, ", to %.0f digits", floor(f->digits));
     if (f->text[0]) fprintf(out, ": %s", f->text);
     fputc('\n', out);
-    if (f->beyond > 0 && f->count > 1)
+    if (f->beyond > 0 && f->count > 1 && f->mistake != GT_MISTAKE_ENTRIES)
         fprintf(out, "    %" PRId64 " of %" PRId64 " entries %s wrong\n", f->beyond, f->count,
                 f->beyond == 1 ? "is" : "are");
     for (int k = 0; k < f->n_worst; k++) print_entry(f, &f->worst[k], out);

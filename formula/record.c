@@ -91,12 +91,30 @@ static gt_tensor refuse_product(gt_recording *r, gt_tensor a, gt_tensor b) {
         gt_label(a, x, sizeof x), gt_label(b, y, sizeof y));
 }
 
-/* Of two vectors, which have no orientation, the primes tell which product is meant. */
+/* A vector has no orientation, but what was written has: x' and x'*A are rows. */
+static bool is_row(const gt_recording *r, gt_expr e) {
+    const gt__expr *n = &r->f->expr[e];
+    const gt_expr *child = r->f->child + n->first;
+    switch (n->kind) {
+    case GT_EXPR_TRANSPOSE: return !is_row(r, child[0]);
+    case GT_EXPR_MUL: {
+        const gt_tensor left = gt_expr_tensor(r, child[0]);
+        return is_row(r, child[!gt_is_none(left) && gt_rank(left) == 0]);
+    }
+    case GT_EXPR_NEG:
+    case GT_EXPR_DIV: return is_row(r, child[0]);
+    case GT_EXPR_ADD:
+    case GT_EXPR_SUB:
+    case GT_EXPR_TIMES:
+    case GT_EXPR_OVER: return is_row(r, child[0]) || is_row(r, child[1]);
+    default: return false;
+    }
+}
+
 static gt_tensor product(gt_recording *r, const gt_expr *child, gt_tensor a, gt_tensor b) {
     if (gt_rank(a) == 0 || gt_rank(b) == 0) return gt_mul(a, b);
     if (gt_rank(a) != 1 || gt_rank(b) != 1) return gt_matmul(a, b);
-    const bool row = r->f->expr[child[0]].kind == GT_EXPR_TRANSPOSE;
-    const bool column = r->f->expr[child[1]].kind == GT_EXPR_TRANSPOSE;
+    const bool row = is_row(r, child[0]), column = is_row(r, child[1]);
     if (row == column) return refuse_product(r, a, b);
     return row ? gt_dot(a, b) : gt_outer(a, b);
 }

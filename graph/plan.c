@@ -29,7 +29,8 @@ static void note_node(gt_tape *tape, uint32_t i) {
                         .attr = n->attr,
                         .in = p->work.n_in,
                         .n_in = n_in,
-                        .state = s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN),
+                        .state = (s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN)) |
+                                 (n->arg ? GT__WITH_NUMBERS : 0),
                         .dtype = n->dtype,
                         .out = n->out};
     p->index[place] = i;

@@ -20,7 +20,7 @@ typedef struct gt__plan_node {
     const gt_op *op;
     uint32_t shape, attr;
     uint32_t in, n_in; /* its part of the list of inputs; with GT__TO_ASSIGN the leaf comes after them */
-    uint32_t state;    /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN */
+    uint32_t state;    /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN, GT__WITH_NUMBERS */
     uint16_t dtype, out;
 } gt__plan_node;
 
@@ -43,13 +43,17 @@ typedef struct gt__step {
     uint32_t first, is_group, die, n_die;
 } gt__step;
 
+/* The members' results have one shape; or, by rows, that shape but for the last axis: rows are `widest` long,
+ * or one number each. */
 typedef struct gt__group {
     uint32_t shape, rank;
+    bool by_rows;
+    uint32_t widest;
     uint32_t load, n_loads;
     uint32_t member, n_members;
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
     uint32_t element; /* bytes of the widest kind of element in it */
-    uint32_t fold, n_folds;
+    uint32_t n_folds; /* to one number */
 } gt__group;
 
 /* Bytes of a folded part. */
@@ -57,9 +61,17 @@ enum { GT__PART = 8 };
 
 /* One operation of a group. Operands are numbered: the loads, then the members. */
 typedef struct gt__member {
-    enum { GT__TILE, GT__SUM, GT__FOLD } kind; /* GT__FOLD: to one number, part by part */
+    enum {
+        GT__TILE,
+        GT__SUM,
+        GT__FOLD, /* to one number, part by part */
+        GT__ROWS, /* a fold of each row to one number */
+        GT__COPY  /* a view of another member: the same elements, or each repeated for a row */
+    } kind;
+    uint32_t width; /* of its rows; 1 where the group is not by rows */
     gt_tile tile;
-    uint32_t node, slot; /* of a fold: its place among the group's folds */
+    uint32_t node, slot; /* GT__FOLD: its place among the group's folds */
+    uint32_t fold;       /* how it folds: a place in the plan's list */
     uint32_t operand, n_in;
     uint32_t target; /* the leaf that is overwritten, or GT__NO_TARGET */
 } gt__member;

@@ -75,7 +75,8 @@ static bool mark_inputs(run *r, uint32_t i) {
         return gt__error(tape, "%s#%u is an effect: it has no value, read its leaf", n->op->name,
                          i);
     mark_results(r, i);
-    const bool alone = s->state & GT__ADDED && s->uses == 1 && !(s->state & (GT__TO_STORE | GT__TO_HOLD));
+    const bool alone =
+        s->state & GT__ADDED && s->uses == 1 && !(s->state & (GT__TO_STORE | GT__TO_HOLD));
     const bool adds = n->op->more.accumulate && !(n->op->more.traits & GT_SUMS);
     if (alone && adds) s->state |= GT__FUSED;
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
@@ -171,34 +172,36 @@ static bool is_pending(const gt_tape *tape, uint32_t effect) {
     return !(gt__node_at(tape, effect)->flags & GT__APPLIED);
 }
 
-/* Marks in the slots what is stale, and what the user's later operations read. Staleness passes from inputs
- * to results unless a stored value stands between. */
+/* Marks what is stale, and what the user's later operations read. Staleness passes from inputs to results
+ * unless a stored value stands between. */
 static void survey(gt_tape *tape) {
     for (uint32_t i = 0; i < tape->size; i++) {
-        const gt__node *n = gt__node_at(tape, i);
+        gt__node *n = gt__node_at(tape, i);
         const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
-        const bool by_user = !(n->flags & GT__RULE);
+        gt__unset(n, GT__USED);
         for (uint32_t k = 0; k < n_in; k++) {
-            gt__slot *s = &tape->slot[in[k]];
-            if (s->state & GT__STALE || leaf_is_newer(tape, gt__node_at(tape, in[k]), n))
+            gt__node *input = gt__node_at(tape, in[k]);
+            if (tape->slot[in[k]].state & GT__STALE || leaf_is_newer(tape, input, n))
                 tape->slot[i].state |= GT__STALE;
-            if (by_user) s->state |= GT__WAS_READ;
+            if (!(n->flags & GT__RULE)) input->flags |= GT__USED;
         }
         if (n->flags & GT__STORED) tape->slot[i].state &= ~(unsigned)GT__STALE;
     }
+    tape->uses_lost = false;
 }
 
 /* Sinks are what the user recorded and nothing of the user's reads. A stale one is left alone: reading it
  * later says so. */
 static void want_sinks(run *r) {
     gt_tape *tape = r->tape;
-    survey(tape);
+    const bool unsure = tape->uses_lost || tape->params->clock != tape->begun;
+    if (unsure) survey(tape);
     for (uint32_t i = 0; i < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
         const bool idle =
-            !(tape->slot[i].state & (GT__WAS_READ | GT__STALE)) && !(n->flags & (GT__UNASKED | GT__RULE));
-        tape->slot[i].state &= ~(unsigned)(GT__WAS_READ | GT__STALE);
-        if (idle && !(n->op->more.traits & GT_EFFECT)) need(r, i, GT__TO_STORE);
+            !(n->flags & (GT__USED | GT__UNASKED | GT__RULE)) && !(n->op->more.traits & GT_EFFECT);
+        if (idle && !(tape->slot[i].state & GT__STALE)) need(r, i, GT__TO_STORE);
+        if (unsure) tape->slot[i].state &= ~(unsigned)GT__STALE;
     }
 }
 
@@ -323,4 +326,5 @@ void gt_replay(gt_tape *tape) {
     }
     tape->n_stored = kept;
     tape->scalars_run = 0;
+    tape->begun = tape->params->clock;
 }

@@ -14,8 +14,9 @@ enum {
     GT__FUSED = 16,   /* computed by its sum */
     GT__OWNS = 32,    /* data is a block of the pool */
     GT__STALE = 64,
-    GT__WAS_READ = 128, /* the user recorded something of it: no sink */
-    GT__TO_ASSIGN = 256 /* held to be assigned to one leaf, which stands in `owner` until it is computed */
+    GT__TO_ASSIGN =
+        128, /* held to be assigned to one leaf, which stands in `owner` until it is computed */
+    GT__WITH_NUMBERS = 256 /* of a plan's node: the operation has run-time numbers */
 };
 
 /* ---- compute.c */

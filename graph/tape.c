@@ -160,16 +160,15 @@ static bool site_id(gt_tape *tape, uint32_t *id) {
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
     uint32_t site;
     if (!make_room(tape) || !site_id(tape, &site)) return NULL;
-    gt__node *n = gt__node_at(tape, tape->size);
-    memset(n, 0, sizeof *n);
-    n->op = op;
-    n->shape = shape;
-    n->dtype = dtype & 15u;
-    n->site = site;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
-    if (tape->recorder == GT_BY_RULE) n->flags |= GT__RULE;
-    tape->size++;
+    if (tape->size == 0) tape->begun = tape->params->clock;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    *n = (gt__node){.op = op,
+                    .shape = shape,
+                    .site = site,
+                    .clock = tape->dated ? tape->date : tape->params->clock,
+                    .generation = tape->generation,
+                    .dtype = dtype & 15u,
+                    .flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u};
     return n;
 }
 
@@ -208,8 +207,10 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
     n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
     for (int k = 0; k < n_in; k++) {
         assert(in[k] < self); /* the topological sort */
+        gt__node *input = gt__node_at(tape, in[k]);
         place[k] = in[k];
-        n->flags |= gt__node_at(tape, in[k])->flags & GT__TRAINED;
+        n->flags |= input->flags & GT__TRAINED;
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
     }
     (void)self;
     return true;
@@ -292,9 +293,11 @@ static bool sound_results(const gt_call *call) {
     return true;
 }
 
-static bool is_scalar(const gt_op *op, uint32_t shape, gt_dtype dtype, const gt_tape *tape) {
-    return op->more.traits & GT_PLAIN && shape == tape->scalar_shape &&
-           (dtype == GT_F32 || dtype == GT_F64);
+/* Does graph/scalars.c compute it? */
+static bool is_scalar(const gt_tape *tape, const gt_op *op, int n_in, uint32_t shape,
+                      gt_dtype dtype) {
+    return op->more.traits & GT_PLAIN && op->more.exact && n_in <= 3 &&
+           shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
 }
 
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
@@ -313,7 +316,8 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
-        if (is_scalar(call->op, shape, call->out[k].dtype, tape)) n->flags |= GT__SCALAR;
+        if (is_scalar(tape, call->op, call->n_in, shape, call->out[k].dtype))
+            n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -349,7 +353,7 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
 static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const gt_arg *arg,
                          int n_arg, gt_tensor *made) {
     gt_tape *tape = n_in ? in[0].tape : NULL;
-    if (!tape || !tape->scalar_shape) return false;
+    if (!tape || !tape->scalar_shape || n_in > 3) return false;
     unsigned dtype = 0;
     bool trained = false;
     for (int k = 0; k < n_in; k++) {
@@ -360,12 +364,15 @@ static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const g
         trained = trained || n->flags & GT__TRAINED;
     }
     uint32_t first_arg;
-    if (!is_scalar(op, tape->scalar_shape, (gt_dtype)dtype, tape)) return false;
+    if (!is_scalar(tape, op, n_in, tape->scalar_shape, (gt_dtype)dtype)) return false;
     *made = gt__poison(tape);
     if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
     gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);
     if (!n) return true;
-    for (int k = 0; k < n_in; k++) n->in[k] = in[k].index;
+    for (int k = 0; k < n_in; k++) {
+        n->in[k] = in[k].index;
+        if (tape->recorder == GT_BY_USER) gt__node_at(tape, in[k].index)->flags |= GT__USED;
+    }
     n->arity = (unsigned)n_in & 3u;
     n->arg = first_arg;
     n->flags |= GT__SCALAR;
@@ -520,6 +527,7 @@ static void rewind_to(gt_tape *tape, gt_marker mark) {
     tape->side_size = mark.side_size;
     tape->size = mark.size;
     if (tape->scalars_run > mark.size) tape->scalars_run = mark.size;
+    tape->uses_lost = mark.size > 0;
     tape->generation++;
     if (mark.size <= tape->failed_at && mark.n_errors != tape->n_errors) tape->failed = false;
 }

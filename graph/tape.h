@@ -24,7 +24,8 @@ enum {
     GT__CONSTANT = 1 << 7, /* constant written by a rule */
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
-    GT__SCALAR = 1 << 10   /* computed from scalars by an operation of trait GT_PLAIN, to a float */
+    GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
+    GT__SCALAR = 1 << 11   /* computed from scalars by an operation of trait GT_PLAIN, to a float */
 };
 
 typedef union gt__cell {
@@ -136,6 +137,8 @@ struct gt_tape {
     gt__known_site known_site[GT__KNOWN_SITES];
     uint32_t scalar_shape; /* the id of rank 0; 0: not met yet */
     uint32_t scalars_run;  /* scalars before this node have been run, where they could be */
+    uint32_t begun;        /* the clock when recording began: at it, nothing can be stale */
+    bool uses_lost;        /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;

@@ -119,7 +119,7 @@ static void write_gate(const gt__picture *p, const gt__part *part, const gt__box
     write_locals(p, gate, box, out);
     if (gate->n_arrived > 1)
         fprintf(out, "<circle class=\"fork\" cx=\"%.1f\" r=\"7\"/><path class=\"fork\" d=\"M%.1f 0h8"
-                     "m-4 -4v8\"/>", right + GT__ROOM_WIRE - 8, right + GT__ROOM_WIRE - 12);
+                     "m-4 -4v8\"/>", right + GT__ROOM_WIRE, right + GT__ROOM_WIRE - 4);
 }
 
 static void write_group(const gt__picture *p, const gt__part *part, FILE *out) {

@@ -31,6 +31,14 @@ bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need,
     return true;
 }
 
+static void *resize_in(void *params, void *block, size_t old_size, size_t new_size) {
+    return gt_params_alloc(params, block, old_size, new_size);
+}
+
+gt_allocator gt__journal_allocator(const gt_journal *j) {
+    return (gt_allocator){resize_in, j->params};
+}
+
 static bool tape_failed(gt_journal *j) { return gt__journal_fail(j, "%s", gt_error(j->tape)); }
 
 const char *gt_journal_error(const gt_journal *j) {
@@ -66,7 +74,10 @@ void gt_journal_free(gt_journal *j) {
 static char *copy_label(gt_journal *j, const char *label) {
     const size_t size = strlen(label) + 1;
     char *copy = gt_params_alloc(j->params, NULL, 0, size);
-    if (copy) memcpy(copy, label, size);
+    for (size_t i = 0; copy && i < size; i++) /* no name may steer a terminal */
+        copy[i] = (unsigned char)label[i] < ' ' && label[i] ? '?'
+                  : label[i] == 0x7f                        ? '?'
+                                                            : label[i];
     return copy;
 }
 
@@ -148,23 +159,27 @@ static void label_of(gt_tensor t, char *label, size_t size) {
         gt__number_text(gt_args(t)[0].real, label, size);
 }
 
-/* Records the operation whose first result is t; its later results follow at once. */
-static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
+/* A gate for a result; gt_out would tell the walked tape that someone asked for it. */
+static bool add_result(gt_journal *j, gt_tensor copy, gt_tensor t, uint32_t k, uint32_t *moved) {
+    const gt_tensor result = gt_tensor_at(t.tape, t.index + k);
+    const gt_tensor own = gt_valid(copy) ? gt_tensor_at(j->tape, copy.index + k) : copy;
+    const gt__gate_kind kind = gt_n_in(t) ? GT__OPERATION : GT__CONSTANT;
+    char label[320];
+    label_of(result, label, sizeof label);
+    moved[result.index] = gt__journal_add_gate(j, own, label, result.index, kind);
+    return moved[result.index] != GT__NO_GATE;
+}
+
+/* Records the operation whose first result is t, and gates for the results that are needed. */
+static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t last, const unsigned char *needed,
+                           uint32_t *moved) {
     const uint32_t n_in = (uint32_t)gt_n_in(t);
     if (!gt__journal_grow(j, &j->wanted, &j->wanted_room, (uint64_t)n_in + 1, sizeof *j->wanted))
         return false;
     for (uint32_t k = 0; k < n_in; k++) j->wanted[k] = j->gate[moved[gt_in(t, (int)k).index]].value;
     const gt_tensor copy = gt_record_copy_on(j->tape, t, j->wanted);
-    for (int k = 0; k < gt_n_out(t); k++) {
-        char label[320];
-        const gt_tensor result = gt_out(t, k);
-        label_of(result, label, sizeof label);
-        const uint32_t gate =
-            gt__journal_add_gate(j, gt_valid(copy) ? gt_out(copy, k) : copy, label, result.index,
-                                 n_in ? GT__OPERATION : GT__CONSTANT);
-        if (gate == GT__NO_GATE) return false;
-        moved[result.index] = gate;
-    }
+    for (uint32_t k = 0; k < (uint32_t)gt_n_out(t) && t.index + k <= last; k++)
+        if (needed[t.index + k] && !add_result(j, copy, t, k, moved)) return false;
     return true;
 }
 
@@ -178,7 +193,7 @@ static bool copy_circuit(gt_journal *j, gt_tensor output, const unsigned char *n
         if (gt_is_leaf(t) || (gt_n_in(t) == 0 && is_named(t, label))) {
             moved[i] = j->n_gates;
             if (!copy_value(j, t, label)) return false;
-        } else if (!copy_operation(j, t, moved)) {
+        } else if (!copy_operation(j, t, output.index, needed, moved)) {
             return false;
         }
     }
@@ -275,7 +290,8 @@ static void measure_edge(gt_journal *j, gt__edge *e, double *sum) {
     e->gx_f = figures_of(e->gx);
     e->before = sum[e->input];
     if (!gt_is_none(e->gx) && e->gx_f.numel == 1)
-        sum[e->input] = e->place ? add_in(dtype, e->before, e->gx_f.one) : e->gx_f.one;
+        sum[e->input] =
+            j->gate[e->input].n_arrived > 1 ? add_in(dtype, e->before, e->gx_f.one) : e->gx_f.one;
     e->after = sum[e->input];
 }
 

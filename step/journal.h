@@ -42,9 +42,10 @@ typedef struct gt__gate {
 
 typedef struct gt__edge {
     uint32_t gate, k, input; /* from gate to its input k, which is the gate `input` */
-    gt_tensor up, local,
-        gx; /* local is absent where the operation is not element-wise, gx where none came */
-    uint32_t place; /* how many contributions reached the input before this one */
+    gt_tensor up;
+    gt_tensor local; /* absent where the operation is not element-wise */
+    gt_tensor gx;    /* absent where the operation passes nothing back */
+    uint32_t place;  /* how many contributions reached the input before this one */
     gt__figures up_f, local_f, gx_f;
     double before, after; /* the input's gradient, when it is a single element */
 } gt__edge;
@@ -84,6 +85,8 @@ bool gt__journal_set(gt_journal *j, uint32_t gate, int64_t element, double value
 bool gt__journal_nudge(gt_journal *j, uint32_t gate, int64_t element, double by, double *change);
 /* Grows an array of the journal; false and an error when memory is short. */
 bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need, size_t item);
+/* The allocator of its params, for what takes one. */
+gt_allocator gt__journal_allocator(const gt_journal *j);
 /* Can it be stepped through? False for NULL and where it could not be made. */
 bool gt__journal_ready(const gt_journal *j);
 bool gt__journal_fail(gt_journal *j, const char *format, ...) GT_PRINTF(2, 3);
@@ -117,6 +120,8 @@ bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
 /* ---- symbols.c: the local gradient in symbols, as "z" or "f*(1 - f)"; "" when it is a number, or has no
  * spelling. And an operation's own formula: "x + y". */
 void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
+/* What an operation without local gradients passes back, over its upstream: "up*x'". */
+void gt__rule_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
 void gt__gate_text(const gt_journal *j, uint32_t gate, char *text, size_t size);
 
 /* ---- journal_json.c: words of JSON, also safe inside a script element. */
@@ -129,6 +134,8 @@ typedef struct gt__style {
     bool hide; /* the step's result, for a quiz */
 } gt__style;
 void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, FILE *out);
+/* The number of a single element; shape, norm and range of others. */
+void gt__write_figures(const gt__figures *f, gt_tensor t, FILE *out);
 /* A number as everything in this room shows it. */
 const char *gt__number_text(double v, char *text, size_t size);
 

@@ -31,7 +31,7 @@ static void write_number(double v, FILE *out) {
     fputs(gt__number_text(v, text, sizeof text), out);
 }
 
-static void write_figures(const gt__figures *f, gt_tensor t, FILE *out) {
+void gt__write_figures(const gt__figures *f, gt_tensor t, FILE *out) {
     if (f->numel == 1) {
         write_number(f->one, out);
         return;
@@ -71,7 +71,7 @@ static void write_value(const gt_journal *j, uint32_t i, const gt__style *style,
         return;
     }
     paint(style, green, out);
-    write_figures(&gate->v, gate->value, out);
+    gt__write_figures(&gate->v, gate->value, out);
     paint(style, plain, out);
     if (gate->kind != GT__OPERATION) fprintf(out, "   %s", kinds[gate->kind]);
     if (gt__branch_of(j, i, &branch)) fprintf(out, "   branch %d", branch);
@@ -86,30 +86,41 @@ static void write_seed(const gt_journal *j, const gt__style *style, FILE *out) {
     fputs("   the sweep begins", out);
 }
 
+/* Behind the numbers, where it is short enough. */
+static void write_symbols(const gt_journal *j, const gt__edge *e, FILE *out) {
+    const bool local = !gt_is_none(e->local);
+    char text[400];
+    if (local)
+        gt__local_text(j, e, text, sizeof text);
+    else
+        gt__rule_text(j, e, text, sizeof text);
+    if (text[0] && strlen(text) <= SHORT)
+        fprintf(out, "   %s = %s", local ? "local" : "rule", text);
+}
+
 static void write_product(const gt_journal *j, const gt__edge *e, const gt__style *style,
                           FILE *out) {
-    char local[400];
-    gt__local_text(j, e, local, sizeof local);
+    const char *op = gt_op_of(j->gate[e->gate].value)->name;
     fputs("up ", out);
-    write_figures(&e->up_f, e->up, out);
+    gt__write_figures(&e->up_f, e->up, out);
     if (gt_is_none(e->gx)) {
-        fprintf(out, ", but %s has derivative 0: ", gt_op_of(j->gate[e->gate].value)->name);
-    } else if (gt_is_none(e->local)) {
-        fprintf(out, " through the rule of %s = ", gt_op_of(j->gate[e->gate].value)->name);
+        fprintf(out, ", but %s has derivative 0", op);
+        return;
+    }
+    if (gt_is_none(e->local)) {
+        fprintf(out, " through the rule of %s = ", op);
     } else {
         fprintf(out, " %s local ", style->ascii ? "x" : "\u00d7");
-        write_figures(&e->local_f, e->local, out);
+        gt__write_figures(&e->local_f, e->local, out);
         fputs(" = ", out);
     }
     paint(style, red, out);
     if (style->hide)
         fputc('?', out);
-    else if (gt_is_none(e->gx))
-        fputs("nothing", out);
     else
-        write_figures(&e->gx_f, e->gx, out);
+        gt__write_figures(&e->gx_f, e->gx, out);
     paint(style, plain, out);
-    if (local[0] && strlen(local) <= SHORT) fprintf(out, "   local = %s", local);
+    write_symbols(j, e, out);
 }
 
 static void write_sum(const gt_journal *j, const gt__edge *e, FILE *out) {

@@ -92,19 +92,15 @@ static uint32_t add_part(gt__picture *p, uint32_t gate) {
     return p->n_parts++;
 }
 
-static void *resize_in(void *params, void *block, size_t old_size, size_t new_size) {
-    return gt_params_alloc(params, block, old_size, new_size);
-}
-
 static bool add_level(gt__picture *p, uint32_t part) {
     if (!gt__journal_grow(p->journal, &p->level, &p->level_room, (uint64_t)p->n_levels + 1,
                           sizeof *p->level))
         return false;
     gt__level *level = &p->level[p->n_levels];
     *level = (gt__level){.part = part};
-    level->layout.column_gap = 36;
+    level->layout.column_gap = 28;
     level->layout.row_gap = 10;
-    level->layout.allocator = (gt_allocator){resize_in, p->journal->params};
+    level->layout.allocator = gt__journal_allocator(p->journal);
     if (part != GT__NO_PART) p->part[part].level = p->n_levels;
     p->n_levels++;
     return true;

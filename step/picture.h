@@ -14,8 +14,8 @@
 
 /* Sizes of a drawing, in pixels. */
 enum {
-    GT__ROOM_LOCAL = 58, /* left of a gate: its local gradients */
-    GT__ROOM_WIRE = 96,  /* right of it: the wire with value and gradient */
+    GT__ROOM_LOCAL = 52, /* left of a gate: its local gradients */
+    GT__ROOM_WIRE = 88,  /* right of it: the wire with value and gradient */
     GT__GATE_HIGH = 38,
     GT__GATE_ROOM = 76, /* with name and role */
     GT__FRAME = 22      /* around an open part */

@@ -104,7 +104,7 @@ function place() {
     svg.setAttribute("viewBox", `-18 -18 ${wide} ${high}`);
     svg.setAttribute("width", wide);
     svg.setAttribute("height", high);
-    svg.style.minWidth = `${0.62 * wide}px`;
+    svg.style.minWidth = `${0.8 * wide}px`;
 }
 
 // Opens or closes parts; the scrubber stays at the step where it was.

@@ -28,8 +28,8 @@ static bool element_of(gt__walk *w, const char **rest, uint32_t gate, int64_t *e
         char *end;
         const long long i = strtoll(s, &end, 10);
         if (end == s || i < 0 || i >= shape.dim[d] || *end != (d + 1 < shape.rank ? ',' : ']')) {
-            fprintf(w->out, "%s has %d axes, and positions from 0 on\n", w->j->gate[gate].label,
-                    shape.rank);
+            fprintf(w->out, "give one position for each axis of %s, counted from 0\n",
+                    w->j->gate[gate].label);
             return false;
         }
         *element = *element * shape.dim[d] + i;
@@ -332,7 +332,11 @@ bool gt_journal_walk(gt_journal *journal, const gt_walk_options *options) {
 
 bool gt_walk_with(gt_tape *tape, gt_tensor output, const gt_walk_options *options) {
     if (!options || !options->out) return false;
-    gt_journal *journal = output.tape == tape ? gt_journal_of(output) : NULL;
+    if (!tape || output.tape != tape) {
+        fputs("walk: the output is not of this tape\n", options->out);
+        return false;
+    }
+    gt_journal *journal = gt_journal_of(output);
     const bool ok = gt_journal_walk(journal, options);
     if (!ok) fprintf(options->out, "%s\n", gt_journal_error(journal));
     gt_journal_free(journal);

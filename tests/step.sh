@@ -54,6 +54,8 @@ done
 check "a walk moves" walk moves 'q = x + y' 'f = q*z' x=-2 y=5 z=-4
 check "a walk answers" walk answers 'q = x + y; f = q*z; x = -2; y = 5; z = -4'
 check "a walk opens composites" walk composite --lesson circuit-2-sigmoid
+check "a walk shows tensors" walk tensors 'h = tanh(W*p); f = sum(h)' 'W=[1 2;3 4]' 'p=[0.1 0.2]'
+check "a walk finds what is not finite" walk nan 'q = x - 1; f = log(q)*q' x=0.5
 LC_ALL=C.UTF-8
 check "a walk draws forks" walk forks --lesson topological-order
 LC_ALL=C

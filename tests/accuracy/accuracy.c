@@ -1,6 +1,7 @@
 /* tests/accuracy/accuracy.c: writes docs/numerics.md, and checks that it still holds.
  *
- *     accuracy write         the document, measured on this machine; takes an hour
+ *     accuracy write         the document, measured on this machine; takes some minutes
+ *     accuracy row NAME      one line of its table
  *     accuracy check FILE    a share of it; GT_SOAK=1 in the environment: all of it */
 #include "accuracy/ulps.h"
 
@@ -19,9 +20,11 @@ static const char head[] =
     "is\n"
     "written by `tests/accuracy`; a test measures a share of it again and fails when it no longer "
     "holds.\n"
-    "To write it again, which takes an hour:\n"
+    "To write it again, which takes some minutes:\n"
     "\n"
     "    ./dev build && build/bin/tests/accuracy write > docs/numerics.md\n"
+    "\n"
+    "and `accuracy row NAME` writes one line of it.\n"
     "\n"
     "## Vector functions and scalar ones\n"
     "\n"
@@ -50,10 +53,10 @@ static const char head[] =
     "last place: at most 0.5 is correctly rounded, below 1 is one of the two neighbours. The "
     "reference is the\n"
     "row in long double. `p` is 1.5 in rows that have a parameter. f32 rows of one input are tried "
-    "on all\n"
-    "2^32 numbers (scalar functions on every 64th), others on a million random ones, f64 on a "
-    "quarter of\n"
-    "a million.\n"
+    "on every\n"
+    "15th of the 2^32 numbers here, and on all of them by `./dev soak`; others, and f64, on a "
+    "quarter of a\n"
+    "million random ones.\n"
     "\n"
     "Large numbers in the table have a reason. `gelu` in its left tail is the product of a large "
     "number\n"
@@ -81,6 +84,27 @@ static void print_cell(FILE *out, const gt_op *op, gt_dtype dtype, gt_tile tile,
     fflush(out);
 }
 
+static void print_row(FILE *out, const gt_op *op) {
+    const gt_op_more *m = &op->more;
+    const effort e = {15, 1 << 18};
+    fprintf(out, "| `%s` | `%s` |", op->name, m->forward_text);
+    print_cell(out, op, GT_F32, m->tile(GT_F32, GT_F32), e);
+    print_cell(out, op, GT_F64, m->tile(GT_F64, GT_F64), e);
+    print_cell(out, op, GT_F32, m->exact(GT_F32, GT_F32), e);
+    print_cell(out, op, GT_F64, m->exact(GT_F64, GT_F64), e);
+    fputc('\n', out);
+}
+
+static int write_row(FILE *out, const char *name) {
+    for (int i = 0; gt_op_at(i); i++) {
+        if (!calls_functions(gt_op_at(i)) || strcmp(gt_op_at(i)->name, name) != 0) continue;
+        print_row(out, gt_op_at(i));
+        return 0;
+    }
+    fprintf(stderr, "accuracy: no row %s\n", name);
+    return 1;
+}
+
 static int write_document(FILE *out) {
     const char *name = NULL;
     gt__kernels_at(0, &name);
@@ -89,18 +113,8 @@ static int write_document(FILE *out) {
     fputs("| row | computed as | f32, vectors | at | f64, vectors | at | f32, scalars | at | f64, "
           "scalars | at |\n|---|---|---|---|---|---|---|---|---|---|\n",
           out);
-    for (int i = 0; gt_op_at(i); i++) {
-        const gt_op *op = gt_op_at(i);
-        if (!calls_functions(op)) continue;
-        const gt_op_more *m = &op->more;
-        const effort all = {1, 1 << 18}, some = {64, 1 << 18};
-        fprintf(out, "| `%s` | `%s` |", op->name, m->forward_text);
-        print_cell(out, op, GT_F32, m->tile(GT_F32, GT_F32), all);
-        print_cell(out, op, GT_F64, m->tile(GT_F64, GT_F64), all);
-        print_cell(out, op, GT_F32, m->exact(GT_F32, GT_F32), some);
-        print_cell(out, op, GT_F64, m->exact(GT_F64, GT_F64), some);
-        fputc('\n', out);
-    }
+    for (int i = 0; gt_op_at(i); i++)
+        if (calls_functions(gt_op_at(i))) print_row(out, gt_op_at(i));
     return ferror(out) ? 1 : 0;
 }
 
@@ -203,9 +217,11 @@ static int check_document(FILE *in) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "write") == 0) return write_document(stdout);
+    if (argc == 3 && strcmp(argv[1], "row") == 0) return write_row(stdout, argv[2]);
     FILE *in = argc == 3 && strcmp(argv[1], "check") == 0 ? fopen(argv[2], "r") : NULL;
     if (!in) {
-        fprintf(stderr, "usage: accuracy write | accuracy check docs/numerics.md\n");
+        fprintf(stderr,
+                "usage: accuracy write | accuracy row NAME | accuracy check docs/numerics.md\n");
         return 2;
     }
     const int status = check_document(in);

@@ -9,7 +9,7 @@ const folder = path.resolve(process.argv[2]), pictures = process.argv[3];
 const LONG = 400;
 
 async function visitCircuit(page, name, journal) {
-    await circuit.walk(page, journal, name, 120);
+    await circuit.walk(page, journal, name, 60);
     await circuit.recomputes(page, journal, name);
     await circuit.fullSums(page, journal, name);
     await circuit.openGates(page, journal, name);

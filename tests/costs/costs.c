@@ -1,6 +1,7 @@
 /* tests/costs/costs.c: five small workloads whose instructions tests/costs.sh counts.
  *
- *     costs NAME    three steps to warm up, then one step in measured_step
+ *     costs NAME        three steps to warm up, then one step in measured_step
+ *     costs compiler    what compiled this
  *
  * One thread, no oneDNN, f64 or few f32: what is counted is mostly the library's own work for each node. */
 #include <stdio.h>
@@ -8,7 +9,13 @@
 
 #include "gradtape.h"
 
-enum { BATCH = 16, IN = 24, HIDDEN = 16, OUT = 4, POINTS = 4, NEURONS = 16, MOST = 400 };
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+#define COMPILER "gcc " __VERSION__ " x86-64"
+#else
+#define COMPILER "another"
+#endif
+
+enum { BATCH = 16, IN = 24, HIDDEN = 16, OUT = 4, POINTS = 24, NEURONS = 16, MOST = 400 };
 
 typedef struct work {
     gt_params *params;
@@ -106,6 +113,7 @@ __attribute__((noinline)) bool measured_step(work *w, gt_tensor (*loss)(work *w)
 }
 
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "compiler") == 0) return puts(COMPILER) < 0;
     for (size_t i = 0; argc == 2 && i < sizeof works / sizeof *works; i++) {
         if (strcmp(argv[1], works[i].name) != 0) continue;
         work w = {.params = gt_params_new(NULL, 1)};
@@ -120,7 +128,7 @@ int main(int argc, char **argv) {
         gt_params_free(w.params);
         return ok ? 0 : 1;
     }
-    fputs("usage: costs NAME, NAME one of", stderr);
+    fputs("usage: costs NAME | compiler, NAME one of", stderr);
     for (size_t i = 0; i < sizeof works / sizeof *works; i++) fprintf(stderr, " %s", works[i].name);
     fputc('\n', stderr);
     return 2;

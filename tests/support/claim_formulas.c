@@ -71,7 +71,7 @@ const claim_formula claim_formulas[] = {
     {"a[6]; b[6]; f = sum(sigmoid(a).*tanh(b))",
      {"df/da = sigmoid(a).*(1 - sigmoid(a)).*tanh(b)", "df/db = sigmoid(a).*(1 - tanh(b).^2)"}},
     {"w[5]; x[5]; t[5]; f = sum(w.*(x - t).^2)", {"df/dx = 2*w.*(x - t)", "df/dw = (x - t).^2"}},
-    {"x[4]; A[4,4]; f = x'*A*x", {"df/dx = A*x + A'*x"}},
+    {"x[4]; A[4,4]; f = x'*(A*x)", {"df/dx = A*x + A'*x"}},
     {"a[3]; b[4]; C[3,4]; f = sum((a*b').*C)", {"df/da = C*b", "df/db = C'*a"}},
     /* layers and losses in matrix form */
     {"X[5,4]; W[4,3]; H = tanh(X*W); f = sum(H)", {"df/dW = X'*(1 - H.^2)", "df/dX = (1 - H.^2)*W'"}},
@@ -102,7 +102,7 @@ const claim_formula claim_formulas[] = {
 };
 
 const claim_formula claims_at_kinks[] = {
-    {"f = relu(x)*y; x = 0; y = 2", {"df/dx = step(x)*y", "df/dx = where(x > 0, y, 0)"}},
+    {"f = relu(x)*y; x = 0; y = 2", {"df/dx = step(x)*y", "df/dx = where(greater(x, 0), y, 0)"}},
     {"f = abs(x); x = 0", {"df/dx = sign(x)"}},
     {"f = max(x, y)*z; x = 1; y = 1; z = 3", {"df/dz = max(x, y)"}},
     {"f = abs(x - y)*z; x = 2; y = 2; z = 1.5", {"df/dx = sign(x - y)*z", "df/dy = -sign(x - y)*z"}},
