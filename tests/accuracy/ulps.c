@@ -44,8 +44,8 @@ static double distance(long double value, long double right, format f) {
 }
 
 static double exact_distance(const gt_op *op, gt_dtype dtype, const double *at, double value) {
-    const long double in[2] = {at[0], at[1]};
-    return distance(value, op->more.value(in, measured_args), format_of(dtype));
+    const long double in[2] = {(long double)at[0], (long double)at[1]};
+    return distance((long double)value, op->more.value(in, measured_args), format_of(dtype));
 }
 
 static void note(finding *f, const gt_op *op, gt_dtype dtype, const double at[2], double value) {
