@@ -207,8 +207,9 @@ typedef struct gt_claim_report {
     int statement; /* of the formula */
     gt_verdict verdict;
     gt_doubt doubt;
-    double digits; /* of agreement at the given point */
-    bool carried;  /* a line that is right but for an error of an earlier line */
+    double digits;    /* of agreement at the given point */
+    double witnessed; /* digits to which differences confirm the truth there; 0: not asked */
+    bool carried;     /* a line that is right but for an error of an earlier line */
     int n_remarks;
     gt_remark remark[GT_CHECK_REMARKS];
     char name[64];                    /* "df/dx" */

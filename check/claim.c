@@ -99,8 +99,9 @@ static finding find(gt__trial *t, int p, gt_recording *r) {
     const gt_tensor y = gt_record_expr(r, t->claim.expr, &ignored);
     const bool shaped = gt_valid(y) && gt_same_shape(gt_shape_of(y), t->shape);
     const double *mine = shaped && gt_dtype_of(y) == GT_F64 ? gt_data(y) : NULL;
-    if (!mine || !truth) return (finding){.finite = truth != NULL};
+    if (!mine || !truth) return (finding){.finite = truth && at->in_domain};
     finding f = compare(mine, truth, gt_numel(t->shape), written_precision(t));
+    f.finite = f.finite && at->in_domain;
     if (f.equal || !f.finite || t->shape.rank > 0) return f;
     const double budget = roundoff_of(t, y) + roundoff_of(t, at->truth);
     f.bounded = fabs(f.yours - f.truth) <= budget;
@@ -119,26 +120,27 @@ static finding find_and_forget(gt__trial *t, int p, gt_recording *r) {
 /* The one-sided slopes of what was claimed, at entry i, by differences. */
 static bool slopes_at(gt__trial *t, int64_t i, gt_slope *slope) {
     gt__point *at = &t->point[0];
-    const gt_tensor f = gt_recorded(at->r, t->claim.name), x = gt_recorded(at->r, t->claim.wrt[0]);
     gt__probe probe;
-    if (t->claim.kind != GT_CLAIMS_SLOPE || !gt_is_leaf(x)) return false;
+    if (t->claim.kind != GT_CLAIMS_SLOPE) return false;
+    const gt_tensor f = gt_recorded(at->r, t->claim.name), x = gt_recorded(at->r, t->claim.wrt[0]);
+    if (!gt_is_leaf(x)) return false;
     const gt_marker mark = gt_mark(at->tape);
     gt__probe_begin(&probe, at->tape, &x, 1, GT_F64);
     gt__probe_weigh(&probe, f, 1);
-    gt__probe_settle(&probe);
-    gt__probe_aim_nowhere(&probe);
     const bool ok = !probe.failed && probe.n_results == 1;
     if (ok) {
-        const double weight = probe.weight[0][0];
+        gt__probe_settle(&probe);
+        gt__probe_aim_nowhere(&probe);
         probe.along[0][i] = 1;
         *slope = gt__probe_slope(&probe);
-        const double left = slope->left / weight, right = slope->right / weight;
-        slope->left = left;
-        slope->right = right;
-        slope->value /= weight;
-        slope->error = fabs(slope->error / weight);
+        const double weight = probe.weight[0][0];
+        *slope = (gt_slope){.value = slope->value / weight,
+                            .error = fabs(slope->error / weight),
+                            .left = slope->left / weight,
+                            .right = slope->right / weight,
+                            .doubt = slope->doubt};
+        gt__probe_home(&probe);
     }
-    gt__probe_home(&probe);
     gt__probe_end(&probe);
     gt_rewind(at->tape, mark);
     return ok;
@@ -197,7 +199,10 @@ static void judge(gt__trial *t, const survey *s, gt_claim_report *report) {
         report->doubt = GT_DOUBT_ROUNDOFF;
     } else if (s->differ == 0) {
         report->verdict = GT_RIGHT;
-        if (!here->equal) judge_kink(t, here, report);
+        if (!here->equal && here->finite && t->claim.kind == GT_CLAIMS_EQUAL)
+            report->verdict = GT_WRONG;
+        else if (!here->equal)
+            judge_kink(t, here, report);
     } else if (here->equal) {
         report->verdict = GT_RIGHT_ONLY_HERE;
     } else if (gt_expr_is_constant(t->f, t->claim.expr)) {
@@ -205,6 +210,22 @@ static void judge(gt__trial *t, const survey *s, gt_claim_report *report) {
         if (report->verdict != GT_RIGHT_AT_KINK)
             report->verdict = GT_WRONG, report->doubt = GT_NO_DOUBT;
     }
+}
+
+/* ---- a second witness ---------------------------------------------------------------------------------------------- */
+
+/* The sweep's number, which the claim is judged by, against differences of the recording, at one entry of the given
+ * point. Where they contradict each other, nothing is known. */
+static void hear_differences(gt__trial *t, const finding *here, gt_claim_report *report) {
+    gt_slope slope;
+    if (!here->finite || !slopes_at(t, here->worst, &slope) || slope.doubt != GT_NO_DOUBT) return;
+    const double *truth = gt_data(t->point[0].truth);
+    if (!truth) return;
+    const double v = truth[here->worst];
+    report->witnessed = digits_of(v, slope.value, 0);
+    if (fabs(v - slope.value) <= slope.error + 1e-9 * fabs(v)) return;
+    report->verdict = GT_CANNOT_TELL;
+    report->doubt = GT_DOUBT_WITNESSES;
 }
 
 /* ---- an example ---------------------------------------------------------------------------------------------------- */
@@ -304,6 +325,7 @@ static void judge_claim(gt__trial *t, int statement, gt_claim_report *report) {
     survey around;
     look_around(t, &around);
     judge(t, &around, report);
+    hear_differences(t, &around.at[0], report);
     if (report->verdict == GT_WRONG || report->verdict == GT_RIGHT_ONLY_HERE) {
         explain_shape(t, &around.at[0], report);
         give_example(t, &around, report);

@@ -13,6 +13,7 @@ typedef struct gt__point {
     gt_recording *r;   /* names of gradients, dq, mean the true ones */
     gt_recording *own; /* ... mean the person's own earlier lines */
     gt_tensor truth;   /* of the claim at hand */
+    bool in_domain;    /* every definition is finite here */
 } gt__point;
 
 /* A formula at all points, and one claim of it at a time. */

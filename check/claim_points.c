@@ -9,7 +9,7 @@
 #include "grad/grad.h"
 #include "ops/ops.h"
 
-enum { DRAWS = 40 };
+enum { DRAWS = 40, MOST_ENTRIES = 1 << 28 };
 
 void *gt__trial_take(gt__trial *t, size_t bytes) {
     void *block = t->allocator.resize(t->allocator.user, NULL, 0, bytes);
@@ -122,8 +122,10 @@ static bool may_be_label(const gt_formula *f, const char *name) {
 /* given NULL: there are none. */
 static bool bind_drawn(gt__trial *t, int p, const char *name, gt_shape shape, const double *given,
                        int turn) {
-    const int64_t n = gt_numel(shape);
-    const size_t bytes = ((size_t)n + 1) * sizeof(double);
+    double count = 1;
+    for (int d = 0; d < shape.rank; d++) count *= (double)shape.dim[d];
+    if (count > MOST_ENTRIES) return false;
+    const size_t bytes = ((size_t)count + 1) * sizeof(double);
     double *values = gt__trial_take(t, bytes);
     if (!values) return false;
     draw(values, given, shape, may_be_label(t->f, name), stream_of(name, p, turn), turn);
@@ -147,9 +149,9 @@ static bool bind_input(gt__trial *t, int p, const char *name, int turn, gt_expr 
     const gt_formula *f = t->f;
     const int at = gt_formula_known(f, name, gt_formula_count(f));
     const gt_statement s = gt_formula_at(f, at);
-    const bool used = is_used(f, name, end);
     if (!gt_is_none(gt_recorded(t->point[p].r, name))) return true;
     if (at >= 0 && s.kind == GT_DEFINES) return true;
+    const bool used = is_used(f, name, end);
     if (at >= 0 && s.kind == GT_STATES_VALUE) return bind_moved(t, p, name, turn, !used);
     if (at < 0 && (!used || is_gradient_name(f, name) || strcmp(name, "pi") == 0)) return true;
     return bind_drawn(t, p, name, at < 0 ? GT_SCALAR : s.shape, NULL, turn);
@@ -194,7 +196,8 @@ static bool record_point(gt__trial *t, int p, gt_formula_error *error) {
         if (p == 0 && !gt_record_values(at->r, error)) return false;
         if (!bind_inputs(t, p, turn)) return false;
         if (!gt_record_definitions(at->r, error)) return false;
-        if (is_in_domain(t, p)) break;
+        at->in_domain = is_in_domain(t, p);
+        if (at->in_domain) break;
     }
     return true;
 }

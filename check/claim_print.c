@@ -72,6 +72,8 @@ void gt_claim_print(const gt_claim_report *r, bool in_color, FILE *out) {
     if (r->verdict == GT_CANNOT_TELL) fprintf(out, ": %s", gt_doubt_name(r->doubt));
     if (r->verdict == GT_RIGHT && r->digits < 15)
         fprintf(out, ", to %.0f digits", floor(r->digits));
+    if (r->witnessed > 0 && is_good(r))
+        fprintf(out, " (differences agree to %.0f digits)", floor(r->witnessed));
     fputc('\n', out);
     if (r->verdict == GT_RIGHT_AT_KINK)
         fprintf(out, "    the slopes are %.6g to the left and %.6g to the right\n", r->left,
@@ -115,6 +117,7 @@ void gt_claim_print_json(const gt_claim_report *r, FILE *out) {
     fprintf(out, ",\"carried\":%s,", r->carried ? "true" : "false");
     json_text("doubt", r->verdict == GT_CANNOT_TELL ? gt_doubt_name(r->doubt) : "", out);
     json_number("digits", r->digits, out);
+    json_number("witnessed", r->witnessed, out);
     fputs(",\"remarks\":[", out);
     for (int i = 0; i < r->n_remarks; i++) {
         fputs(i ? ",{" : "{", out);

@@ -25,8 +25,6 @@ static void show_corrected(gt__trial *t, gt_expr e, const gt_expr *changed, int 
         report->corrected[0] = 0;
 }
 
-static int first_point(const gt__trial *t) { return t->n_points > 1 ? 1 : 0; }
-
 /* ---- one change -------------------------------------------------------------------------------------------------- */
 
 static void report_edit(const gt__search *s, gt_claim_report *report) {
@@ -187,14 +185,6 @@ static void give_way(ledger *l, gt_claim_report *report) {
     }
 }
 
-static gt_expr plus(gt_formula *f, gt_expr sum, gt_expr e) {
-    const gt_expr bare = gt__unsigned_term(f, e);
-    if (sum == gt_no_expr) return e;
-    return bare != e && gt_expr_at(f, e).count == 1 && gt_expr_child(f, e, 0) == bare
-               ? gt_expr_make(f, GT_EXPR_SUB, sum, bare)
-               : gt_expr_make(f, GT_EXPR_ADD, sum, e);
-}
-
 static void add_missing(ledger *l, gt_expr *sum, gt_expr *changed, int *n,
                         gt_claim_report *report) {
     char text[256], a[120];
@@ -203,7 +193,7 @@ static void add_missing(ledger *l, gt_expr *sum, gt_expr *changed, int *n,
     for (int k = 0; k < l->parts->n_paths; k++) {
         if (l->taken[k]) continue;
         const gt_expr e = l->parts->path[k].expr;
-        *sum = plus(l->t->f, *sum, e);
+        *sum = gt__plus(l->t->f, *sum, 1, e);
         if (*n < GT_CHECK_REMARKS) changed[(*n)++] = gt__unsigned_term(l->t->f, e);
         snprintf(text, sizeof text,
                  overwritten
@@ -228,12 +218,12 @@ static bool term_by_term(const gt__parts *parts, gt_claim_report *report) {
         give_way(&l, report);
         for (int i = l.n_terms; i-- > 0;) {
             if (l.term[i].now == gt_no_expr) continue;
-            sum = plus(t->f, sum, l.term[i].now);
+            sum = gt__plus(t->f, sum, 1, l.term[i].now);
             if (l.term[i].changed != gt_no_expr && n < GT_CHECK_REMARKS)
                 changed[n++] = l.term[i].changed;
         }
         add_missing(&l, &sum, changed, &n, report);
-        ok = gt__is_true(t, sum, first_point(t), GT__POINTS);
+        ok = gt__is_true(t, sum, gt__reading_point(t), GT__POINTS);
         if (ok) show_corrected(t, sum, changed, n, report);
     }
     gt__trial_give(t, l.numbers, l.numbers_size);

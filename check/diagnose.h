@@ -29,7 +29,7 @@ enum { GT__PARTS = 160, GT__PATHS = 48 };
 typedef struct gt__parts {
     gt__trial *t;
     gt__part part[GT__PARTS];
-    int count;
+    int count, looked_at;
     gt__part path[GT__PATHS]; /* the truth is the sum of these; none when they are too many */
     int n_paths;
     double *numbers; /* n_seen for each */

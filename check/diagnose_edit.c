@@ -200,9 +200,10 @@ static gt_expr swapped(const gt__search *s, gt_expr e, const gt__part *in, const
 
 /* ---- terms ----------------------------------------------------------------------------------------------------------- */
 
-static gt_expr plus(gt_formula *f, gt_expr e, double sign, gt_expr term) {
+gt_expr gt__plus(gt_formula *f, gt_expr e, double sign, gt_expr term) {
     const gt_expr_node node = gt_expr_at(f, term);
-    if (node.kind == GT_EXPR_NEG) return plus(f, e, -sign, gt_expr_child(f, term, 0));
+    if (e == gt_no_expr) return term;
+    if (node.kind == GT_EXPR_NEG) return gt__plus(f, e, -sign, gt_expr_child(f, term, 0));
     return gt_expr_make(f, sign < 0 ? GT_EXPR_SUB : GT_EXPR_ADD, e, term);
 }
 
@@ -300,10 +301,10 @@ static gt_expr changed_site(const gt__search *s, const gt__edit *edit, gt_expr e
     case GT__RENAME: *changed = a->expr; return renamed(f, e, b->expr, a->expr);
     case GT__ADD:
         *changed = gt__unsigned_term(f, added(s, edit)->expr);
-        return plus(f, e, edit->c, added(s, edit)->expr);
+        return gt__plus(f, e, edit->c, added(s, edit)->expr);
     case GT__ADD_PRODUCT:
         *changed = product(s, a->expr, b->expr);
-        return plus(f, e, edit->c, *changed);
+        return gt__plus(f, e, edit->c, *changed);
     case GT__TRANSPOSE: return transposed(f, e);
     case GT__EXCHANGE:
         return gt_expr_make(f, gt_expr_at(f, e).kind, gt_expr_child(f, e, 1),

@@ -75,6 +75,8 @@ void gt__describe_edit(const gt__search *s, const gt__edit *edit, char *text, si
 /* Is e a product, a quotient, or a minus before one? */
 bool gt__is_product(const gt_formula *f, gt_expr e);
 bool gt__is_sum(const gt_formula *f, gt_expr e);
+/* The sum of e, which may be nothing, and a term; a minus before the term becomes the sum's. */
+gt_expr gt__plus(gt_formula *f, gt_expr e, double sign, gt_expr term);
 /* Without the minus before it. */
 gt_expr gt__unsigned_term(const gt_formula *f, gt_expr e);
 /* Is c a ratio of whole numbers up to 12, or the logarithm of 2 or 10 or one over it? */

@@ -7,6 +7,8 @@
 
 #include "grad/grad.h"
 
+enum { MOST_LOOKS = 1000 }; /* at operations, for their local derivatives */
+
 bool gt__see(gt__trial *t, gt_expr e, double *seen, gt_shape *shape) {
     for (int q = 0; q < GT__SEARCHED; q++) {
         const int p = t->n_points > 1 ? q + 1 : 0;
@@ -59,8 +61,9 @@ static bool is_trivial(const gt_formula *f, gt_expr e) {
     return gt_expr_is_constant(f, e) && gt_expr_at(f, e).kind != GT_EXPR_ARRAY;
 }
 
-/* The gradient in question, which an earlier claim may have named, explains nothing. */
+/* What is asked for explains nothing: f of f = ..., and a gradient that an earlier claim named. */
 static bool is_own_name(const gt__trial *t, const char *name) {
+    if (t->claim.kind == GT_CLAIMS_EQUAL) return strcmp(name, t->claim.name) == 0;
     return t->claim.wrt[0] && name[0] == 'd' && strcmp(name + 1, t->claim.wrt[0]) == 0;
 }
 
@@ -74,7 +77,8 @@ static void add_names(gt__parts *parts, gt_expr end) {
     }
     for (int i = 0; i < gt_formula_count(f); i++) {
         const gt_statement s = gt_formula_at(f, i);
-        if (s.kind == GT_DEFINES) add(parts, gt_expr_name(f, s.name), GT__A_NAME, gt_no_expr);
+        if (s.kind == GT_DEFINES && !is_own_name(parts->t, s.name))
+            add(parts, gt_expr_name(f, s.name), GT__A_NAME, gt_no_expr);
     }
 }
 
@@ -90,7 +94,7 @@ static void add_all_of(gt__parts *parts, gt_expr e, gt__source source) {
 static void add_locals_of(gt__parts *parts, gt_expr e) {
     gt__trial *t = parts->t;
     for (int k = 0; k < gt_expr_at(t->f, e).count; k++) {
-        if (!gt_expr_is_operand(t->f, e, k)) continue;
+        if (!gt_expr_is_operand(t->f, e, k) || parts->looked_at++ > MOST_LOOKS) continue;
         const gt_expr local = gt__local_derivative(t, e, k);
         if (local != gt_no_expr && !is_trivial(t->f, local)) add(parts, local, GT__A_LOCAL, e);
         add_locals_of(parts, gt_expr_child(t->f, e, k));

@@ -36,9 +36,8 @@ static void consider(attempt *a, const gt__edit *edit) {
     const uint32_t before = gt_expr_count(s->t->f);
     const gt_expr e = gt__edited(s, edit, &changed);
     a->budget -= 100 + (long)gt_numel(s->t->shape);
-    const int first = s->t->n_points > 1 ? 1 : 0;
-    if (e != gt_no_expr &&
-        (s->whole ? gt__is_true(s->t, e, first, GT__POINTS) : equals_wanted(s, e)))
+    if (e != gt_no_expr && (s->whole ? gt__is_true(s->t, e, gt__reading_point(s->t), GT__POINTS)
+                                     : equals_wanted(s, e)))
         s->best = *edit;
     gt_expr_truncate(s->t->f, before);
 }
@@ -69,8 +68,8 @@ static double rest(const gt__search *s, const gt__site *site, int i) {
 
 /* Does the claim become what is wanted when the site has the value v at i? */
 static bool suits(const gt__search *s, const gt__site *site, int i, double v) {
-    const double left = rest(s, site, i), part = site->slope[i] * v;
-    return gt__close(left + part, s->wanted[i], s->size + 1e-3 * (fabs(left) + fabs(part)));
+    const double then = rest(s, site, i) + site->slope[i] * v;
+    return gt__close(then, s->wanted[i], s->size + fabs(s->site[0].seen[i]));
 }
 
 /* The value that the site should have at i. */
@@ -110,6 +109,13 @@ static void try_fitting(attempt *a, int site, gt__edit e, int look) {
     if (e.cost < a->s->best.cost && fits(a->s, &a->s->site[site], &e, look)) consider(a, &e);
 }
 
+/* A term of the claim's own sum, not of one inside. */
+static bool is_of_the_claim(const gt__search *s, const gt__site *site) {
+    for (int i = site->parent; i >= 0; i = s->site[i].parent)
+        if (!gt__is_sum(s->t->f, s->site[i].expr)) return false;
+    return true;
+}
+
 /* ---- constants ------------------------------------------------------------------------------------------------------- */
 
 static bool has_mean(const gt_formula *f) {
@@ -146,7 +152,8 @@ static void name_constant(const gt__search *s, gt__edit *e) {
         const double size = fabs(e->c) < 1 ? 1 / fabs(e->c) : fabs(e->c);
         const bool whole = fabs(size - rint(size)) < 1e-9 * size && size < 5;
         e->mistake = GT_MISTAKE_FACTOR;
-        e->cost = (whole ? 1.1 + 0.2 * size : gt__number_has_name(e->c) ? 4 : 7) + (e->c < 0);
+        e->cost = whole ? 1.1 + 0.2 * size : is_of_the_claim(s, &s->site[e->site]) ? 2.2 : 7;
+        e->cost += e->c < 0;
     }
 }
 
@@ -167,13 +174,6 @@ static void try_constant(attempt *a, int i, int look) {
 
 static gt_expr parent_of(const gt__search *s, const gt__site *site) {
     return site->parent < 0 ? gt_no_expr : s->site[site->parent].expr;
-}
-
-/* A term of the claim's own sum, not of one inside. */
-static bool is_of_the_claim(const gt__search *s, const gt__site *site) {
-    for (int i = site->parent; i >= 0; i = s->site[i].parent)
-        if (!gt__is_sum(s->t->f, s->site[i].expr)) return false;
-    return true;
 }
 
 static bool is_leaf(const gt__search *s, const gt__site *site) {
@@ -213,7 +213,8 @@ static void try_parts(attempt *a, int i, int look) {
     const bool adds = parent == gt_no_expr || !gt__is_sum(s->t->f, parent);
     for (int k = 0; k < s->parts->count; k++) {
         if (!part(s, k)->seen) continue;
-        try_fitting(a, i, replacing(s, site, k), look);
+        if (!gt_expr_same(s->t->f, part(s, k)->expr, site->expr))
+            try_fitting(a, i, replacing(s, site, k), look);
         if (term) {
             try_fitting(a, i, with_part(s, GT__TIMES, k, 2.4, GT_MISTAKE_MISSING_LOCAL), look);
             try_fitting(a, i, with_part(s, GT__OVER, k, 2.6, GT_MISTAKE_FACTOR), look);

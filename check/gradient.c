@@ -56,7 +56,8 @@ static void move_back(question *q) {
 }
 
 static gt_slope slope_of(question *q) {
-    const gt__ruler ruler = {(long double)q->step, DBL_EPSILON, (long double)q->noise, q->goal};
+    const gt__ruler ruler = {(long double)q->step, (long double)DBL_EPSILON, (long double)q->noise,
+                             q->goal};
     const gt_slope s = gt__slope_at_zero(value_at, q, &ruler);
     move_back(q);
     return s;

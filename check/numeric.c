@@ -283,7 +283,7 @@ gt_slope gt_differentiate(double (*f)(double x, void *user), double x, double sc
     function g = {f, user, x};
     if (!(scale > 0) || !isfinite(scale)) scale = x != 0 && isfinite(x) ? fabs(x) : 1;
     const double noise = gt__noise_of(function_at, &g, scale * 1e-10);
-    const gt__ruler ruler = {(long double)gt__short_step(scale * 0.0437), DBL_EPSILON,
+    const gt__ruler ruler = {(long double)gt__short_step(scale * 0.0437), (long double)DBL_EPSILON,
                              isfinite(noise) ? (long double)noise : 0, 0};
     gt_slope s = gt__slope_at_zero(function_at, &g, &ruler);
     s.evaluations += POINTS + 3;

@@ -299,7 +299,7 @@ static bool extended_value_at(void *user, long double t, long double *value, lon
 
 bool gt__probe_extended_slope(gt__probe *p, gt_slope *slope) {
     if (p->failed || p->n_results != 1) return false;
-    extended_line line = {p, gt__extended_new(p->result[0], p->leaf, p->n_leaves)};
+    extended_line line = {p, gt__extended_new(p->result[0], p->leaf, p->n_leaves, &p->failed)};
     if (!line.extended) return false;
     const gt__ruler ruler = {(long double)p->step, LDBL_EPSILON, 0, 0};
     *slope = gt__slope_at_zero(extended_value_at, &line, &ruler);

@@ -38,19 +38,24 @@ static bool run(const recording *r) {
     return gt_run(r->tape, wanted, gt_is_none(r->claimed) ? 1 : 2);
 }
 
-static double element_of(gt_tensor t, int64_t i) {
-    return gt__element(gt_data(t), gt_dtype_of(t), i);
-}
+/* The entries of both, as they were computed last. */
+typedef struct pair {
+    const void *truth, *claim;
+    gt_dtype kind, claimed_kind;
+} pair;
 
-static double claimed_entry(const recording *r, int64_t i) {
-    return gt_is_none(r->claimed) ? r->values[i] : element_of(r->claimed, i);
+static pair computed(const recording *r) {
+    const bool values = gt_is_none(r->claimed);
+    return (pair){gt_data(r->sweep), values ? r->values : gt_data(r->claimed), gt_dtype_of(r->x),
+                  values ? GT_F64 : gt_dtype_of(r->claimed)};
 }
 
 static bool read_entries(recording *r) {
     if (!run(r)) return false;
+    const pair now = computed(r);
     for (int64_t i = 0; i < r->n; i++) {
-        const double value = element_of(r->sweep, i);
-        r->claim[i] = claimed_entry(r, i);
+        const double value = gt__element(now.truth, now.kind, i);
+        r->claim[i] = gt__element(now.claim, now.claimed_kind, i);
         r->truth[i] = (gt_slope){.value = value, .left = value, .right = value};
         r->truth[i].error = 16 * epsilon_of(r) * fabs(value);
         if (!isfinite(value)) r->truth[i].doubt = GT_DOUBT_NOT_FINITE;
@@ -58,17 +63,23 @@ static bool read_entries(recording *r) {
     return true;
 }
 
-/* Adds to the errors how much truth and claim change when leaves change by an ulp or two. */
+/* Adds to the errors how much truth and claim change when leaves change by an ulp or two. One entry of many may
+ * happen not to change, so there each gets what the others have on the average. */
 static bool add_scatter(recording *r, double at, double shake) {
     for (int k = 0; k < PERTURBATIONS; k++) {
         gt__probe_shake(&r->probe, at, shake, (uint64_t)k);
         if (!run(r)) return false;
+        const pair now = computed(r);
         for (int64_t i = 0; i < r->n; i++) {
-            const double change = fabs(element_of(r->sweep, i) - r->truth[i].value) +
-                                  fabs(claimed_entry(r, i) - r->claim[i]);
+            const double change = fabs(gt__element(now.truth, now.kind, i) - r->truth[i].value) +
+                                  fabs(gt__element(now.claim, now.claimed_kind, i) - r->claim[i]);
             if (isfinite(change)) r->truth[i].error = fmax(r->truth[i].error, SCATTER * change);
         }
     }
+    double sum = 0;
+    for (int64_t i = 0; i < r->n; i++) sum += r->truth[i].error;
+    for (int64_t i = 0; i < r->n && r->n > FEW; i++)
+        r->truth[i].error = fmax(r->truth[i].error, 2 * sum / (double)r->n);
     gt__probe_move(&r->probe, at);
     return true;
 }
@@ -198,14 +209,20 @@ static void accept_choices(recording *r) {
     }
 }
 
+static gt_verdict give_up(const recording *r, gt_check_report *report) {
+    report->n_arrays = 0;
+    return r->probe.failed ? gt__check_refuse(report, GT_DOUBT_MEMORY, "memory is short")
+                           : gt__check_refuse(report, GT_DOUBT_QUESTION, gt_error(r->tape));
+}
+
 static gt_verdict judge_recording(recording *r, gt_check_report *report) {
     gt_check_finding *f = &report->array[0];
     char label[48];
     gt__start_finding(gt_label(r->x, label, sizeof label), gt_shape_of(r->x), f);
     report->n_arrays = 1;
-    if (!measure(r, 0))
-        return report->n_arrays = 0, gt__check_refuse(report, GT_DOUBT_QUESTION, gt_error(r->tape));
+    if (!measure(r, 0)) return give_up(r, report);
     hear_witnesses(r);
+    if (gt_failed(r->tape) || r->probe.failed) return give_up(r, report);
     accept_choices(r);
     gt__ruling here = judge(r, f), nearby = {GT_RIGHT, GT_NO_DOUBT, 17};
     const bool movable = !gt_is_none(r->claimed) && !(r->options && r->options->only_here);
@@ -213,6 +230,7 @@ static gt_verdict judge_recording(recording *r, gt_check_report *report) {
     for (int k = 0; k < NEARBY && movable && here.verdict != GT_WRONG; k++)
         if (nearby.verdict != GT_WRONG && wander(r, k)) nearby = gt__worse(nearby, judge(r, f));
     f->digits = digits;
+    if (gt_failed(r->tape) || r->probe.failed) return give_up(r, report);
     if (r->disputed) here = (gt__ruling){GT_CANNOT_TELL, GT_DOUBT_WITNESSES, 0};
     gt__conclude(f, here, r->disputed ? here : nearby);
     if (r->disputed) snprintf(f->text, sizeof f->text, "%s", r->dispute);

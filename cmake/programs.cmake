@@ -44,6 +44,22 @@ gt_program(gradtape_cli "" gradtape ${cli_sources})
 if(GT_BUILD_DEMOS)
     gt_helpers(gradtape_demos_common demos/common/*.c)
     gt_program_each(demos gradtape_demos_common)
+    # One program writes a training step as C; the other is made of that and not of the library.
+    gt_program(demos_tiny_record demos/tiny tiny_record demos/tiny/tiny_record.c)
+    add_custom_command(
+        OUTPUT ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/generated/tiny
+        COMMAND demos_tiny_record ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c
+        COMMENT "Emitting the training step of demos/tiny"
+        VERBATIM)
+    add_executable(demos_tiny demos/tiny/tiny_train.c ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c)
+    set_source_files_properties(${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c PROPERTIES HEADER_FILE_ONLY ON)
+    set_target_properties(demos_tiny PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
+        OUTPUT_NAME tiny RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/demos)
+    target_compile_options(demos_tiny PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wdouble-promotion -Werror)
+    target_include_directories(demos_tiny PRIVATE ${PROJECT_BINARY_DIR}/generated/tiny)
+    target_link_libraries(demos_tiny PRIVATE m)
+    add_dependencies(gradtape_demos demos_tiny)
 endif()
 if(GT_BUILD_BENCH)
     gt_helpers(gradtape_bench_common bench/common/*.c)
@@ -120,7 +136,9 @@ endif()
 if(UNIX)
     add_test(NAME step COMMAND sh tests/step.sh $<TARGET_FILE:gradtape_cli>
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(step PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+    add_test(NAME check_command COMMAND sh tests/check_command.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(step check_command PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 if(NOT GT_SANITIZE)

@@ -232,7 +232,10 @@ gt_statement gt_formula_at(const gt_formula *f, int i) {
 }
 
 int gt_formula_known(const gt_formula *f, const char *name, int i) {
-    if (i > (int)f->n_statements) i = (int)f->n_statements;
+    if (i >= (int)f->n_statements) {
+        const uint32_t symbol = gt__symbol_find(f, name, strlen(name));
+        return symbol == GT__ANONYMOUS ? -1 : f->symbol[symbol].defined;
+    }
     while (i-- > 0) {
         const gt_statement *s = &f->statement[i];
         if (s->kind <= GT_DEFINES && strcmp(s->name, name) == 0) return i;

@@ -5,7 +5,8 @@
 #include "formula/formula.h"
 
 /* A sum of many terms is a tall tree without brackets; recursion over trees stops here. */
-enum { GT__TALLEST = 4 * GT_FORMULA_DEPTH, GT__ANONYMOUS = UINT32_MAX };
+enum { GT__TALLEST = 4 * GT_FORMULA_DEPTH };
+#define GT__ANONYMOUS UINT32_MAX /* no symbol */
 
 typedef struct gt__function gt__function;
 

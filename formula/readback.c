@@ -14,7 +14,7 @@ typedef struct reader {
     gt_expr *of; /* by tensor: its expression; UNKNOWN, or NEEDED */
     uint32_t size;
 } reader;
-enum { UNKNOWN = UINT32_MAX, NEEDED = UINT32_MAX - 1 };
+static const gt_expr UNKNOWN = UINT32_MAX, NEEDED = UINT32_MAX - 1;
 
 static gt_expr make(reader *d, gt_expr_kind kind, gt_expr a, gt_expr b) {
     return gt_expr_make(d->f, kind, a, b);

@@ -441,6 +441,7 @@ typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x
                                const gt_arg *arg);
 
 typedef struct gt_samples gt_samples;
+struct gt_emitter;
 
 /* What only some operations have. All optional; the planner decides by these and nothing else. */
 typedef struct gt_op_more {
@@ -458,7 +459,7 @@ typedef struct gt_op_more {
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
-    /* GT_REDUCE: how the only input is folded, with the bits of the kernel. False: not in that way. */
+    /* GT_REDUCE: how its input (a shape, no data) is folded, with the kernel's bits. False: otherwise. */
     bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
@@ -470,6 +471,9 @@ typedef struct gt_op_more {
     /* Memory layouts that the kernel prefers for input (slot >= 0) or result (slot < 0): writes axis
      * orders, best first, returns how many. */
     int (*layouts)(const gt_call *call, int slot, gt_axes *order, int max);
+    /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
+     * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
+    bool (*emit)(struct gt_emitter *e, const gt_call *call);
     /* Which branch a kinked element-wise function takes, for checks at kinks; NULL: smooth. */
     int (*branch)(const double *x, const gt_arg *arg);
     /* Numeric rules of element-wise operations, in long double: value and local gradient. */
@@ -595,6 +599,51 @@ GT_API void gt_checkpoint_end(gt_tape *tape);
 /* The range [*begin, *end) that holds index; false when none does. */
 GT_API bool gt_checkpoint_range(const gt_tape *tape, uint32_t index, uint32_t *begin,
                                 uint32_t *end);
+
+/* ---- emission: the tape as C ----------------------------------------------------------------------- */
+
+typedef struct gt_emitter gt_emitter;
+
+/* Writes one C99 file that computes the outputs and then applies the tape's effects, as a gt_commit after a
+ * gt_replay does: for these shapes, in static memory, with <math.h> only. Record a function and its gradient, or
+ * a whole training step; then
+ *
+ *     gt_emit_c(tape, "step", GT_LIST(x, labels), GT_LIST(loss), file);
+ *
+ * writes
+ *
+ *     int step_run(const float *in_x, const int *in_labels, float *out_loss);
+ *
+ * which returns 0, or 1 when an index is out of range; then it has written nothing. inputs are leaves; parameters,
+ * buffers and other leaves that effects write become arrays with their names, `step_weight`, that begin with their
+ * present values; all else that is known now becomes constants. Names are made of letters, digits and _. The file's
+ * head tells how much memory it takes. Its bits are those of gt_exact runs of products without oneDNN: see
+ * docs/emission.md. False: see gt_error; an operation that cannot be emitted is named there. The tape's values are
+ * forgotten, as gt_replay does. */
+GT_API bool gt_emit_c(gt_tape *tape, const char *name, gt_list inputs, gt_list outputs, FILE *out);
+
+/* For gt_op_more.emit. What is returned holds for a few further calls.
+ *
+ * Writes one line of C, or a piece of the expression of an element-wise operation. A line that ends with { begins
+ * a block, one that begins with } ends it. */
+GT_API void gt_emit(gt_emitter *e, const char *format, ...) GT_PRINTF(2, 3);
+/* The operation's k-th input and result: a pointer to the first element, in strides of the call; of element-wise
+ * operations the input's element. */
+GT_API const char *gt_emit_in(gt_emitter *e, int k);
+GT_API const char *gt_emit_out(gt_emitter *e, int k);
+/* Memory for so many elements while the operation runs; one block an operation. */
+GT_API const char *gt_emit_scratch(gt_emitter *e, gt_dtype dtype, int64_t count);
+/* Loops `i0`, `i1`, ... below sizes, the first with this number, and their ends. */
+GT_API void gt_emit_loops(gt_emitter *e, int first, int count, const int64_t *size);
+GT_API void gt_emit_end(gt_emitter *e, int count);
+/* "i0 * 12 + i1": an element's place in those loops. */
+GT_API const char *gt_emit_index(gt_emitter *e, int count, const int64_t *stride);
+/* What C calls elements of this kind. */
+GT_API const char *gt_emit_type(gt_dtype dtype);
+/* The prefix of all names with linkage. */
+GT_API const char *gt_emit_name(const gt_emitter *e);
+/* Functions that operations share; the same text is written once. */
+GT_API void gt_emit_helper(gt_emitter *e, const char *format, ...) GT_PRINTF(2, 3);
 
 /* ---- random numbers ------------------------------------------------------------------------------ */
 

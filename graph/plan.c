@@ -29,15 +29,16 @@ static void note_node(gt_tape *tape, uint32_t i) {
                         .attr = n->attr,
                         .in = p->work.n_in,
                         .n_in = n_in,
-                        .state = (s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN)) |
-                                 (n->arg ? GT__WITH_NUMBERS : 0),
+                        .state =
+                            (s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN)) |
+                            (n->arg ? GT__WITH_NUMBERS : 0),
                         .dtype = n->dtype,
                         .out = n->out};
     p->index[place] = i;
     s->number = place + 1;
     for (uint32_t k = 0; k < n_in; k++)
-        p->work.in[p->work.n_in++] = gt__is_ready(tape, in[k]) ? external_number(tape, in[k])
-                                                               : tape->slot[in[k]].number - 1;
+        p->work.in[p->work.n_in++] =
+            gt__is_ready(tape, in[k]) ? external_number(tape, in[k]) : tape->slot[in[k]].number - 1;
     if (s->state & GT__TO_ASSIGN) p->work.in[p->work.n_in++] = external_number(tape, s->owner);
 }
 
@@ -48,8 +49,7 @@ static bool reserve_work(gt_tape *tape, uint64_t nodes, uint64_t inputs) {
     return gt__grow(a, &p->work.node, &p->node_room, nodes, sizeof *p->work.node) &&
            gt__grow(a, &p->index, &p->index_room, nodes, sizeof *p->index) &&
            gt__grow(a, &p->work.in, &p->in_room, inputs, sizeof *p->work.in) &&
-           gt__grow(a, &p->work.external, &p->external_room, externals,
-                    sizeof *p->work.external) &&
+           gt__grow(a, &p->work.external, &p->external_room, externals, sizeof *p->work.external) &&
            gt__grow(a, &p->external_index, &p->external_index_room, externals,
                     sizeof *p->external_index);
 }
@@ -101,7 +101,8 @@ static bool equal_lists(const void *a, const void *b, size_t bytes) {
 }
 
 static bool equal_work(const gt__work *a, const gt__work *b) {
-    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in && a->n_externals == b->n_externals &&
+    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in &&
+           a->n_externals == b->n_externals &&
            equal_lists(a->node, b->node, a->n_nodes * sizeof *a->node) &&
            equal_lists(a->in, b->in, a->n_in * sizeof *a->in) &&
            equal_lists(a->external, b->external, a->n_externals * sizeof *a->external);

@@ -19,8 +19,9 @@
 typedef struct gt__plan_node {
     const gt_op *op;
     uint32_t shape, attr;
-    uint32_t in, n_in; /* its part of the list of inputs; with GT__TO_ASSIGN the leaf comes after them */
-    uint32_t state;    /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN, GT__WITH_NUMBERS */
+    uint32_t in,
+        n_in; /* its part of the list of inputs; with GT__TO_ASSIGN the leaf comes after them */
+    uint32_t state; /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN, GT__WITH_NUMBERS */
     uint16_t dtype, out;
 } gt__plan_node;
 
@@ -109,7 +110,7 @@ typedef struct gt__plans {
     char *arena; /* 64-aligned, of arena_room bytes */
     void *arena_block;
     size_t arena_room;
-    int threads; /* that the present run may use */
+    int threads;       /* that the present run may use */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;
 

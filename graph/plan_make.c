@@ -6,7 +6,10 @@
  * operation then sinks to the first stage that needs it. Within a stage a group can only feed groups of
  * larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
  * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
- * taken that are connected, directly or by a common operand. */
+ * taken that are connected, directly or by a common operand.
+ *
+ * Shapes that differ in the last axis alone count as one, if that axis is short: folds of rows, and what is
+ * made of their results, then belong to the group of the rows. */
 #include "graph/run.h"
 
 #include <string.h>
@@ -22,13 +25,13 @@ typedef struct maker {
     uint32_t *joins; /* may it be a member of a group? */
     uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
-    uint32_t *by_rows;             /* by root: have its members rows of different lengths? */
-    uint32_t *root;                /* towards the node that stands for its unit */
-    uint32_t *outside;             /* who needs it outside of its unit */
-    uint32_t *final;               /* by root: is it a group that overwrites leaves? */
-    uint32_t *last;                /* the last step that needs it */
-    uint32_t *next;                /* member of the unit */
-    uint32_t *head, *tail, *when;  /* by root: members, and the unit's step */
+    uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
+    uint32_t *root;                 /* towards the node that stands for its unit */
+    uint32_t *outside;              /* who needs it outside of its unit */
+    uint32_t *final;                /* by root: is it a group that overwrites leaves? */
+    uint32_t *last;                 /* the last step that needs it */
+    uint32_t *next;                 /* member of the unit */
+    uint32_t *head, *tail, *when;   /* by root: members, and the unit's step */
     uint32_t *at, *at_in, *waiting; /* by root: how far scheduling has come; the stack */
     /* of each node, then of each external */
     uint32_t *seen;  /* who used it last */
@@ -117,8 +120,8 @@ static bool fold_of(const maker *m, uint32_t k, gt_fold *fold) {
 static bool folds_all(const maker *m, uint32_t k) {
     gt_fold fold;
     const uint32_t j = m->work->node[k].n_in ? inputs(m, k)[0] : GT__EXTERNAL;
-    return !is_external(j) && m->joins[j] &&
-           shape_entry(m, m->work->node[k].shape)->numel == 1 && fold_of(m, k, &fold);
+    return !is_external(j) && m->joins[j] && shape_entry(m, m->work->node[k].shape)->numel == 1 &&
+           fold_of(m, k, &fold);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
@@ -150,8 +153,7 @@ static bool folds_rows(const maker *m, uint32_t k) {
 /* A view that shows its input as it is, or each number as a row. */
 static bool copies(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
-    if (!is_view(m, k) || n->state || n->n_in != 1 || is_external(inputs(m, k)[0]))
-        return false;
+    if (!is_view(m, k) || n->state || n->n_in != 1 || is_external(inputs(m, k)[0])) return false;
     gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain;
     in.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
     plain.shape = out.shape = shape_entry(m, n->shape)->shape;
@@ -178,14 +180,12 @@ static void find_joiners(maker *m) {
     uint32_t *apart = m->outside; /* read by what is no member */
     for (uint32_t k = 0; k < m->n; k++) apart[k] = false;
     for (uint32_t k = m->n; k-- > 0;) {
-        m->joins[k] =
-            may_join(m, k) || folds_rows(m, k) || (!apart[k] && copies(m, k));
+        m->joins[k] = may_join(m, k) || folds_rows(m, k) || (!apart[k] && copies(m, k));
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
             if (!m->joins[k] && !is_external(inputs(m, k)[i])) apart[inputs(m, k)[i]] = true;
     }
     for (uint32_t k = 0; k < m->n; k++)
-        if (is_view(m, k) && m->joins[k])
-            m->joins[k] = m->joins[inputs(m, k)[0]];
+        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]];
     for (uint32_t k = 0; k < m->n; k++) m->folds[k] = !m->joins[k] && folds_all(m, k);
 }
 
@@ -500,8 +500,8 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     gt__member *member = &m->plan->member[m->n_members++];
     m->local_of[k] = unit;
     m->local[k] = g->n_loads + g->n_members++;
-    *member = (gt__member){
-        .node = k, .operand = m->n_operands, .n_in = n->n_in, .target = GT__NO_TARGET};
+    *member =
+        (gt__member){.node = k, .operand = m->n_operands, .n_in = n->n_in, .target = GT__NO_TARGET};
     if (m->final[unit] && may_overwrite(m, k)) member->target = target_of(m, k);
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
@@ -546,9 +546,8 @@ static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
 static void find_widest(const maker *m, gt__group *g) {
     g->element = g->widest = 1;
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
-        const uint32_t value = k < g->n_loads
-                                   ? m->plan->load[g->load + k]
-                                   : m->plan->member[g->member + k - g->n_loads].node;
+        const uint32_t value = k < g->n_loads ? m->plan->load[g->load + k]
+                                              : m->plan->member[g->member + k - g->n_loads].node;
         const uint32_t size = (uint32_t)gt_dtype_size(dtype_of(m, value));
         const uint32_t length = g->by_rows ? row_length(m, value) : 1;
         if (size > g->element) g->element = size;
@@ -561,8 +560,9 @@ static void make_groups(maker *m) {
     for (uint32_t unit = 0; unit < m->n; unit++) {
         if (m->root[unit] != unit || !m->joins[unit]) continue;
         gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
-        *g = (gt__group){
-            .shape = m->work->node[unit].shape, .member = m->n_members, .by_rows = m->by_rows[unit]};
+        *g = (gt__group){.shape = m->work->node[unit].shape,
+                         .member = m->n_members,
+                         .by_rows = m->by_rows[unit]};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
         find_loads(m, g, unit);
         for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
@@ -632,8 +632,9 @@ gt__plan *gt__plan_make(gt_tape *tape) {
     uint32_t *block =
         gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
     if (!block) return NULL;
-    uint32_t **list[] = {&m.joins, &m.folds, &m.final, &m.by_rows, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
-                         &m.head,  &m.tail,  &m.when, &m.at,   &m.at_in,   &m.waiting};
+    uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
+                         &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
+                         &m.when,  &m.at,      &m.at_in, &m.waiting};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;

@@ -16,7 +16,7 @@ typedef struct gap {
 typedef struct layout {
     gt_tape *tape;
     gt__plan *plan;
-    uint32_t *reader;   /* of each load: the last member that reads it */
+    uint32_t *reader;    /* of each load: the last member that reads it */
     unsigned char *kept; /* of each node: does its place go on as another's? */
     uint64_t top;
     int n_gaps;

@@ -38,8 +38,7 @@ static int64_t bytes_read(const view *v, const gt__step *step) {
     int64_t bytes = 0;
     if (step->is_group) {
         const gt__group *g = &v->plan->group[step->first];
-        for (uint32_t k = 0; k < g->n_loads; k++)
-            bytes += bytes_of(v, v->plan->load[g->load + k]);
+        for (uint32_t k = 0; k < g->n_loads; k++) bytes += bytes_of(v, v->plan->load[g->load + k]);
         return bytes;
     }
     const gt__plan_node *n = &w->node[step->first];
@@ -59,7 +58,8 @@ static int64_t bytes_written(const view *v, const gt__step *step) {
     if (step->is_group) {
         const gt__member *m = members(v, step);
         for (uint32_t k = 0; k < v->plan->group[step->first].n_members; k++)
-            if (m[k].slot == GT__IN_MEMORY || m[k].kind == GT__FOLD) bytes += bytes_of(v, m[k].node);
+            if (m[k].slot == GT__IN_MEMORY || m[k].kind == GT__FOLD)
+                bytes += bytes_of(v, m[k].node);
         return bytes;
     }
     if (is_view(v, step->first)) return 0;
@@ -120,7 +120,9 @@ void gt_plan_print(gt_tape *tape, FILE *out) {
         const gt__step *step = &v.plan->step[k];
         const int64_t in = bytes_read(&v, step), result = bytes_written(&v, step);
         fprintf(out, "%4" PRIu32 " %-7s", k,
-                step->is_group ? "group" : is_view(&v, step->first) ? "view" : "kernel");
+                step->is_group             ? "group"
+                : is_view(&v, step->first) ? "view"
+                                           : "kernel");
         print_names(out, &v, step);
         fputc(' ', out);
         print_shape(out, &v, step);

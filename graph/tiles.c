@@ -45,6 +45,8 @@ static void repeat(void *to, const void *element, int64_t count, size_t size) {
         for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, element, 4);
     else if (size == 8)
         for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, element, 8);
+    else if (size == 1)
+        memset(to, *(const unsigned char *)element, (size_t)count);
     else
         for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
 }
@@ -124,19 +126,19 @@ bool gt__run_elementwise(gt_call *call) {
 
 /* Where an operand's tiles are: in memory one behind the other, or always in the same scratch. */
 typedef struct place {
-    char *base; /* NULL: scratch */
+    char *base;        /* NULL: scratch */
     size_t step, size; /* of an element: in bytes from one to the next, and its own */
-    int64_t width; /* elements of a row; 1 where the group is not by rows */
+    int64_t width;     /* elements of a row; 1 where the group is not by rows */
 } place;
 
 typedef struct job {
     gt_tape *tape;
     const gt__plan *plan;
     const gt__group *group;
-    loader *loader;       /* of each load */
-    place *operand;       /* of each load and member */
-    const gt_arg **arg;   /* of each member */
-    char *part;           /* of each fold, of each tile */
+    loader *loader;     /* of each load */
+    place *operand;     /* of each load and member */
+    const gt_arg **arg; /* of each member */
+    char *part;         /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
     int64_t rows, block; /* rows of the group, and how many of them make a tile */
 } job;

@@ -352,9 +352,28 @@ static gt_tensor cast_samples(gt_samples *s, int i) {
     }
 }
 
+/* As gt__put: towards zero, saturating, NaN to 0. */
+static bool cast_emit(gt_emitter *e, const gt_call *call) {
+    const gt_dtype from = call->in[0].dtype, to = call->out[0].dtype;
+    const char *x = gt_emit_in(e, 0), *least, *most;
+    least = to == GT_I32 ? "(-2147483647 - 1)" : "(-9223372036854775807LL - 1)";
+    most = to == GT_I32 ? "2147483647" : "9223372036854775807LL";
+    const bool narrows = to == GT_I32 && from == GT_I64;
+    if (to == GT_BOOL)
+        gt_emit(e, "(unsigned char)(%s != 0)", x);
+    else if (narrows)
+        gt_emit(e, "(%s < %s ? %s : %s > %s ? %s : (int)%s)", x, least, least, x, most, most, x);
+    else if ((to == GT_I32 || to == GT_I64) && gt_dtype_is_float(from))
+        gt_emit(e, "(%s != %s ? 0 : (double)%s <= (double)%s ? %s : (double)%s >= (double)%s ? %s : (%s)%s)",
+                x, x, x, least, least, x, most, most, gt_emit_type(to), x);
+    else
+        gt_emit(e, "(%s)%s", gt_emit_type(to), x);
+    return true;
+}
+
 const gt_op gt__op_cast =
     GT_OP("cast", cast_shape, NULL, GT_PULL(cast_pull), cast_samples, .traits = GT_ELEMENTWISE,
-          .linear = 1, .tile = cast_tile, .meaning = "x in another kind");
+          .linear = 1, .tile = cast_tile, .emit = cast_emit, .meaning = "x in another kind");
 
 gt_tensor gt_cast(gt_tensor x, gt_dtype dtype) {
     if (gt_valid(x) && gt_dtype_of(x) == dtype) return x;
@@ -390,8 +409,16 @@ static gt_tensor copy_samples(gt_samples *s, int i) {
     }
 }
 
+static bool copy_emit(gt_emitter *e, const gt_call *call) {
+    const int64_t count = gt_numel(call->in[0].shape), one = 1;
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "%s[%s] = %s[i0];", gt_emit_out(e, 0), gt_emit_index(e, 1, &one), gt_emit_in(e, 0));
+    gt_emit_end(e, 1);
+    return true;
+}
+
 const gt_op gt__op_copy = GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples,
-                                .linear = 1, .meaning = "x");
+                                .linear = 1, .emit = copy_emit, .meaning = "x");
 
 gt_tensor gt_copy(gt_tensor x) { return gt_record(x.tape, &gt__op_copy, &x, 1, NULL, 0, NULL, 0); }
 

@@ -72,11 +72,17 @@ static gt_tensor extreme_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor,
 static gt_tensor max_samples(gt_samples *s, int i) { return extreme_samples(s, i, gt_max); }
 static gt_tensor min_samples(gt_samples *s, int i) { return extreme_samples(s, i, gt_min); }
 
+static bool max_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__MAX); }
+
 const gt_op gt__op_max = GT_OP("max", max_shape, max_kernel, GT_PULL(extreme_pull), max_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .fold = max_parts, .meaning = "largest element of x",
+                               .traits = GT_REDUCE | GT_STRIDED, .fold = max_parts,
+                               .emit = max_emit, .meaning = "largest element of x",
                                .domain = "equal winners share the gradient; NaN where a NaN wins");
+static bool min_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__MIN); }
+
 const gt_op gt__op_min = GT_OP("min", min_shape, min_kernel, GT_PULL(extreme_pull), min_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .fold = min_parts, .meaning = "smallest element of x",
+                               .traits = GT_REDUCE | GT_STRIDED, .fold = min_parts,
+                               .emit = min_emit, .meaning = "smallest element of x",
                                .domain = "equal winners share the gradient; NaN where a NaN wins");
 
 gt_tensor gt_max(gt_tensor x, gt_axes axes, bool keepdims) {

@@ -69,6 +69,7 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 /* Equal blocks waste less than full ones and a rest. A function of k alone: see the summation order
    in gemm.h. */
 static int64_t block_depth(int64_t k) { return k > 0 ? ceil_div(k, ceil_div(k, BLOCK_DEPTH)) : 0; }
+int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 
 #if defined(__GNUC__)
 /* Else a function would not get its caller's instruction set. */

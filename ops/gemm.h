@@ -41,6 +41,9 @@ typedef struct {
    for floats, 4 for doubles, 0 for a thin product. element_size is that of a float or a double. */
 size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size);
 
+/* The size of the blocks that k is cut into; the last may be smaller. */
+int64_t gt__gemm_depth(int64_t k);
+
 /* The product of two matrices of floats, or of doubles. scratch holds gt__gemm_scratch bytes,
    aligned to 64; what it contains does not matter. NULL will do for 0 bytes. */
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch);

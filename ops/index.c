@@ -183,6 +183,75 @@ static bool rows_along(const gt_call *call, gt_shape table, int axis, rows *r) {
     return r->at != NULL;
 }
 
+/* ---- as C: the loops of take_rows, add_rows and places_along ---------------------------------- */
+
+static void emit_check(gt_emitter *e, const gt_call *call, int k, int64_t n) {
+    const int64_t count = gt_numel(call->in[k].shape);
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "if (%s[i0] < 0 || %s[i0] >= %lld) return 1;", gt_emit_in(e, k), gt_emit_in(e, k),
+            (long long)n);
+    gt_emit_end(e, 1);
+}
+
+static void emit_zeros(gt_emitter *e, const gt_call *call) {
+    const int64_t count = gt_numel(call->out[0].shape);
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "%s[i0] = 0;", gt_emit_out(e, 0));
+    gt_emit_end(e, 1);
+}
+
+/* Blocks, rows, elements: rows of `table` are named by the index, rows of `source` are in order. */
+static void emit_rows(gt_emitter *e, const gt_call *call, gt_shape table, int axis, int source) {
+    int64_t outer = 1, inner = 1;
+    const int64_t count = gt_numel(call->in[1].shape), n = table.dim[axis];
+    for (int d = 0; d < table.rank; d++) {
+        if (d < axis) outer *= table.dim[d];
+        if (d > axis) inner *= table.dim[d];
+    }
+    const int64_t size[3] = {outer, count, inner}, row[3] = {count * inner, inner, 1};
+    const int64_t block[3] = {n * inner, 0, 1};
+    char in_table[400], in_source[400];
+    snprintf(in_table, sizeof in_table, "[%s + %s[i1] * %lld]", gt_emit_index(e, 3, block),
+             gt_emit_in(e, 1), (long long)inner);
+    snprintf(in_source, sizeof in_source, "[%s]", gt_emit_index(e, 3, row));
+    emit_check(e, call, 1, n);
+    if (source >= 0 && source != 2) emit_zeros(e, call);
+    gt_emit_loops(e, 0, 3, size);
+    if (source < 0)
+        gt_emit(e, "%s%s = %s%s;", gt_emit_out(e, 0), in_source, gt_emit_in(e, 0), in_table);
+    else
+        gt_emit(e, "%s%s = %s%s + %s%s;", gt_emit_out(e, 0), in_table, gt_emit_out(e, 0), in_table,
+                gt_emit_in(e, source), in_source);
+    gt_emit_end(e, 3);
+}
+
+/* Each element of an array of shape `taken` and its place in x. */
+static void emit_along(gt_emitter *e, const gt_call *call, gt_shape x, gt_shape taken, int axis,
+                       bool adds) {
+    const gt_shape *index = &call->in[1].shape;
+    int64_t own[GT_MAX_RANK], from[GT_MAX_RANK], place[GT_MAX_RANK];
+    char in_x[400], in_taken[400];
+    gt__strides(taken, own);
+    gt__strides(*index, from);
+    gt__strides(x, place);
+    const int64_t step = place[axis];
+    place[axis] = 0;
+    for (int d = 0; d < index->rank; d++)
+        if (index->dim[d] == 1) from[d] = 0;
+    snprintf(in_x, sizeof in_x, "[%s + %s[%s] * %lld]", gt_emit_index(e, taken.rank, place),
+             gt_emit_in(e, 1), gt_emit_index(e, taken.rank, from), (long long)step);
+    snprintf(in_taken, sizeof in_taken, "[%s]", gt_emit_index(e, taken.rank, own));
+    emit_check(e, call, 1, x.dim[axis]);
+    if (adds) emit_zeros(e, call);
+    gt_emit_loops(e, 0, taken.rank, taken.dim);
+    if (adds)
+        gt_emit(e, "%s%s = %s%s + %s%s;", gt_emit_out(e, 0), in_x, gt_emit_out(e, 0), in_x,
+                gt_emit_in(e, 0), in_taken);
+    else
+        gt_emit(e, "%s%s = %s%s;", gt_emit_out(e, 0), in_taken, gt_emit_in(e, 0), in_x);
+    gt_emit_end(e, taken.rank);
+}
+
 /* ---- gather --------------------------------------------------------------------------------- */
 
 /* The shape of table with that of index in place of an axis. */
@@ -287,9 +356,15 @@ static gt_tensor gather_samples(gt_samples *s, int i) {
     }
 }
 
+static bool gather_emit(gt_emitter *e, const gt_call *call) {
+    const gt_shape x = call->in[0].shape;
+    emit_rows(e, call, x, gt__axis(call, *(const int *)call->attr, x.rank), -1);
+    return true;
+}
+
 const gt_op gt__op_gather =
     GT_OP("gather", gather_shape, gather_kernel, GT_PULL(gather_pull), gather_samples, .linear = 1,
-          .integer = 2, .meaning = "slices along an axis, chosen by index");
+          .integer = 2, .emit = gather_emit, .meaning = "slices along an axis, chosen by index");
 
 gt_tensor gt_gather(gt_tensor x, gt_tensor index, int axis) {
     const gt_tensor in[2] = {x, index};
@@ -376,10 +451,15 @@ static gt_tensor scatter_samples(gt_samples *s, int i) {
     }
 }
 
+static bool scatter_emit(gt_emitter *e, const gt_call *call) {
+    emit_rows(e, call, call->out[0].shape, (int)((const table *)call->attr)->axis, 0);
+    return true;
+}
+
 const gt_op gt__op_scatter =
     GT_OP("scatter", scatter_shape, scatter_kernel, GT_PULL(scatter_pull), scatter_samples,
           .linear = 1, .integer = 2, .accumulate = scatter_accumulate,
-          .meaning = "zeros, and x added at index along an axis");
+          .emit = scatter_emit, .meaning = "zeros, and x added at index along an axis");
 
 static gt_tensor scatter(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     const gt_tensor in[2] = {g, index};
@@ -474,10 +554,20 @@ static gt_tensor scatter_add_samples(gt_samples *s, int i) {
     }
 }
 
+static bool scatter_add_emit(gt_emitter *e, const gt_call *call) {
+    const gt_shape x = call->in[0].shape;
+    const int64_t count = gt_numel(x);
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "%s[i0] = %s[i0];", gt_emit_out(e, 0), gt_emit_in(e, 0));
+    gt_emit_end(e, 1);
+    emit_rows(e, call, x, gt__axis(call, *(const int *)call->attr, x.rank), 2);
+    return true;
+}
+
 const gt_op gt__op_scatter_add =
     GT_OP("scatter_add", scatter_add_shape, scatter_add_kernel, GT_PULL(scatter_add_pull),
           scatter_add_samples, .linear = 1 | 4, .integer = 2,
-          .meaning = "x, and slices of source added at index");
+          .emit = scatter_add_emit, .meaning = "x, and slices of source added at index");
 
 gt_tensor gt_scatter_add(gt_tensor x, gt_tensor index, gt_tensor source, int axis) {
     const gt_tensor in[3] = {x, index, source};
@@ -612,9 +702,15 @@ static gt_tensor take_samples(gt_samples *s, int i) {
     }
 }
 
+static bool take_along_axis_emit(gt_emitter *e, const gt_call *call) {
+    const gt_shape x = call->in[0].shape;
+    emit_along(e, call, x, call->out[0].shape, gt__axis(call, *(const int *)call->attr, x.rank), false);
+    return true;
+}
+
 const gt_op gt__op_take_along_axis =
     GT_OP("take_along_axis", take_shape, take_kernel, GT_PULL(take_pull), take_samples, .linear = 1,
-          .integer = 2, .meaning = "elements along an axis, each chosen by index");
+          .integer = 2, .emit = take_along_axis_emit, .meaning = "elements along an axis, each chosen by index");
 
 gt_tensor gt_take_along_axis(gt_tensor x, gt_tensor index, int axis) {
     const gt_tensor in[2] = {x, index};
@@ -687,11 +783,17 @@ static gt_tensor scatter_along_samples(gt_samples *s, int i) {
     }
 }
 
+static bool scatter_along_axis_emit(gt_emitter *e, const gt_call *call) {
+    emit_along(e, call, call->out[0].shape, call->in[0].shape,
+               (int)((const table *)call->attr)->axis, true);
+    return true;
+}
+
 const gt_op gt__op_scatter_along_axis =
     GT_OP("scatter_along_axis", scatter_along_shape, scatter_along_kernel,
           GT_PULL(scatter_along_pull), scatter_along_samples, .linear = 1, .integer = 2,
           .accumulate = scatter_along_accumulate,
-          .meaning = "zeros, and each element of x added at its index along an axis");
+          .emit = scatter_along_axis_emit, .meaning = "zeros, and each element of x added at its index along an axis");
 
 gt_tensor gt__scatter_along(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     const gt_tensor in[2] = {g, index};
@@ -762,10 +864,20 @@ static gt_tensor one_hot_samples(gt_samples *s, int i) {
     }
 }
 
+static bool one_hot_emit(gt_emitter *e, const gt_call *call) {
+    const int64_t classes = ((const hot *)call->attr)->classes;
+    const int64_t size[2] = {gt_numel(call->in[0].shape), classes}, stride[2] = {classes, 1};
+    emit_check(e, call, 0, classes);
+    gt_emit_loops(e, 0, 2, size);
+    gt_emit(e, "%s[%s] = %s[i0] == i1 ? 1 : 0;", gt_emit_out(e, 0), gt_emit_index(e, 2, stride), gt_emit_in(e, 0));
+    gt_emit_end(e, 2);
+    return true;
+}
+
 const gt_op gt__op_one_hot =
     GT_OP("one_hot", one_hot_shape, one_hot_kernel, GT_NO_GRADIENT("an index carries no gradient"),
           one_hot_samples, .integer = 1,
-          .meaning = "1 where the last, new axis is at index, else 0");
+          .emit = one_hot_emit, .meaning = "1 where the last, new axis is at index, else 0");
 
 gt_tensor gt_one_hot(gt_tensor index, int64_t classes, gt_dtype dtype) {
     const hot h = {classes, (int64_t)dtype};

@@ -107,9 +107,32 @@ static gt_tensor concat_samples(gt_samples *s, int i) {
     }
 }
 
+/* Operand k goes to an offset of the result, in these strides. */
+static void emit_region(gt_emitter *e, const gt_call *call, int k, int64_t offset,
+                        const int64_t *stride) {
+    const gt_array *in = &call->in[k];
+    const int rank = in->shape.rank;
+    if (gt_numel(in->shape) == 0) return;
+    gt_emit_loops(e, 0, rank, in->shape.dim);
+    gt_emit(e, "%s[%lld + %s] = %s[%s];", gt_emit_out(e, 0), (long long)offset,
+            gt_emit_index(e, rank, stride), gt_emit_in(e, k), gt_emit_index(e, rank, in->stride));
+    gt_emit_end(e, rank);
+}
+
+static bool concat_emit(gt_emitter *e, const gt_call *call) {
+    const gt_array *out = &call->out[0];
+    const int axis = gt__axis(call, *(const int *)call->attr, out->shape.rank);
+    int64_t offset = 0;
+    for (int k = 0; k < call->n_in; k++) {
+        emit_region(e, call, k, offset, out->stride);
+        offset += call->in[k].shape.dim[axis] * out->stride[axis];
+    }
+    return true;
+}
+
 const gt_op gt__op_concat = GT_OP("concat", concat_shape, concat_kernel, GT_PULL(concat_pull),
                                   concat_samples, .traits = GT_STRIDED, .linear = ~0u,
-                                  .meaning = "its inputs one after the other along an axis");
+                                  .emit = concat_emit, .meaning = "its inputs one after the other along an axis");
 
 gt_tensor gt_concat(gt_list list, int axis) {
     if (list.count <= 0 || !list.at) return gt_none();
@@ -179,9 +202,18 @@ static gt_tensor stack_samples(gt_samples *s, int i) {
     }
 }
 
+static bool stack_emit(gt_emitter *e, const gt_call *call) {
+    const gt_array *out = &call->out[0];
+    const int axis = gt__axis(call, *(const int *)call->attr, out->shape.rank);
+    int64_t stride[GT_MAX_RANK] = {0};
+    for (int d = 0; d + 1 < out->shape.rank; d++) stride[d] = out->stride[d + (d >= axis)];
+    for (int k = 0; k < call->n_in; k++) emit_region(e, call, k, k * out->stride[axis], stride);
+    return true;
+}
+
 const gt_op gt__op_stack =
     GT_OP("stack", stack_shape, stack_kernel, GT_PULL(stack_pull), stack_samples,
-          .traits = GT_STRIDED, .linear = ~0u, .meaning = "its inputs along a new axis");
+          .traits = GT_STRIDED, .linear = ~0u, .emit = stack_emit, .meaning = "its inputs along a new axis");
 
 gt_tensor gt_stack(gt_list list, int axis) {
     if (list.count <= 0 || !list.at) return gt_none();

@@ -264,6 +264,99 @@ static bool matmul_combine(const gt_call *a, const gt_call *b) {
     return a->in[0].dtype == b->in[0].dtype && gt_same_shape(a->out[0].shape, b->out[0].shape);
 }
 
+/* ---- as C ------------------------------------------------------------------------------------ */
+
+/* Does the built-in product round once where a b + c is written? Then so must emitted code. */
+static bool rounds_once(void) {
+    const double x = 1 + 0x1p-30, a[2] = {-1, x}, b[2] = {x * x, x};
+    double c;
+    const gt__gemm_job job = {.m = 1, .n = 1, .k = 2, .a = a, .a_row = 2, .a_col = 1,
+                              .b = b, .b_row = 1, .b_col = 1, .c = &c, .ldc = 1};
+    gt__gemm_f64(&job, NULL);
+    return c != 0;
+}
+
+static void emit_helper(gt_emitter *e, gt_dtype dtype) {
+    const char *type = gt_emit_type(dtype);
+    const char *sum = !rounds_once() ? "a * b + c" : dtype == GT_F32 ? "fmaf(a, b, c)" : "fma(a, b, c)";
+    gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type,
+                   gt_emit_name(e), gt_dtype_name(dtype), type, type, type, sum);
+}
+
+/* Loops over the batch, then a row of the result, the summed axis, and a column: sizes, and strides of a, b and
+ * the result. */
+typedef struct walk {
+    int batch;
+    int64_t size[GT_MAX_RANK + 1], a[GT_MAX_RANK + 1], b[GT_MAX_RANK + 1], c[GT_MAX_RANK + 1];
+} walk;
+
+static walk walk_of(const gt_call *call) {
+    const gt_array *a = &call->in[0], *b = &call->in[1], *out = &call->out[0];
+    const gt__gemm_job job = first_product(a, b, out);
+    walk w = {.batch = out->shape.rank - 2};
+    const int row = w.batch, along = row + 1, column = row + 2;
+    batch_steps(a, w.batch, w.a);
+    batch_steps(b, w.batch, w.b);
+    for (int d = 0; d < w.batch; d++) {
+        w.size[d] = out->shape.dim[d];
+        w.c[d] = out->stride[d];
+    }
+    w.size[row] = job.m, w.size[along] = job.k, w.size[column] = job.n;
+    w.a[row] = job.a_row, w.a[along] = job.a_col, w.a[column] = 0;
+    w.b[row] = 0, w.b[along] = job.b_row, w.b[column] = job.b_col;
+    w.c[row] = job.n, w.c[along] = 0, w.c[column] = 1;
+    return w;
+}
+
+/* `to` takes one more product. */
+static void emit_addition(gt_emitter *e, const gt_call *call, const walk *w, const char *to) {
+    gt_emit(e, "%s = %s_add_%s(%s[%s], %s[%s], %s);", to, gt_emit_name(e),
+            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0), gt_emit_index(e, w->batch + 3, w->a),
+            gt_emit_in(e, 1), gt_emit_index(e, w->batch + 3, w->b), to);
+}
+
+/* Rows of b are added to rows of the result: neighbours that a compiler makes vectors of. */
+static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w) {
+    char to[400];
+    snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
+    gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
+    gt_emit(e, "%s = 0;", to);
+    gt_emit_end(e, 1);
+    gt_emit_loops(e, w->batch + 1, 2, &w->size[w->batch + 1]);
+    emit_addition(e, call, w, to);
+    gt_emit_end(e, 2);
+}
+
+/* The summation order of gemm.h: equal blocks, each from zero, are added in order. */
+static void emit_blocks(gt_emitter *e, const gt_call *call, const walk *w, int64_t depth) {
+    const int along = w->batch + 1;
+    const long long k = w->size[along], step = depth;
+    char to[400];
+    snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
+    gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
+    gt_emit(e, "for (long p = 0; p < %lld; p += %lld) {", k, step);
+    gt_emit(e, "%s sum = 0;", gt_emit_type(call->out[0].dtype));
+    gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step, along, k,
+            along);
+    emit_addition(e, call, w, "sum");
+    gt_emit(e, "}");
+    gt_emit(e, "%s = p ? %s + sum : sum;", to, to);
+    gt_emit_end(e, 2);
+}
+
+static bool matmul_emit(gt_emitter *e, const gt_call *call) {
+    const walk w = walk_of(call);
+    const int64_t depth = gt__gemm_depth(w.size[w.batch + 1]);
+    emit_helper(e, call->out[0].dtype);
+    gt_emit_loops(e, 0, w.batch + 1, w.size);
+    if (depth == w.size[w.batch + 1])
+        emit_rows(e, call, &w);
+    else
+        emit_blocks(e, call, &w, depth);
+    gt_emit_end(e, w.batch + 1);
+    return true;
+}
+
 /* ---- samples --------------------------------------------------------------------------------- */
 
 typedef struct pair {
@@ -333,7 +426,7 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 const gt_op gt__op_matmul =
     GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
           .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3, .absorb = matmul_absorb,
-          .combine = matmul_combine, .meaning = "rows of a times columns of b");
+          .combine = matmul_combine, .emit = matmul_emit, .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */
 static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {

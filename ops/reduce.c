@@ -169,10 +169,11 @@ static gt_tensor sum_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_sum =
-    GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .fold = sum_parts,
-          .meaning = "sum of x over axes");
+static bool sum_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__SUM); }
+
+const gt_op gt__op_sum = GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
+                               .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .fold = sum_parts,
+                               .emit = sum_emit, .meaning = "sum of x over axes");
 
 gt_tensor gt_sum(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_sum, x, axes, keepdims);
@@ -383,12 +384,16 @@ static gt_tensor truth_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, g
 static gt_tensor any_samples(gt_samples *s, int i) { return truth_samples(s, i, gt_any); }
 static gt_tensor all_samples(gt_samples *s, int i) { return truth_samples(s, i, gt_all); }
 
-const gt_op gt__op_any =
-    GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason), any_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is any of x true");
-const gt_op gt__op_all =
-    GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason), all_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .meaning = "is all of x true");
+static bool any_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__ANY); }
+
+const gt_op gt__op_any = GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason),
+                               any_samples, .traits = GT_REDUCE | GT_STRIDED, .integer = 1,
+                               .emit = any_emit, .meaning = "is any of x true");
+static bool all_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__ALL); }
+
+const gt_op gt__op_all = GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason),
+                               all_samples, .traits = GT_REDUCE | GT_STRIDED, .integer = 1,
+                               .emit = all_emit, .meaning = "is all of x true");
 
 gt_tensor gt_any(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_any, x, axes, keepdims);

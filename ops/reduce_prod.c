@@ -87,9 +87,11 @@ static gt_tensor prod_samples(gt_samples *s, int i) {
     }
 }
 
+static bool prod_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__PRODUCT); }
+
 const gt_op gt__op_prod =
     GT_OP("prod", prod_shape, prod_kernel, GT_PULL(prod_pull), prod_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .meaning = "product of x over axes");
+          .traits = GT_REDUCE | GT_STRIDED, .emit = prod_emit, .meaning = "product of x over axes");
 
 gt_tensor gt_prod(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_prod, x, axes, keepdims);

@@ -287,10 +287,30 @@ static gt_tensor place_samples(gt_samples *s, int i) {
     }
 }
 
+static bool place_emit(gt_emitter *e, const gt_call *call) {
+    const cut *c = call->attr;
+    const gt_array *in = &call->in[0], *out = &call->out[0];
+    const int64_t count = gt_numel(out->shape);
+    int64_t stride[GT_MAX_RANK];
+    memcpy(stride, out->stride, sizeof stride);
+    const int64_t offset = call->arg[0].integer * stride[c->axis];
+    stride[c->axis] *= c->step;
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "%s[i0] = 0;", gt_emit_out(e, 0));
+    gt_emit_end(e, 1);
+    if (gt_numel(in->shape) == 0) return true;
+    gt_emit_loops(e, 0, in->shape.rank, in->shape.dim);
+    gt_emit(e, "%s[%lld + %s] = %s[%s];", gt_emit_out(e, 0), (long long)offset,
+            gt_emit_index(e, in->shape.rank, stride), gt_emit_in(e, 0),
+            gt_emit_index(e, in->shape.rank, in->stride));
+    gt_emit_end(e, in->shape.rank);
+    return true;
+}
+
 const gt_op gt__op_place =
     GT_OP("place", place_shape, place_kernel, GT_PULL(place_pull), place_samples,
           .traits = GT_STRIDED, .linear = 1, .accumulate = place_add,
-          .meaning = "zeros with x at some positions of an axis");
+          .emit = place_emit, .meaning = "zeros with x at some positions of an axis");
 
 static gt_tensor place(gt_tensor g, int axis, int64_t start, int64_t step, int64_t size) {
     return record_cut(&gt__op_place, g, (cut){step, size, axis}, start);

@@ -71,13 +71,14 @@ void gt_journal_free(gt_journal *j) {
 
 /* ---- gates ------------------------------------------------------------------------------------------------------ */
 
+/* No name may steer a terminal: control characters become question marks. */
 static char *copy_label(gt_journal *j, const char *label) {
     const size_t size = strlen(label) + 1;
     char *copy = gt_params_alloc(j->params, NULL, 0, size);
-    for (size_t i = 0; copy && i < size; i++) /* no name may steer a terminal */
-        copy[i] = (unsigned char)label[i] < ' ' && label[i] ? '?'
-                  : label[i] == 0x7f                        ? '?'
-                                                            : label[i];
+    if (!copy) return NULL;
+    memcpy(copy, label, size);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return copy;
 }
 

@@ -37,6 +37,10 @@ const drawn = (tag, attributes) => {
     return element;
 };
 
+// Of lists that are too long to be arguments.
+const least = list => list.reduce((a, b) => Math.min(a, b), Infinity);
+const most = list => list.reduce((a, b) => Math.max(a, b), -Infinity);
+
 // Six digits, as the drawing in C has them; a real minus sign.
 function show(x) {
     if (x === null || x === undefined) return "–";

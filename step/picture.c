@@ -14,7 +14,8 @@ static const struct {
                {"sub", "\xe2\x88\x92"},
                {"mul", "\xc3\x97"},
                {"div", "\xc3\xb7"},
-               {"neg", "\xc3\x97\xe2\x88\x92" "1"},
+               {"neg", "\xc3\x97\xe2\x88\x92"
+                       "1"},
                {"square", "x\xc2\xb2"},
                {"sqrt", "\xe2\x88\x9ax"},
                {"reciprocal", "1/x"},
@@ -87,8 +88,8 @@ static uint32_t add_part(gt__picture *p, uint32_t gate) {
     if (!gt__journal_grow(p->journal, &p->part, &p->part_room, (uint64_t)p->n_parts + 1,
                           sizeof *p->part))
         return GT__NO_PART;
-    p->part[p->n_parts] = (gt__part){
-        .gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
+    p->part[p->n_parts] =
+        (gt__part){.gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
     return p->n_parts++;
 }
 
@@ -180,7 +181,9 @@ static bool add_box_of(gt__picture *p, uint32_t i) {
     const uint32_t n_in = gate ? p->journal->gate[part->gate].n_in : 0;
     const double rows = n_in > 3 ? 14.0 * (n_in - 3) : 0;
     const double wide = part->face + (leaf ? 0 : GT__ROOM_LOCAL) + (gate ? GT__ROOM_WIRE : 0);
-    const double high = (leaf ? GT__GATE_HIGH : GT__GATE_ROOM) + rows;
+    const bool flat =
+        leaf && p->journal->gate[part->gate].v.numel == 1; /* tensors need room for a map */
+    const double high = (flat ? GT__GATE_HIGH : GT__GATE_ROOM) + rows;
     part->place = add_box(p, level_of(p, part), i, wide, high);
     return part->place >= 0;
 }

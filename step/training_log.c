@@ -152,7 +152,12 @@ bool gt_training_log_layer(gt_training_log *log, const char *name, gt_tensor act
     if (!log || log->n_steps == 0) return false;
     layer *l = add(log, &log->layer, &log->n_layers, &log->layer_room, sizeof *l);
     if (!l) return false;
-    *l = (layer){.norm = none, .mean = none, .std = none, .zero = none, .dead = none, .low = none,
+    *l = (layer){.norm = none,
+                 .mean = none,
+                 .std = none,
+                 .zero = none,
+                 .dead = none,
+                 .low = none,
                  .high = none};
     snprintf(l->name, sizeof l->name, "%s", name ? name : "");
     if (!gt_is_none(gradient) && !fill_norm(l, gradient)) return false;

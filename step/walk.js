@@ -39,6 +39,7 @@ function prepareParts(i) {
     if (i === NONE) return;
     const element = partElement(i);
     if (gates[i]?.inside) range(gates[i].inside).filter(k => gates[k].kind !== "alias").forEach(prepareParts);
+    if (gates[i]?.value.elements) faceOf(i).append(smallMap(gates[i], Number(faceOf(i).querySelector(".value").getAttribute("x"))));
     element.setAttribute("tabindex", "0");
     element.setAttribute("role", "button");
     if (!gates[i]) element.setAttribute("aria-label", t("group", nameOf(parts[i].first), nameOf(parts[i].last)));

@@ -17,7 +17,7 @@ const state = { now: stored(), given: new Map(), open: new Set(), chosen: NONE, 
 function figure(x) {
     if (x === null || x === undefined) return "–";
     if (typeof x !== "object") return show(plain(x));
-    return t("range", show(plain(x.low)), show(plain(x.high)), show(plain(x.norm)));
+    return t("range", ...[x.low, x.high, x.norm].map(number => show(Number(plain(number).toPrecision(3)))));
 }
 const shapeOf = gate => gate.shape.length ? gate.shape.join("×") : "1";
 const brief = (gate, x) => x === null || x === undefined ? "–" : typeof x === "object" ? shapeOf(gate) : show(plain(x));

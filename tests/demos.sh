@@ -114,7 +114,7 @@ elsewhere() {
 
 check "circuits prints the golden file and draws" circuits
 for name in gates hand_set approximator vanishing initializers zigzag saturation collapse \
-    overfitting search minibatch backprop image_features; do
+    overfitting search minibatch speed backprop image_features; do
     check "$name prints the golden file and draws" lesson "$name"
 done
 check "a lesson refuses what it does not know" refused "$demos/gates" --speed 11

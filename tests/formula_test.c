@@ -180,7 +180,7 @@ Test(formula, recording_computes_what_the_text_says) {
     cr_expect_eq(value("x = 3; f = -x^2 + 2x^3^0 - 12/2x"), -9 + 6 - 18);
     cr_expect_eq(value("a = [1 2 3]; b = [4 5 6]; f = a'*b"), 32);
     cr_expect_eq(value("a = [1 2]; b = [4 5]; f = sum(a*b')"), 27);
-    cr_expect_eq(value("A = [1 2; 3 4]; v = [1 1]; f = v'*A*v + (A*v)'*v + sum(A*v*v')"), 30);
+    cr_expect_eq(value("A = [1 2; 3 4]; v = [1 1]; f = v'*A*v + (A*v)'*v + sum(A*v*v')"), 40);
     cr_expect_eq(value("A = [1 2; 3 4]; v = [1 1]; f = sum(A*v .* v - v'*A .* v)"), 0);
     cr_expect_eq(value("A = [1 2; 3 4]; f = sum(A'*A) + max(A) + max(0, -1) + sum(sum(A, 0)./2)"),
                  58 + 4 + 0 + 5);

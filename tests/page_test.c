@@ -99,7 +99,10 @@ Test(page, hostile_names_stay_text) {
     gt_tensor x = named(tape, evil, 2);
     x = gt_name(gt_mul(x, named(tape, "\xff\xc0\x80\x01", 3)), "%s", evil);
     gt_journal *j = gt_journal_of(x);
-    const gt_page_options options = {.title = evil, .formula = evil, .text = evil, .language = evil};
+    const gt_page_options options = {.title = evil,
+                                     .formula = evil,
+                                     .text = evil,
+                                     .language = evil};
     text t;
     cr_assert(gt_journal_page(j, &options, open_text(&t)->out));
     const char *page = closed(&t);
@@ -226,7 +229,8 @@ Test(page, a_training_log_holds_the_figures_of_its_layers) {
     cr_expect_not_null(strstr(page, "{\"number\":7,\"loss\":0.25,\"layers\":["));
     /* norm, mean, standard deviation, zeros, dead, lowest, highest */
     cr_expect_not_null(strstr(page, "[\"h\",5,1,1,0.5,0.5,0,2,[0,"));
-    cr_expect_not_null(strstr(page, "[\"g\",5,\"nan\",\"nan\",\"nan\",\"nan\",\"nan\",\"nan\",[0,"));
+    cr_expect_not_null(
+        strstr(page, "[\"g\",5,\"nan\",\"nan\",\"nan\",\"nan\",\"nan\",\"nan\",[0,"));
     cr_expect_eq(occurrences(page, "</script"), 2);
     free(t.bytes);
     gt_training_log_free(log);
@@ -236,7 +240,8 @@ Test(page, a_training_log_holds_the_figures_of_its_layers) {
 Test(page, a_training_log_reports_what_cannot_be_read) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_training_log *log = gt_training_log_new(NULL);
-    const gt_tensor bad = gt_add(gt_zeros(tape, GT_SHAPE(2), GT_F64), gt_zeros(tape, GT_SHAPE(3), GT_F64));
+    const gt_tensor bad =
+        gt_add(gt_zeros(tape, GT_SHAPE(2), GT_F64), gt_zeros(tape, GT_SHAPE(3), GT_F64));
     cr_assert(gt_training_log_step(log, 0, 0));
     cr_expect_not(gt_training_log_layer(log, "bad", bad, gt_none()));
     cr_expect_not(gt_training_log_layer(log, "bad", gt_none(), bad));

@@ -100,8 +100,10 @@ Test(plan, print_and_drawing_show_groups) {
     const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F32);
     gt_item(gt_sum(gt_tanh(gt_square(x)), GT_ALL, false));
     text = printed(gt_plan_print, tape);
-    cr_assert(strstr(text, "group  square tanh sum f32[2,3]: reads 24, writes 4 bytes"), "%s", text);
-    cr_assert(strstr(text, "3 operations in 1 steps, 1 of them groups; 28 bytes moved"), "%s", text);
+    cr_assert(strstr(text, "group  square tanh sum f32[2,3]: reads 24, writes 4 bytes"), "%s",
+              text);
+    cr_assert(strstr(text, "3 operations in 1 steps, 1 of them groups; 28 bytes moved"), "%s",
+              text);
     free(text);
     text = printed(gt_plan_dot, tape);
     cr_assert(strncmp(text, "digraph plan {", 14) == 0 && strstr(text, "e0 -> s0"), "%s", text);

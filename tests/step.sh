@@ -6,8 +6,8 @@ set -eu
 golden=$(cd "$(dirname "$0")/golden" && pwd)
 program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 work=$(mktemp -d)
-session=gradtape-step-$$
-trap 'rm -rf "$work"; tmux kill-session -t "$session" 2>/dev/null || true' EXIT
+socket=gradtape-step-$$ session=0
+trap 'rm -rf "$work"; tmux -L "$socket" kill-server 2>/dev/null || true' EXIT
 export LC_ALL=C
 cd "$golden"
 
@@ -91,7 +91,7 @@ for arguments in "$work"/session*.arguments; do
 done
 
 # ---- in a terminal ------------------------------------------------------------------------------------------
-screen() { tmux capture-pane -p ${1-} -t "$session"; }
+screen() { tmux -L "$socket" capture-pane -p ${1-} -t "$session"; }
 sees() { # TEXT [OPTION]: within ten seconds
     for try in $(seq 100); do
         if screen "${2-}" | grep -qF -e "$1"; then return 0; fi
@@ -101,13 +101,13 @@ sees() { # TEXT [OPTION]: within ten seconds
     screen
     return 1
 }
-terminal() { # COLOR...: environment
-    tmux kill-session -t "$session" 2>/dev/null || true
-    tmux -f /dev/null new-session -d -s "$session" -x 100 -y 30 \
+terminal() { # VARIABLE=VALUE: a new terminal, on a server of its own, which ends with this script
+    session=s$((${session#s} + 1))
+    tmux -L "$socket" -f /dev/null new-session -d -s "$session" -x 100 -y 30 \
         "env $* LC_ALL=C.UTF-8 '$program' step --lesson circuit-1; echo left with \$?; sleep 20" &&
         sees "(step)"
 }
-type_in() { tmux send-keys -t "$session" "$@"; }
+type_in() { tmux -L "$socket" send-keys -t "$session" "$@"; }
 in_terminal() {
     green=$(printf '\033[32m')
     terminal NO_COLOR= && sees "${green}-2" -e &&

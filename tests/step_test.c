@@ -422,3 +422,28 @@ Test(step, operations_of_several_results) {
     gt_journal_free(j);
     gt_tape_free(tape);
 }
+
+/* Put behind a training step, a walk shows the loss at the parameters as they are now. */
+Test(step, a_walk_inside_a_training) {
+    gt_params *params = gt_params_new(NULL, 7);
+    gt_tape *tape = gt_tape_new(params);
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.1});
+    char commands[] =
+        "b one/weight\nc\nw one/weight[0,1]\nc\ne\npaths one/weight\nset x[0,0]=9\ntree\n";
+    for (int step = 0; step < 3; step++) {
+        const gt_tensor x = gt_name(gt_ones(tape, GT_SHAPE(4, 2), GT_F32), "x");
+        const gt_tensor loss = gt_mean(gt_square(gt_linear(x, "one", 3)), GT_ALL, false);
+        cr_assert(gt_minimize(opt, loss), "%s", gt_error(tape));
+        const double before = gt_item(loss);
+        walk_through(loss, commands);
+        gt_journal *j = journal_of(loss);
+        cr_assert_lt(j->gate[j->output].v.one, before);
+        cr_assert_eq(gt_item(loss), before);
+        gt_journal_free(j);
+        gt_tape_reset(tape);
+    }
+    cr_assert_not(gt_failed(tape), "%s", gt_error(tape));
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}

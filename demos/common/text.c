@@ -209,8 +209,14 @@ static int learn(const text_model *m, const text *t, training *run) {
                               .y_label = "bits per character",
                               .series = line,
                               .n_series = 3};
-    return training_end(run,
-                        &(plot){.title = m->title, .width = 720, .panel = &panel, .n_panels = 1});
+    char subtitle[100];
+    snprintf(subtitle, sizeof subtitle,
+             "by predicting the next character; counted pairs of them need %.2f bits", bigram);
+    return training_end(run, &(plot){.title = m->title,
+                                     .subtitle = subtitle,
+                                     .width = 720,
+                                     .panel = &panel,
+                                     .n_panels = 1});
 }
 
 /* New parameters take the fingerprint of the text; those of a file must have it. */

@@ -7,6 +7,7 @@
  *     selftest mutants [NAME]     errors planted in operations: each must be caught
  *     selftest graph [SEED]       random graphs, or that of one seed
  *     selftest plans [SEED]       planned runs of random tapes against the reference, bit by bit
+ *     selftest emit [NAME]        emitted C against exact runs, of everything or of NAME
  *     selftest api [SEED]         random sequences of public calls, or those of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
@@ -37,6 +38,8 @@ int main(int argc, char **argv) {
         sweep_plans(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "plans") == 0)
         sweep_plans(stdout, 1, is_soak() ? 100000 : 1000, &total);
+    if (!part || strcmp(part, "emit") == 0)
+        sweep_emission(stdout, detail, 1, is_soak() ? 2000 : 40, &total);
     if (part && strcmp(part, "api") == 0 && detail)
         sweep_api(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "api") == 0)

@@ -30,8 +30,9 @@ static void compare(story *s, const char *when, uint32_t i) {
     if (x && y && (bytes == 0 || memcmp(x, y, bytes) == 0)) return;
     char name[200];
     snprintf(s->why, sizeof s->why, "%s: %s %s", when, gt_label(a, name, sizeof name),
-             x && y ? "differs" : gt_failed(s->tape[0]) ? gt_error(s->tape[0])
-                                                        : gt_error(s->tape[1]));
+             x && y                  ? "differs"
+             : gt_failed(s->tape[0]) ? gt_error(s->tape[0])
+                                     : gt_error(s->tape[1]));
 }
 
 static void compare_leaves(story *s, const char *when) {
