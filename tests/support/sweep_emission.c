@@ -56,6 +56,12 @@ static void write_call(bench *b, int number, int arguments, int states) {
                 number, k, number, k);
 }
 
+static void clear(emitted *m) {
+    for (int k = 0; k < 2 * MOST; k++) free(m->argument[k]);
+    for (int k = 0; k < MOST; k++) free(m->expected[k]);
+    memset(m, 0, sizeof *m);
+}
+
 static void note_refusal(bench *b, const gt_tape *tape, emitted *m) {
     if (!strstr(gt_error(tape), "cannot be emitted") && !strstr(gt_error(tape), "bf16") &&
         !strstr(gt_error(tape), "is random"))
@@ -76,6 +82,7 @@ static bool emit(bench *b, emitted *m, gt_tape *tape, gt_list in, gt_list out, g
     }
     if (!gt_emit_c(tape, name, in, out, b->file)) {
         note_refusal(b, tape, m);
+        clear(m);
         return false;
     }
     write_call(b, b->count, in.count + out.count, state.count);
@@ -101,14 +108,16 @@ static void emit_sample(bench *b, const char *name, const gt_op *op,
     gt_tape *tape = gt_tape_new(NULL);
     gt_samples s = {.tape = tape, .op = op, .dtype = dtype, .seed = 7 + (uint64_t)i};
     const gt_tensor y = samples(&s, i);
-    gt_tensor out[MOST] = {y};
-    int n_out = 1;
+    gt_tensor out[MOST] = {y}, real[GT_SAMPLE_MOST];
+    int n_out = 1, n_real = 0;
     emitted *m = &b->made[b->count];
     *ended = s.ended;
     if (!s.ended && !s.bad && !gt_failed(tape) && s.drawn <= GT_SAMPLE_MOST) {
-        if (!s.no_gradient && s.drawn > 0 &&
-            gt_grads(gt_sum(gt_square(y), GT_ALL, false), s.leaf, s.drawn, out + 1))
-            n_out += s.drawn;
+        for (int k = 0; k < s.drawn; k++)
+            if (gt_dtype_is_float(gt_dtype_of(s.leaf[k]))) real[n_real++] = s.leaf[k];
+        if (!s.no_gradient && n_real > 0 &&
+            gt_grads(gt_sum(gt_square(y), GT_ALL, false), real, n_real, out + 1))
+            n_out += n_real;
         memset(m, 0, sizeof *m);
         snprintf(m->what, sizeof m->what, "%s, sample %d, %s", name, i, gt_dtype_name(dtype));
         emit(b, m, tape, gt_list_of(s.drawn, s.leaf), gt_list_of(n_out, out), gt_list_of(0, NULL));
@@ -219,11 +228,7 @@ static void compile_and_run(bench *b, score *total) {
 }
 
 static void release(bench *b) {
-    for (int k = 0; k <= b->count; k++) {
-        emitted *m = &b->made[k];
-        for (int i = 0; i < 2 * MOST; i++) free(m->argument[i]);
-        for (int i = 0; i < MOST; i++) free(m->expected[i]);
-    }
+    for (int k = 0; k <= b->count; k++) clear(&b->made[k]);
     free(b->made);
     if (!getenv("GT_KEEP_EMITTED")) {
         remove(b->source);
