@@ -10,9 +10,9 @@ static const struct {
     [GT__SUM] = {"sum", "0", "0", "0", "a + b"},
     [GT__PRODUCT] = {"prod", "1", "1", "1", "a * b"},
     [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1", "a > b ? a : b",
-                 "(a > b) | (a != a) ? a : b"},
+                 "((a > b) | (a != a)) ? a : b"},
     [GT__MIN] = {"min", "INFINITY", "2147483647", "9223372036854775807LL", "a < b ? a : b",
-                 "(a < b) | (a != a) ? a : b"},
+                 "((a < b) | (a != a)) ? a : b"},
     [GT__ANY] = {"any", "0", "0", "0", "a | b"},
     [GT__ALL] = {"all", "1", "1", "1", "a & b"},
 };
