@@ -45,7 +45,7 @@ if(GT_BUILD_DEMOS)
     gt_helpers(gradtape_demos_common demos/common/*.c)
     gt_program_each(demos gradtape_demos_common)
     # One program writes a training step as C; the other is made of that and not of the library.
-    gt_program(demos_tiny_record demos/tiny tiny_record demos/tiny/tiny_record.c)
+    gt_program(demos_tiny_record demos tiny_record demos/tiny/tiny_record.c)
     add_custom_command(
         OUTPUT ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c
         COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/generated/tiny

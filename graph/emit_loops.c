@@ -66,9 +66,11 @@ static const char *pointer(gt_emitter *e, const char *array, int64_t start) {
 const char *gt__emit_pointer(gt_emitter *e, uint32_t i) {
     if (gt__shape(e->tape, gt__emit_node(e, i))->numel > 0)
         return pointer(e, array_of(e, e->value[i].base), start_of(e, i));
+    const gt_dtype dtype = (gt_dtype)gt__emit_node(e, i)->dtype;
     char *text = gt__emit_text(e);
-    snprintf(text, GT__EMIT_TEXT, "((%s *)0)",
-             gt_emit_type((gt_dtype)gt__emit_node(e, i)->dtype));
+    gt_emit_helper(e, "\nstatic const %s %s_none_%s[1] = {0};\n", gt_emit_type(dtype), e->name,
+                   gt_dtype_name(dtype));
+    snprintf(text, GT__EMIT_TEXT, "%s_none_%s", e->name, gt_dtype_name(dtype));
     return text;
 }
 
@@ -212,29 +214,6 @@ static bool calls_functions(const char *text) {
     return false;
 }
 
-/* A row's expression in the words of ops.def: x, or a, b, c; numbers p, q; K(c); functions, which have another
- * name for float. Numbers are no words: they begin with a digit. */
-static void say_row(gt_emitter *e, const char *row, gt_dtype dtype, const char *const *in,
-                    const char *const *number) {
-    static const char letters[] = "xabc";
-    for (const char *c = row; *c;) {
-        size_t length = 1;
-        if (is_word(*c))
-            while (is_word(c[length]) || (c[0] >= '0' && c[0] <= '9' && c[length] == '.')) length++;
-        const char *found = length == 1 ? strchr(letters, *c) : NULL;
-        if (found && *c)
-            gt__say(e, &e->part, "%s", in[found == letters ? 0 : found - letters - 1]);
-        else if (length == 1 && (*c == 'p' || *c == 'q'))
-            gt__say(e, &e->part, "%s", number[*c - 'p']);
-        else if (length == 1 && *c == 'K')
-            gt__say(e, &e->part, "(%s)", gt_emit_type(dtype));
-        else
-            gt__say_bytes(e, &e->part, c, length);
-        if (length > 1 && c[length] == '(' && dtype == GT_F32) gt__say(e, &e->part, "f");
-        c += length;
-    }
-}
-
 /* A number of an operation as its kernel takes it. */
 static const char *number_of(gt_emitter *e, gt_dtype dtype, double v, bool hide) {
     const union {
@@ -252,6 +231,29 @@ static const char *number_of(gt_emitter *e, gt_dtype dtype, double v, bool hide)
     return hide ? hidden(e, dtype, text) : text;
 }
 
+/* A row's expression in the words of ops.def: x, or a, b, c; numbers p, q; K(c); functions, which have another
+ * name for float. Numbers are no words: they begin with a digit. */
+static void say_row(gt_emitter *e, const char *row, gt_dtype dtype, const char *const *in,
+                    const gt_arg *number, bool hide) {
+    static const char letters[] = "xabc";
+    for (const char *c = row; *c;) {
+        size_t length = 1;
+        if (is_word(*c))
+            while (is_word(c[length]) || (c[0] >= '0' && c[0] <= '9' && c[length] == '.')) length++;
+        const char *found = length == 1 ? strchr(letters, *c) : NULL;
+        if (found && *c)
+            gt__say(e, &e->part, "%s", in[found == letters ? 0 : found - letters - 1]);
+        else if (length == 1 && (*c == 'p' || *c == 'q'))
+            gt__say(e, &e->part, "%s", number_of(e, dtype, number[*c - 'p'].real, hide));
+        else if (length == 1 && *c == 'K')
+            gt__say(e, &e->part, "(%s)", gt_emit_type(dtype));
+        else
+            gt__say_bytes(e, &e->part, c, length);
+        if (length > 1 && c[length] == '(' && dtype == GT_F32) gt__say(e, &e->part, "f");
+        c += length;
+    }
+}
+
 /* A row of two equal operands that are no floats: compilers warn of comparing a thing with itself. */
 static bool is_twice_the_same(const gt_emitter *e, uint32_t i) {
     const gt__node *n = gt__emit_node(e, i);
@@ -263,18 +265,15 @@ static bool is_twice_the_same(const gt_emitter *e, uint32_t i) {
 static void say_element_wise(gt_emitter *e, const nest *l, uint32_t i) {
     const gt__node *n = gt__emit_node(e, i);
     const uint32_t *in = gt__in(e->tape, n), n_in = gt__n_in(n);
-    const char *text = n->op->more.forward_text, *x[3], *number[2] = {"0", "0"};
+    const char *text = n->op->more.forward_text, *x[3];
     const gt_dtype dtype = (gt_dtype)gt__emit_node(e, in[n_in - 1])->dtype;
-    const int n_args = gt_n_args(gt__tensor(e->tape, i));
     const bool hide = calls_functions(text);
     char again[40];
     snprintf(again, sizeof again, "w%u", i);
     for (uint32_t k = 0; k < n_in; k++) x[k] = operand(e, l, in[k], hide);
     if (is_twice_the_same(e, i)) x[1] = again;
-    for (int k = 0; k < n_args && k < 2; k++)
-        number[k] = number_of(e, dtype, e->tape->arg[n->arg + (uint32_t)k].real, hide);
     if (n->dtype == GT_BOOL) gt__say(e, &e->part, "(unsigned char)(");
-    say_row(e, text, dtype, x, number);
+    say_row(e, text, dtype, x, e->tape->arg + n->arg, hide);
     if (n->dtype == GT_BOOL) gt__say(e, &e->part, ")");
 }
 

@@ -83,7 +83,7 @@ static void find_needed(gt_emitter *e) {
     for (int k = 0; k < e->outputs.count; k++) need(e, e->outputs.at[k].index);
     for (uint32_t k = 0; k < tape->n_effects; k++) need(e, inputs(e, tape->effect[k])[1]);
     for (uint32_t i = tape->size; i-- > 0;) {
-        if (!e->value[i].needed || e->value[i].known) continue;
+        if (!e->value[i].needed || e->value[i].known || numel(e, i) == 0) continue;
         if (gt__emit_node(e, i)->out) need(e, i - gt__emit_node(e, i)->out);
         for (uint32_t k = 0; k < n_inputs(e, i); k++) need(e, inputs(e, i)[k]);
     }

@@ -68,7 +68,7 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 /* Emitted files call their own things by a word and a number: no tensor is called so. */
 static bool is_own(const char *name) {
     static const char *const words[] = {"f", "i", "bool", "part", "fixed", "number", "run", "sum",
-                                        "prod", "max", "min", "any", "all", "sizes"};
+                                        "prod", "max", "min", "any", "all", "sizes", "none", "add"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;
@@ -124,12 +124,11 @@ static void real_literal(char *text, size_t size, double v, bool single) {
     }
 }
 
-const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i) {
-    char *text = gt__emit_text(e);
+static void literal(char *text, gt_dtype dtype, const void *data, int64_t i) {
     int64_t v = 0;
     switch (dtype) {
-    case GT_F32: real_literal(text, GT__EMIT_TEXT, (double)((const float *)data)[i], true); return text;
-    case GT_F64: real_literal(text, GT__EMIT_TEXT, ((const double *)data)[i], false); return text;
+    case GT_F32: real_literal(text, GT__EMIT_TEXT, (double)((const float *)data)[i], true); return;
+    case GT_F64: real_literal(text, GT__EMIT_TEXT, ((const double *)data)[i], false); return;
     case GT_I32: v = ((const int32_t *)data)[i]; break;
     case GT_I64: v = ((const int64_t *)data)[i]; break;
     default: v = ((const unsigned char *)data)[i]; break;
@@ -140,11 +139,18 @@ const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, in
         snprintf(text, GT__EMIT_TEXT, "(%lld%s - 1)", (long long)(v + 1), suffix);
     else
         snprintf(text, GT__EMIT_TEXT, v < 0 ? "(%lld%s)" : "%lld%s", (long long)v, suffix);
+}
+
+const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i) {
+    char *text = gt__emit_text(e);
+    literal(text, dtype, data, i);
     return text;
 }
 
 void gt__emit_elements(gt_emitter *e, gt__text *t, gt_dtype dtype, const void *data, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        gt__say(e, t, "%s%s", i % 8 ? ", " : i ? ",\n    " : "\n    ",
-                gt__emit_literal(e, dtype, data, i));
+    char text[GT__EMIT_TEXT];
+    for (int64_t i = 0; i < count; i++) {
+        literal(text, dtype, data, i);
+        gt__say(e, t, "%s%s", i % 8 ? ", " : i ? ",\n    " : "\n    ", text);
+    }
 }

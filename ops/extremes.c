@@ -151,6 +151,32 @@ static bool winner_kernel(gt_call *call, bool largest) {
 static bool argmax_kernel(gt_call *call) { return winner_kernel(call, true); }
 static bool argmin_kernel(gt_call *call) { return winner_kernel(call, false); }
 
+/* Operands are contiguous: i0 and i1 tell the result, k goes along the axis. */
+static bool winner_emit(gt_emitter *e, const gt_call *call, char better) {
+    const gt_array *in = &call->in[0];
+    const int axis = gt__axis(call, ((const gt__over *)call->attr)->axes.axis[0], in->shape.rank);
+    int64_t size[2] = {1, 1};
+    for (int d = 0; d < in->shape.rank; d++)
+        if (d != axis) size[d > axis] *= in->shape.dim[d];
+    const int64_t n = in->shape.dim[axis];
+    const int64_t from[2] = {n * size[1], 1}, to[2] = {size[1], 1};
+    gt_emit_loops(e, 0, 2, size);
+    gt_emit(e, "long best = 0;");
+    gt_emit(e, "for (long k = 1; k < %lld; k++) {", (long long)n);
+    gt_emit(e, "const %s v = %s[%s + k * %lld], w = %s[%s + best * %lld];", gt_emit_type(in->dtype),
+            gt_emit_in(e, 0), gt_emit_index(e, 2, from), (long long)size[1], gt_emit_in(e, 0),
+            gt_emit_index(e, 2, from), (long long)size[1]);
+    const bool real = gt_dtype_is_float(in->dtype);
+    gt_emit(e, "if (v %c w%s) best = k;", better, real ? " || (v != v && w == w)" : "");
+    gt_emit(e, "}");
+    gt_emit(e, "%s[%s] = best;", gt_emit_out(e, 0), gt_emit_index(e, 2, to));
+    gt_emit_end(e, 2);
+    return true;
+}
+
+static bool argmax_emit(gt_emitter *e, const gt_call *call) { return winner_emit(e, call, '>'); }
+static bool argmin_emit(gt_emitter *e, const gt_call *call) { return winner_emit(e, call, '<'); }
+
 static gt_tensor winner_samples(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, int, bool)) {
     gt_sample_no_gradient(s);
     switch (i) {
@@ -178,11 +204,11 @@ static const char index_reason[] = "an index is not differentiable";
 
 const gt_op gt__op_argmax =
     GT_OP("argmax", winner_shape, argmax_kernel, GT_NO_GRADIENT(index_reason), argmax_samples,
-          .meaning = "index of the first largest element of x",
+          .emit = argmax_emit, .meaning = "index of the first largest element of x",
           .domain = "the first NaN, if there is one");
 const gt_op gt__op_argmin =
     GT_OP("argmin", winner_shape, argmin_kernel, GT_NO_GRADIENT(index_reason), argmin_samples,
-          .meaning = "index of the first smallest element of x",
+          .emit = argmin_emit, .meaning = "index of the first smallest element of x",
           .domain = "the first NaN, if there is one");
 
 gt_tensor gt_argmax(gt_tensor x, int axis, bool keepdims) {

@@ -5,14 +5,14 @@
 
 /* How a folding is called, begins and goes on; as the macros in fold.c. */
 static const struct {
-    const char *name, *real, *i32, *i64, *combine;
+    const char *name, *real, *i32, *i64, *combine, *reals; /* reals: where they are combined otherwise */
 } known[GT__N_FOLDINGS] = {
     [GT__SUM] = {"sum", "0", "0", "0", "a + b"},
     [GT__PRODUCT] = {"prod", "1", "1", "1", "a * b"},
-    [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1",
-                 "(a > b) | (a != a) ? a : b"},
-    [GT__MIN] = {"min", "INFINITY", "2147483647", "9223372036854775807LL",
-                 "(a < b) | (a != a) ? a : b"},
+    [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1", "a > b ? a : b",
+                 "((a > b) | (a != a)) ? a : b"},
+    [GT__MIN] = {"min", "INFINITY", "2147483647", "9223372036854775807LL", "a < b ? a : b",
+                 "((a < b) | (a != a)) ? a : b"},
     [GT__ANY] = {"any", "0", "0", "0", "a | b"},
     [GT__ALL] = {"all", "1", "1", "1", "a & b"},
 };
@@ -20,12 +20,13 @@ static const struct {
 /* lane[r % 16] takes element r of a chunk; level holds sums of 1, 2, 4, ... chunks. */
 static void helper(gt_emitter *e, gt__folding folding, gt_dtype in, gt_dtype out) {
     const char *name = gt_emit_name(e), *kind = gt_dtype_name(in), *word = known[folding].name;
-    const char *type = gt_emit_type(out);
+    const char *type = gt_emit_type(out), *combine = known[folding].combine;
+    if (gt_dtype_is_float(out) && known[folding].reals) combine = known[folding].reals;
     const char *identity = gt_dtype_is_float(out) ? known[folding].real
                            : out == GT_I64        ? known[folding].i64
                                                   : known[folding].i32;
     gt_emit_helper(e, "\nstatic %s %s_%s_%s_of(%s a, %s b) { return (%s)(%s); }\n", type, name, word,
-                   kind, type, type, type, known[folding].combine);
+                   kind, type, type, type, combine);
     gt_emit_helper(e,
                    "\nstatic %s %s_%s_%s(const %s *x, long n, long step) {\n"
                    "    %s level[24] = {(%s)(%s)}, lane[16];\n"

@@ -44,6 +44,7 @@ falls() {
         END { exit !(n > 1 && loss[1] > 0 && loss[n] < share * loss[1]) }' "$2"
 }
 loop() { "$demos/seed_loop" 11 loop.svg >out && cat out && falls 0.5 out && grep -q '</svg>' loop.svg; }
+tiny() { "$demos/tiny" >out && cat out && falls 0.1 out; }
 spiral() { "$demos/spiral" spiral.svg >out && cat out && falls 0.2 out && grep -q '</svg>' spiral.svg; }
 # A training of FIRST steps, and on to LAST from its file, must write the file of LAST steps at once.
 # trains NAME FIRST LAST [OPTION VALUE]...
@@ -122,6 +123,7 @@ check "a lesson reports a picture that cannot be written" refused "$demos/gates"
 check "seed_loop learns and draws" loop
 check "seed_loop refuses what it does not know" refused "$demos/seed_loop" eleven
 check "spiral learns and draws" spiral
+check "tiny learns by emitted C" tiny
 check "physics learns, draws and resumes" physics
 check "physics refuses what it does not know" refused "$demos/physics" --speed 11
 check "physics refuses a file that is not there" refused "$demos/physics" --resume no.safetensors

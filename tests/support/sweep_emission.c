@@ -11,6 +11,7 @@
 #include "grad/grad.h"
 #include "nn/nn.h"
 #include "ops/ops.h"
+#include "support/harness.h"
 #include "support/random_graph.h"
 #include "support/sweeps.h"
 
@@ -56,6 +57,12 @@ static void write_call(bench *b, int number, int arguments, int states) {
                 number, k, number, k);
 }
 
+static void clear(emitted *m) {
+    for (int k = 0; k < 2 * MOST; k++) free(m->argument[k]);
+    for (int k = 0; k < MOST; k++) free(m->expected[k]);
+    memset(m, 0, sizeof *m);
+}
+
 static void note_refusal(bench *b, const gt_tape *tape, emitted *m) {
     if (!strstr(gt_error(tape), "cannot be emitted") && !strstr(gt_error(tape), "bf16") &&
         !strstr(gt_error(tape), "is random"))
@@ -76,6 +83,7 @@ static bool emit(bench *b, emitted *m, gt_tape *tape, gt_list in, gt_list out, g
     }
     if (!gt_emit_c(tape, name, in, out, b->file)) {
         note_refusal(b, tape, m);
+        clear(m);
         return false;
     }
     write_call(b, b->count, in.count + out.count, state.count);
@@ -101,14 +109,16 @@ static void emit_sample(bench *b, const char *name, const gt_op *op,
     gt_tape *tape = gt_tape_new(NULL);
     gt_samples s = {.tape = tape, .op = op, .dtype = dtype, .seed = 7 + (uint64_t)i};
     const gt_tensor y = samples(&s, i);
-    gt_tensor out[MOST] = {y};
-    int n_out = 1;
+    gt_tensor out[MOST] = {y}, real[GT_SAMPLE_MOST];
+    int n_out = 1, n_real = 0;
     emitted *m = &b->made[b->count];
     *ended = s.ended;
     if (!s.ended && !s.bad && !gt_failed(tape) && s.drawn <= GT_SAMPLE_MOST) {
-        if (!s.no_gradient && s.drawn > 0 &&
-            gt_grads(gt_sum(gt_square(y), GT_ALL, false), s.leaf, s.drawn, out + 1))
-            n_out += s.drawn;
+        for (int k = 0; k < s.drawn; k++)
+            if (gt_dtype_is_float(gt_dtype_of(s.leaf[k]))) real[n_real++] = s.leaf[k];
+        if (!s.no_gradient && n_real > 0 &&
+            gt_grads(gt_sum(gt_square(y), GT_ALL, false), real, n_real, out + 1))
+            n_out += n_real;
         memset(m, 0, sizeof *m);
         snprintf(m->what, sizeof m->what, "%s, sample %d, %s", name, i, gt_dtype_name(dtype));
         emit(b, m, tape, gt_list_of(s.drawn, s.leaf), gt_list_of(n_out, out), gt_list_of(0, NULL));
@@ -119,42 +129,62 @@ static void emit_sample(bench *b, const char *name, const gt_op *op,
 static void emit_samples(bench *b, const char *name, const gt_op *op,
                          gt_tensor (*samples)(gt_samples *, int)) {
     const int before = b->count, refused = b->refused;
-    for (int wide = 0; wide < 2; wide++) {
-        bool ended = false;
-        for (int i = 0; !ended && b->count + 1 < CASES; i++)
-            emit_sample(b, name, op, samples, i, wide ? GT_F64 : GT_F32, &ended);
+    bool ended = false;
+    for (int i = 0; !ended && b->count + 2 < CASES; i++) {
+        if (is_soak() || i % 2 == 0) emit_sample(b, name, op, samples, i, GT_F32, &ended);
+        if (is_soak() || i % 2 == 1) emit_sample(b, name, op, samples, i, GT_F64, &ended);
     }
     if (b->count == before && b->refused > refused) fprintf(b->report, "cannot be emitted: %s\n", name);
 }
 
 /* ---- random tapes ---------------------------------------------------------------------------------------- */
 
+/* The leaf itself, or the next one of its shape: effects that read what others write. */
+static gt_tensor neighbour(const random_graph *g, int k) {
+    const gt_tensor next = g->leaf[(k + 1) % g->n_leaves];
+    return gt_same_shape(gt_shape_of(next), gt_shape_of(g->leaf[k])) ? next : g->leaf[k];
+}
+
 static void emit_random(bench *b, uint64_t seed) {
     static random_graph g;
     gt_tape *tape = gt_tape_new(NULL);
-    gt_tensor gradient[GRAPH_LEAVES], out[MOST];
+    gt_tensor out[GRAPH_LEAVES + 1];
     emitted *m = &b->made[b->count];
-    const bool effects = seed % 2, wide = seed % 7 == 0;
-    int n_out = 0;
-    random_graph_record_as(&g, tape, seed, seed % 3 ? GT_F32 : GT_F64, wide);
+    const bool effects = seed % 2;
+    random_graph_record_as(&g, tape, seed, seed % 3 ? GT_F32 : GT_F64, seed % 7 == 0);
     memset(m, 0, sizeof *m);
     snprintf(m->what, sizeof m->what, "random tape %llu", (unsigned long long)seed);
-    if (gt_grads(g.loss, g.leaf, g.n_leaves, gradient)) {
-        out[n_out++] = g.loss;
-        for (int k = 0; k < g.n_leaves; k++) {
-            out[n_out++] = gradient[k];
-            gt_name(g.leaf[k], "leaf%d", k);
-            if (effects)
-                gt_assign(g.leaf[k], gt_sub(g.leaf[(k + 1) % g.n_leaves].index == g.leaf[k].index ||
-                                                    !gt_same_shape(gt_shape_of(g.leaf[(k + 1) % g.n_leaves]),
-                                                                   gt_shape_of(g.leaf[k]))
-                                                ? g.leaf[k]
-                                                : g.leaf[(k + 1) % g.n_leaves],
-                                            gt_mul_scalar(gradient[k], 0.5)));
-        }
+    out[g.n_leaves] = g.loss;
+    if (gt_grads(g.loss, g.leaf, g.n_leaves, out)) {
         const gt_list leaves = gt_list_of(g.n_leaves, g.leaf), none = gt_list_of(0, NULL);
-        emit(b, m, tape, effects ? none : leaves, gt_list_of(n_out, out), effects ? leaves : none);
+        for (int k = 0; k < g.n_leaves; k++) gt_name(g.leaf[k], "leaf%d", k);
+        for (int k = 0; effects && k < g.n_leaves; k++)
+            gt_assign(g.leaf[k], gt_sub(neighbour(&g, k), gt_mul_scalar(out[k], 0.5)));
+        if (effects) gt_assign(g.leaf[0], neighbour(&g, 0));
+        emit(b, m, tape, effects ? none : leaves, gt_list_of(g.n_leaves + 1, out), effects ? leaves : none);
     }
+    gt_tape_free(tape);
+}
+
+/* Numbers that fill several functions, with names that C does not have. */
+static void emit_chain(bench *b) {
+    static const char *const names[] = {"int", "*/ 1", "f32", "part0", "\"x\"", "\\\n", "a b", "a_b", "", "9", "NAN"};
+    enum { LEAVES = sizeof names / sizeof *names, LINKS = 1500 };
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_tensor x[LEAVES], out[LEAVES + 1], y;
+    emitted *m = &b->made[b->count];
+    for (int k = 0; k < LEAVES; k++) {
+        const double at = 0.1 * (k + 1);
+        x[k] = gt_name(gt_input(tape, &at, GT_SCALAR, GT_F64), "%s", names[k]);
+    }
+    y = x[0];
+    for (int i = 1; i < LINKS; i++)
+        y = i % 3 ? gt_mul(gt_sin(y), x[i % LEAVES]) : gt_add(gt_pow_scalar(y, 2), x[i * 7 % LEAVES]);
+    out[LEAVES] = gt_name(y, "int");
+    memset(m, 0, sizeof *m);
+    snprintf(m->what, sizeof m->what, "a chain of numbers");
+    if (gt_grads(y, x, LEAVES, out))
+        emit(b, m, tape, gt_list_of(LEAVES, x), gt_list_of(LEAVES + 1, out), gt_list_of(0, NULL));
     gt_tape_free(tape);
 }
 
@@ -219,11 +249,7 @@ static void compile_and_run(bench *b, score *total) {
 }
 
 static void release(bench *b) {
-    for (int k = 0; k <= b->count; k++) {
-        emitted *m = &b->made[k];
-        for (int i = 0; i < 2 * MOST; i++) free(m->argument[i]);
-        for (int i = 0; i < MOST; i++) free(m->expected[i]);
-    }
+    for (int k = 0; k <= b->count; k++) clear(&b->made[k]);
     free(b->made);
     if (!getenv("GT_KEEP_EMITTED")) {
         remove(b->source);
@@ -257,6 +283,7 @@ void sweep_emission(FILE *out, const char *name, uint64_t first, int count, scor
             if (!name || strcmp(name, lists[l](i)->name) == 0)
                 emit_samples(&b, lists[l](i)->name, NULL, lists[l](i)->samples);
     for (int k = 0; !name && k < count && b.count + 1 < CASES; k++) emit_random(&b, first + (uint64_t)k);
+    if (!name || strcmp(name, "numbers") == 0) emit_chain(&b);
     fclose(b.file);
     if (b.count) compile_and_run(&b, total);
     release(&b);

@@ -220,6 +220,22 @@ static bool tell_random_graph(const story *s, gt_tape *tape) {
            gt_run(tape, gx, g.n_leaves);
 }
 
+/* Nothing is written before all is known: a failure leaves the file empty. */
+static bool tell_emission(const story *s, gt_tape *tape) {
+    random_graph g;
+    gt_tensor gx[GRAPH_LEAVES];
+    FILE *file = tmpfile();
+    random_graph_record(&g, tape, s->seed);
+    bool ok = file && !gt_failed(tape) && gt_grads(g.loss, g.leaf, g.n_leaves, gx) &&
+              gt_valid(gt_assign(g.leaf[0], gx[0]));
+    ok = ok && gt_emit_c(tape, "f", gt_list_of(g.n_leaves - 1, g.leaf + 1),
+                         gt_list_of(g.n_leaves, gx), file);
+    if (ok && ftell(file) <= 0) complain(s, "an empty file");
+    if (!ok && file && ftell(file) > 0) complain(s, "part of a file");
+    if (file) fclose(file);
+    return ok;
+}
+
 static bool tell_sample(const story *s, gt_tape *tape) {
     gt_samples samples = {.tape = tape, .op = s->op, .dtype = GT_F64, .seed = 7};
     gt_tensor leaf[GT_SAMPLE_MOST], gx[GT_SAMPLE_MOST];
@@ -340,6 +356,8 @@ void sweep_faults(FILE *out, const char *only, score *total) {
     maybe_tell(&t, only, (story){"checkpoint", tell_checkpoint, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"bookkeeping", tell_bookkeeping, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"claim", tell_claim, 1, NULL, NULL, 0, NULL});
+    for (uint64_t k = 2; k <= 3; k++)
+        maybe_tell(&t, only, (story){"emission", tell_emission, k, NULL, NULL, 0, NULL});
     for (int k = 1; k <= (is_soak() ? 200 : 10); k++) {
         story s = {.tell = tell_random_graph, .seed = (uint64_t)k};
         snprintf(s.name, sizeof s.name, "graph %d", k);
