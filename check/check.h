@@ -30,7 +30,7 @@
 #ifndef GT_CHECK_H
 #define GT_CHECK_H
 
-#include "graph/graph.h"
+#include "formula/formula.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,30 +54,30 @@ typedef enum gt_doubt {
     GT_DOUBT_JUMP,       /* the function is not continuous there */
     GT_DOUBT_NOISE,      /* the function gives other values for the same point */
     GT_DOUBT_NOT_FINITE, /* a value or a slope is infinite or NaN */
-    GT_DOUBT_WITNESSES,  /* witnesses of the truth contradict each other: an operation's rule is wrong */
+    GT_DOUBT_WITNESSES, /* witnesses of the truth contradict each other: an operation's rule is wrong */
     GT_DOUBT_MEMORY,
-    GT_DOUBT_QUESTION    /* the question makes no sense: sizes do not fit, a tape has failed */
+    GT_DOUBT_QUESTION /* the question makes no sense: sizes do not fit, a tape has failed */
 } gt_doubt;
 
 /* What a person did who derived it. */
 typedef enum gt_mistake {
     GT_NO_MISTAKE,
     GT_MISTAKE_SIGN,
-    GT_MISTAKE_FACTOR,        /* a constant */
-    GT_MISTAKE_LOG_BASE,      /* ln 2 or ln 10 */
-    GT_MISTAKE_MEAN_FOR_SUM,  /* or a sum for a mean: 1/n or n */
+    GT_MISTAKE_FACTOR,       /* a constant */
+    GT_MISTAKE_LOG_BASE,     /* ln 2 or ln 10 */
+    GT_MISTAKE_MEAN_FOR_SUM, /* or a sum for a mean: 1/n or n */
     GT_MISTAKE_MISSING_PATH,
-    GT_MISTAKE_OVERWRITTEN,   /* = for += where a value is used twice */
+    GT_MISTAKE_OVERWRITTEN, /* = for += where a value is used twice */
     GT_MISTAKE_EXTRA_TERM,
     GT_MISTAKE_MISSING_LOCAL, /* a local derivative was forgotten */
     GT_MISTAKE_WRONG_NODE,    /* a local derivative, taken at another node */
     GT_MISTAKE_WRONG_OPERAND,
     GT_MISTAKE_TRANSPOSED,
-    GT_MISTAKE_MISSING_SUM,   /* over the batch, or another broadcast axis */
-    GT_MISTAKE_SHIFTED,       /* entries stand beside their places */
-    GT_MISTAKE_MISSING_ROWS,  /* zero where the truth is not */
+    GT_MISTAKE_MISSING_SUM,  /* over the batch, or another broadcast axis */
+    GT_MISTAKE_SHIFTED,      /* entries stand beside their places */
+    GT_MISTAKE_MISSING_ROWS, /* zero where the truth is not */
     GT_MISTAKE_MISSING_COLUMNS,
-    GT_MISTAKE_ENTRIES,       /* a few entries, the others are right */
+    GT_MISTAKE_ENTRIES, /* a few entries, the others are right */
     GT_MISTAKE_UNKNOWN,
     GT_N_MISTAKES
 } gt_mistake;
@@ -94,7 +94,9 @@ GT_API const char *gt_mistake_name(gt_mistake mistake);
 typedef struct gt_slope {
     double value, error;
     double left, right; /* to both sides; the same except at a kink */
-    double variation;   /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
+    double
+        variation; /* the largest |f(x + h) - f(x)| / h seen: the size that digits are counted from */
+    double step;   /* where the differences were best */
     gt_doubt doubt;
     int evaluations;
 } gt_slope;
@@ -115,11 +117,14 @@ typedef struct gt_check_array {
 typedef struct gt_check_options {
     const gt_check_array *array; /* how x is divided, in order; none: one vector named "x" */
     int n_arrays;
-    int digits;          /* a truth known to fewer is CANNOT TELL; 0: 4 */
-    double precision;    /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
-    double scale;        /* how far x may move; 0: from the size of its entries, array by array */
-    int64_t evaluations; /* of f at most; 0: 2000 */
-    bool only_here;      /* do not judge at other points */
+    int digits;       /* a truth known to fewer is CANNOT TELL; 0: 4 */
+    double precision; /* relative roundoff of the claim's own arithmetic; 0: that of doubles */
+    double scale;     /* how far x may move; 0: from the size of its entries, array by array */
+    int64_t
+        evaluations; /* of f; when so many are used up, no more wrong entries are looked for; 0: 4000 */
+    bool only_here;         /* do not judge at other points */
+    const gt_tensor *moved; /* gt_check_claim: leaves that other points may differ in, beside x */
+    int n_moved;
     const gt_allocator *allocator;
 } gt_check_options;
 
@@ -178,7 +183,7 @@ typedef struct gt_claim {
 } gt_claim;
 
 /* Judges a claim about the derivative of y, which has one element, with respect to a float leaf x. The leaf's
- * value is the same afterwards; the tape has grown by the sweep (gt_mark and gt_rewind take it away). */
+ * value and the tape's nodes are the same afterwards; values that were read must be read again. */
 GT_API gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim,
                                  const gt_check_options *options, gt_check_report *report);
 
@@ -188,11 +193,56 @@ GT_API gt_verdict gt_check_claim(gt_tensor y, gt_tensor x, gt_claim claim,
 GT_API gt_verdict gt_check_op(const gt_op *op, const gt_check_options *options,
                               gt_check_report *report);
 
+/* ---- claims in words: which term is wrong? ------------------------------------------------------------------------ */
+
+enum { GT_CHECK_REMARKS = 4, GT_CHECK_FORMULA = 1024 };
+
+/* One mistake of a claim: its kind, and a sentence about it. */
+typedef struct gt_remark {
+    gt_mistake mistake;
+    char text[256];
+} gt_remark;
+
+typedef struct gt_claim_report {
+    int statement; /* of the formula */
+    gt_verdict verdict;
+    gt_doubt doubt;
+    double digits;    /* of agreement at the given point */
+    double witnessed; /* digits to which differences confirm the truth there; 0: not asked */
+    bool carried;     /* a line that is right but for an error of an earlier line */
+    int n_remarks;
+    gt_remark remark[GT_CHECK_REMARKS];
+    char name[64];                    /* "df/dx" */
+    char claim[GT_CHECK_FORMULA];     /* the right side as it was written */
+    char corrected[GT_CHECK_FORMULA]; /* as it should be; "" when no formula was found */
+    gt_span
+        changed[GT_CHECK_REMARKS]; /* what in it is new; length 0: nothing is, something is gone */
+    bool has_example;
+    double yours, truth; /* one number of both, */
+    char example[256];   /* and where: "x = 1.2, y = 0.3" */
+    double left, right;  /* the slopes at a kink */
+    char text[256];      /* what else there is to say: why it cannot be told */
+    gt_span span;        /* of that, in the text of the formula */
+} gt_claim_report;
+
+/* Judges every claim of a formula, in order: derivatives against the backward sweep of what was defined, equations
+ * against the definition, at the values that the formula gives and at eight other points of its domain. Names
+ * without a value or shape are numbers. A wrong claim is taken apart: which change makes it right, everywhere?
+ * Returns how many claims there are, of which the first `room` were judged and reported; -1 and an error when the
+ * definitions cannot be recorded. The formula grows. */
+GT_API int gt_check_formula(gt_formula *formula, const gt_check_options *options,
+                            gt_claim_report *report, int room, gt_formula_error *error);
+
 /* ---- showing ---------------------------------------------------------------------------------------------------- */
 
 /* In sentences; and as one JSON object without a newline. */
 GT_API void gt_check_print(const gt_check_report *report, FILE *out);
 GT_API void gt_check_print_json(const gt_check_report *report, FILE *out);
+/* The same for a claim: in_color marks what changed by colors, else a line below does. JSON is one object without a
+ * newline, HTML one element, <section class="claim">. */
+GT_API void gt_claim_print(const gt_claim_report *report, bool in_color, FILE *out);
+GT_API void gt_claim_print_json(const gt_claim_report *report, FILE *out);
+GT_API void gt_claim_print_html(const gt_claim_report *report, FILE *out);
 
 #ifdef __cplusplus
 } /* extern "C" */

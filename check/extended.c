@@ -132,9 +132,10 @@ static bool trace_views(gt__extended *e) {
     return ok;
 }
 
-gt__extended *gt__extended_new(gt_tensor root, const gt_tensor *leaf, int n_leaves) {
+gt__extended *gt__extended_new(gt_tensor root, const gt_tensor *leaf, int n_leaves, bool *failed) {
     gt_tape *tape = root.tape;
     gt__extended *e = resize(tape, NULL, 0, sizeof *e);
+    *failed = true;
     if (!e) return NULL;
     *e = (gt__extended){.tape = tape, .count = root.index + 1, .n_leaves = n_leaves};
     for (int k = 0; k < n_leaves; k++) e->leaf[k] = leaf[k];
@@ -145,10 +146,14 @@ gt__extended *gt__extended_new(gt_tensor root, const gt_tensor *leaf, int n_leav
         memset(e->kind, UNUSED, e->count);
         mark_needed(e);
         ok = choose_kinds(e) && lay_out(e);
+        *failed = ok;
     }
     if (ok) e->value = resize(tape, NULL, 0, (size_t)e->total * sizeof *e->value);
     if (ok) e->from = resize(tape, NULL, 0, (size_t)e->total * sizeof *e->from);
-    if (ok && e->value && e->from && load_given(e) && trace_views(e)) return e;
+    if (ok && e->value && e->from && load_given(e) && trace_views(e)) {
+        *failed = false;
+        return e;
+    }
     gt__extended_free(e);
     return NULL;
 }
@@ -255,9 +260,7 @@ static void compute(const gt__extended *e, uint32_t i) {
     case SMALLEST: compute_fold(e, t, kind, y); return;
     case SUMS: compute_sums(e, t, y); return;
     case PRODUCT: compute_product(e, t, y); return;
-    case SAME:
-        memcpy(y, input_of(e, t, 0), (size_t)gt__count(t) * sizeof *y);
-        return;
+    case SAME: memcpy(y, input_of(e, t, 0), (size_t)gt__count(t) * sizeof *y); return;
     default: return;
     }
 }

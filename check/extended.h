@@ -8,8 +8,8 @@
 typedef struct gt__extended gt__extended;
 
 /* Of what `root` needs; what does not depend on the leaves is taken from the tape, as it is now. NULL: some
- * operation is not known, there is too much to compute, or memory is short. */
-gt__extended *gt__extended_new(gt_tensor root, const gt_tensor *leaf, int n_leaves);
+ * operation is not known, or there is too much to compute, or memory is short, which sets *failed. */
+gt__extended *gt__extended_new(gt_tensor root, const gt_tensor *leaf, int n_leaves, bool *failed);
 void gt__extended_free(gt__extended *e);
 /* Where the values of leaf k go. NULL when the root does not depend on it. */
 long double *gt__extended_leaf(gt__extended *e, int k);

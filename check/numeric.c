@@ -21,8 +21,8 @@ typedef struct measure {
 /* A derivative with its estimates, before the safety factor. */
 typedef struct estimate {
     long double value, spread, noise;
-    bool bent;                    /* the slopes on both sides differ */
-    long double step;             /* of the level where it was found */
+    bool bent;        /* the slopes on both sides differ */
+    long double step; /* of the level where it was found */
 } estimate;
 
 static bool value_at(measure *m, long double t, long double *value, long double *size) {
@@ -67,6 +67,7 @@ static bool is_bent(const long double bend[3], long double noise) {
 static bool extrapolate(measure *m, long double h, estimate *best) {
     long double before[LEVELS] = {0}, row[LEVELS] = {0}, bend[3] = {0}, noise;
     const long double shrink = m->side ? 2 : 4;
+    const int least_levels = m->ruler->goal > 0 ? 2 : 3;
     *best = (estimate){.spread = HUGE_VALL};
     if (!quotient(m, h, &before[0], &bend[0], &noise)) return false;
     best->value = before[0];
@@ -85,7 +86,8 @@ static bool extrapolate(measure *m, long double h, estimate *best) {
             *best = (estimate){row[k], spread, noise, is_bent(bend, noise), h};
         }
         const long double reached = best->spread + best->noise;
-        if (level > 2 && reached <= 4096 * m->ruler->epsilon * fabsl(best->value)) break;
+        const long double enough = fmaxl(4096 * m->ruler->epsilon, m->ruler->goal / 16);
+        if (level >= least_levels && reached <= enough * fabsl(best->value)) break;
         if (level > 2 && least > 4 * reached) break; /* roundoff has taken over */
         for (int k = 0; k <= level; k++) before[k] = row[k];
     }
@@ -94,7 +96,8 @@ static bool extrapolate(measure *m, long double h, estimate *best) {
 
 static bool is_good(const measure *m, const estimate *e) {
     const long double size = fmaxl(fabsl(e->value), m->variation);
-    return e->spread + e->noise <= sqrtl(m->ruler->epsilon) / 16 * size;
+    const long double goal = m->ruler->goal > 0 ? m->ruler->goal : sqrtl(m->ruler->epsilon) / 16;
+    return e->spread + e->noise <= goal * size;
 }
 
 /* Is roundoff all that is wrong with it? */
@@ -115,7 +118,7 @@ static bool best_of_steps(measure *m, estimate *best) {
         if (!extrapolate(m, h, &e)) continue;
         if (!found || is_better(&e, best)) *best = e;
         found = true;
-        if (e.noise > 16 * e.spread && !e.bent) break; /* smaller steps only have more */
+        if (is_noisy(&e) && !e.bent) break; /* smaller steps only have more */
     }
     h = m->ruler->step * 8;
     for (int attempt = 0; attempt < WIDER && found && !is_good(m, best); attempt++, h *= 8) {
@@ -138,8 +141,6 @@ static bool is_confirmed(measure *m, const estimate *e) {
 }
 
 /* ---- noise ---------------------------------------------------------------------------------------------------- */
-
-
 
 /* Differences of order k of noise grow by (2k)! / (k!)^2 in the square; those of a smooth function vanish. */
 static double scatter(long double value[POINTS]) {
@@ -226,6 +227,7 @@ static bool sides(measure *m, gt_slope *s) {
 static void answer(const measure *m, const estimate *e, gt_slope *s) {
     s->value = s->left = s->right = (double)e->value;
     s->error = (double)bound_of(e);
+    s->step = (double)e->step;
     const long double size = fmaxl(fabsl(e->value), m->variation);
     if (m->variation > 0 && !(bound_of(e) <= 1e-4L * size)) s->doubt = GT_DOUBT_ROUNDOFF;
 }
@@ -242,8 +244,8 @@ gt_slope gt__slope_at_zero(gt__line f, void *user, const gt__ruler *ruler) {
     if (isfinite(m.centre)) {
         s.doubt = GT_NO_DOUBT;
         const bool found = best_of_steps(&m, &e);
-        const bool smooth = found && !e.bent && (is_good(&m, &e) || is_noisy(&e)) &&
-                            is_confirmed(&m, &e);
+        const bool smooth =
+            found && !e.bent && (is_good(&m, &e) || is_noisy(&e)) && is_confirmed(&m, &e);
         if (smooth)
             answer(&m, &e, &s);
         else if (!sides(&m, &s) && (s.doubt = edge_of(&m)) == GT_NO_DOUBT && found)
@@ -281,8 +283,8 @@ gt_slope gt_differentiate(double (*f)(double x, void *user), double x, double sc
     function g = {f, user, x};
     if (!(scale > 0) || !isfinite(scale)) scale = x != 0 && isfinite(x) ? fabs(x) : 1;
     const double noise = gt__noise_of(function_at, &g, scale * 1e-10);
-    const gt__ruler ruler = {(long double)gt__short_step(scale * 0.0437), DBL_EPSILON,
-                             isfinite(noise) ? (long double)noise : 0};
+    const gt__ruler ruler = {(long double)gt__short_step(scale * 0.0437), (long double)DBL_EPSILON,
+                             isfinite(noise) ? (long double)noise : 0, 0};
     gt_slope s = gt__slope_at_zero(function_at, &g, &ruler);
     s.evaluations += POINTS + 3;
     if (noise == HUGE_VAL) s.doubt = GT_DOUBT_NOISE;

@@ -15,6 +15,7 @@ typedef struct gt__ruler {
     long double step;    /* the first one to try */
     long double epsilon; /* relative roundoff of a value */
     long double noise;   /* absolute, where it is known to be more */
+    long double goal;    /* relative error that is good enough; 0: the root of epsilon / 256 */
 } gt__ruler;
 
 /* d/dt at 0. */

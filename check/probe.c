@@ -154,8 +154,7 @@ static uint64_t mix_branches(uint64_t hash, gt_tensor t) {
 static uint64_t mix_values(uint64_t hash, gt_tensor t) {
     const void *data = gt_computed(t);
     const int64_t n = data ? gt__count(t) : 0;
-    for (int64_t i = 0; i < n; i++)
-        hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
+    for (int64_t i = 0; i < n; i++) hash = mix(hash, (int64_t)gt__element(data, gt_dtype_of(t), i));
     return hash;
 }
 
@@ -198,12 +197,13 @@ static bool weighted_sum(const gt__probe *p, long double *value, long double *ma
     return true;
 }
 
-void gt__probe_move(gt__probe *p, double t) {
+void gt__probe_shake(gt__probe *p, double t, double error, uint64_t seed) {
     for (int k = 0; k < p->n_leaves && !p->failed; k++) {
         double *moved = p->moved[k];
         const int64_t n = gt__count(p->leaf[k]);
         for (int64_t i = 0; i < n; i++) {
-            const double x = p->at[k][i] + t * p->along[k][i];
+            const double shaken = error > 0 ? error * gt__weight(seed, 3000 + (uint64_t)k, i) : 0;
+            const double x = (p->at[k][i] + t * p->along[k][i]) * (1 + shaken);
             if (gt_dtype_of(p->leaf[k]) == GT_F32)
                 ((float *)p->moved[k])[i] = (float)x;
             else
@@ -213,6 +213,8 @@ void gt__probe_move(gt__probe *p, double t) {
     }
     gt_replay(p->tape);
 }
+
+void gt__probe_move(gt__probe *p, double t) { gt__probe_shake(p, t, 0, 0); }
 
 void gt__probe_home(gt__probe *p) { gt__probe_move(p, 0); }
 
@@ -243,12 +245,12 @@ static long double roundoff_of(const gt__probe *p) {
 
 static gt_slope no_slope(gt_doubt doubt) {
     const double nan = (double)NAN;
-    return (gt_slope){nan, HUGE_VAL, nan, nan, 0, doubt, 0};
+    return (gt_slope){nan, HUGE_VAL, nan, nan, 0, 0, doubt, 0};
 }
 
 gt_slope gt__probe_slope(gt__probe *p) {
     if (p->failed) return no_slope(GT_DOUBT_MEMORY);
-    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise};
+    const gt__ruler ruler = {(long double)p->step, roundoff_of(p), (long double)p->noise, 0};
     gt_keep_all(p->tape, p->branches);
     const gt_slope s = gt__slope_at_zero(value_at, p, &ruler);
     gt_keep_all(p->tape, false);
@@ -297,9 +299,9 @@ static bool extended_value_at(void *user, long double t, long double *value, lon
 
 bool gt__probe_extended_slope(gt__probe *p, gt_slope *slope) {
     if (p->failed || p->n_results != 1) return false;
-    extended_line line = {p, gt__extended_new(p->result[0], p->leaf, p->n_leaves)};
+    extended_line line = {p, gt__extended_new(p->result[0], p->leaf, p->n_leaves, &p->failed)};
     if (!line.extended) return false;
-    const gt__ruler ruler = {(long double)p->step, LDBL_EPSILON, 0};
+    const gt__ruler ruler = {(long double)p->step, LDBL_EPSILON, 0, 0};
     *slope = gt__slope_at_zero(extended_value_at, &line, &ruler);
     gt__extended_free(line.extended);
     return true;

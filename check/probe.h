@@ -38,6 +38,8 @@ void gt__probe_settle(gt__probe *p);
 /* Sets the leaves to the point, or to another on the line, and forgets what was computed elsewhere. */
 void gt__probe_home(gt__probe *p);
 void gt__probe_move(gt__probe *p, double t);
+/* The same, with every number off by up to that relative error. */
+void gt__probe_shake(gt__probe *p, double t, double error, uint64_t seed);
 /* Makes the direction zero, or random. */
 void gt__probe_aim_nowhere(gt__probe *p);
 void gt__probe_aim_randomly(gt__probe *p, uint64_t seed);

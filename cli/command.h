@@ -12,6 +12,6 @@ typedef struct command {
 
 enum { EXIT_USAGE = 3 };
 
-extern const command command_help;
+extern const command command_check, command_help, command_lessons, command_step;
 
 #endif

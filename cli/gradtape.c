@@ -5,7 +5,8 @@
 #include "cli/command.h"
 #include "gradtape.h"
 
-static const command *const commands[] = {&command_help};
+static const command *const commands[] = {&command_check, &command_step, &command_lessons,
+                                          &command_help};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {

@@ -99,6 +99,13 @@ if(driver_sources)
     set_tests_properties(selftest PROPERTIES TIMEOUT 1200 FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 
+gt_program(gradtape_accuracy tests accuracy tests/accuracy/accuracy.c tests/accuracy/ulps.c)
+target_link_libraries(gradtape_accuracy PRIVATE gradtape_tests_support)
+add_test(NAME accuracy COMMAND gradtape_accuracy check ${PROJECT_SOURCE_DIR}/docs/numerics.md)
+
+# Whose instructions tests/costs.sh counts.
+gt_program(gradtape_costs tests costs tests/costs/costs.c)
+
 # What tests/peer/compare.py compares with PyTorch: see tests/peer.sh.
 gt_program(gradtape_peer_cases tests peer_cases tests/peer/cases.c)
 
@@ -125,6 +132,13 @@ if(GT_BUILD_DEMOS)
     add_test(NAME demos COMMAND sh tests/demos.sh ${PROJECT_BINARY_DIR}/bin/demos
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(demos PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
+endif()
+if(UNIX)
+    add_test(NAME step COMMAND sh tests/step.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    add_test(NAME check_command COMMAND sh tests/check_command.sh $<TARGET_FILE:gradtape_cli>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(step check_command PROPERTIES FAIL_REGULAR_EXPRESSION "${any_report}")
 endif()
 add_test(NAME floors COMMAND sh tests/floors.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 if(NOT GT_SANITIZE)

@@ -3,8 +3,11 @@
  *
  * Rows 44, 46, 47 and 48 of the course notes that this library follows: f = (x+y)z; a neuron
  * s(w0 x0 + w1 x1 + w2) with its sigmoid taken apart into four gates, and collapsed into one; and the patterns
- * in gradient flow: add distributes, mul swaps, max routes. */
+ * in gradient flow: add distributes, mul swaps, max routes.
+ *
+ * circuits [PREFIX] draws them too, values above the wires and gradients below: PREFIX-1.svg to PREFIX-4.svg. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "gradtape.h"
 
@@ -21,12 +24,13 @@ static void show(const char *title, const gt_tensor *gates, int count) {
     printf("\n");
 }
 
-static void circuit_of_three(gt_tape *tape) {
+static gt_tensor circuit_of_three(gt_tape *tape) {
     const gt_tensor x = number(tape, "x", -2), y = number(tape, "y", 5), z = number(tape, "z", -4);
     const gt_tensor q = gt_name(gt_add(x, y), "q");
     const gt_tensor f = gt_name(gt_mul(q, z), "f");
     gt_backward(f);
     show("f = (x + y) z", (const gt_tensor[]){x, y, z, q, f}, 5);
+    return f;
 }
 
 /* What both forms of the neuron share: w0 x0 + w1 x1 + w2. */
@@ -48,7 +52,7 @@ static neuron make_neuron(gt_tape *tape) {
     return n;
 }
 
-static void sigmoid_of_four_gates(gt_tape *tape) {
+static gt_tensor sigmoid_of_four_gates(gt_tape *tape) {
     const neuron n = make_neuron(tape);
     const gt_tensor minus = gt_name(gt_neg(n.dot), "-dot");
     const gt_tensor power = gt_name(gt_exp(minus), "e^-dot");
@@ -59,17 +63,19 @@ static void sigmoid_of_four_gates(gt_tape *tape) {
          (const gt_tensor[]){n.w0, n.x0, n.w1, n.x1, n.w2, n.first, n.second, n.sum, n.dot, minus,
                              power, plus, f},
          13);
+    return f;
 }
 
-static void sigmoid_of_one_gate(gt_tape *tape) {
+static gt_tensor sigmoid_of_one_gate(gt_tape *tape) {
     const neuron n = make_neuron(tape);
     const gt_tensor f = gt_name(gt_sigmoid(n.dot), "f");
     gt_backward(f);
     show("the same with one sigmoid gate: its local gradient is f (1 - f)",
          (const gt_tensor[]){n.w0, n.x0, n.w1, n.x1, n.w2, n.dot, f}, 7);
+    return f;
 }
 
-static void patterns(gt_tape *tape) {
+static gt_tensor patterns(gt_tape *tape) {
     const gt_tensor x = number(tape, "x", 3), y = number(tape, "y", -4), z = number(tape, "z", 2),
                     w = number(tape, "w", -1);
     const gt_tensor product = gt_name(gt_mul(x, y), "x y");
@@ -79,19 +85,35 @@ static void patterns(gt_tape *tape) {
     gt_backward(f);
     show("f = 2 (x y + max(z, w)): add distributes, mul swaps, max routes",
          (const gt_tensor[]){x, y, z, w, product, larger, sum, f}, 8);
+    return f;
 }
 
-int main(void) {
+/* False: said why on stderr. */
+static bool draw(gt_tensor output, const char *prefix, int number) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s-%d.svg", prefix, number);
+    gt_journal *journal = gt_journal_of(output);
+    FILE *out = journal ? fopen(path, "w") : NULL;
+    bool ok = out && gt_journal_svg(journal, out);
+    ok = (!out || fclose(out) == 0) && ok;
+    if (!ok) fprintf(stderr, "circuits: %s cannot be drawn %s\n", path, gt_journal_error(journal));
+    gt_journal_free(journal);
+    return ok;
+}
+
+int main(int count, char **word) {
+    const char *prefix = count > 1 ? word[1] : "circuits";
     gt_tape *tape = gt_tape_new(NULL);
-    void (*const circuits[])(gt_tape *) = {circuit_of_three, sigmoid_of_four_gates,
-                                           sigmoid_of_one_gate, patterns};
+    gt_tensor (*const circuits[])(gt_tape *) = {circuit_of_three, sigmoid_of_four_gates,
+                                                sigmoid_of_one_gate, patterns};
     bool ok = tape != NULL;
-    for (size_t i = 0; ok && i < sizeof circuits / sizeof *circuits; i++) {
-        circuits[i](tape);
+    for (int i = 0; ok && i < 4; i++) {
+        const gt_tensor output = circuits[i](tape);
         ok = !gt_failed(tape);
         if (!ok) fprintf(stderr, "%s\n", gt_error(tape));
+        ok = ok && draw(output, prefix, i + 1);
         gt_tape_reset(tape);
     }
     gt_tape_free(tape);
-    return ok ? 0 : 1;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,9 +1,10 @@
 /* demos/fashion.c: trains a network on Fashion-MNIST, 60,000 images of clothes in ten classes, and
  * tests it on 10,000 others. Draws the learning curve, saves the parameters; --evaluate FILE loads
- * them again and gets the same accuracy. Where the data set is missing, a generated spiral takes
- * its place.
+ * them again and gets the same accuracy. Where the data set is missing, generated strokes take its
+ * place.
  *
  * The last line is "test accuracy" and the share of test images that were recognized. */
+#include "common/images.h"
 #include "common/plot.h"
 #include "common/progress.h"
 #include "gradtape.h"
@@ -20,21 +21,14 @@ static gt_tensor network(gt_tensor x) {
     return gt_linear(x, "classes", 10);
 }
 
-#define DATA_FOLDER "/usr/share/datasets/fashion-mnist"
-enum { CLASSES = 10, BATCH = 128, TEST_BATCH = 1000, MOST_EPOCHS = 1000, PATH = 1024 };
+enum { BATCH = 128, TEST_BATCH = 1000, MOST_EPOCHS = 1000 };
 static const double RATE = 1e-3;
 
 typedef struct options {
-    const char *data; /* NULL: the usual place, or the spiral */
+    const char *data; /* NULL: the usual place, or strokes */
     const char *save, *picture, *evaluate;
     long epochs, seed;
 } options;
-
-typedef struct dataset {
-    int64_t count, features;
-    float *x;       /* [count, features] */
-    int32_t *label; /* [count] */
-} dataset;
 
 typedef struct score {
     double loss, accuracy;
@@ -58,97 +52,19 @@ static bool complain(const char *format, ...) {
     return false;
 }
 
-/* ---- data ------------------------------------------------------------------------------------ */
-
-static bool make_room(dataset *d, int64_t count, int64_t features) {
-    *d = (dataset){.count = count, .features = features};
-    d->x = malloc((size_t)(count * features) * sizeof *d->x);
-    d->label = malloc((size_t)count * sizeof *d->label);
-    return d->x && d->label ? true : complain("out of memory for %lld images", (long long)count);
-}
-
-static void free_data(dataset *d) {
-    free(d->x);
-    free(d->label);
-    *d = (dataset){0};
-}
-
-static bool convert(dataset *d, const gt_idx *images, const gt_idx *labels) {
-    if (images->shape.rank < 2 || labels->shape.rank != 1 || images->count == 0 ||
-        images->shape.dim[0] != labels->count) {
-        return complain("images and labels do not belong together");
-    }
-    if (!make_room(d, labels->count, images->count / labels->count)) return false;
-    if (!gt_idx_f32(images, 0, images->count, 1 / 255.0F, d->x) ||
-        !gt_idx_i32(labels, 0, labels->count, d->label)) {
-        return complain("the labels are not integers");
-    }
-    for (int64_t i = 0; i < d->count; i++) {
-        if (d->label[i] < 0 || d->label[i] >= CLASSES) {
-            return complain("label %lld is %d, not 0 to %d", (long long)i, d->label[i],
-                            CLASSES - 1);
-        }
-    }
-    return true;
-}
-
-/* which is "train" or "t10k", as the files are named. */
-static bool load(dataset *d, const char *folder, const char *which) {
-    gt_idx images, labels;
-    char path[PATH];
-    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", folder, which);
-    if (!gt_idx_read(&images, path, NULL)) return complain("%s", images.error);
-    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", folder, which);
-    bool ok = gt_idx_read(&labels, path, NULL) || complain("%s", labels.error);
-    ok = ok && convert(d, &images, &labels);
-    gt_idx_free(&images);
-    gt_idx_free(&labels);
-    return ok;
-}
-
-/* Three noisy arms that wind around each other; part keeps training and test points apart. */
-static bool generate(dataset *d, int64_t count, uint64_t seed, uint64_t part) {
-    if (!make_room(d, count, 2)) return false;
-    for (int64_t i = 0; i < count; i++) {
-        const uint64_t at = 2 * (uint64_t)i;
-        const double along = gt_uniform(seed, part, at),
-                     noise = 0.1 * gt_normal(seed, part + 1, at);
-        d->label[i] = (int32_t)(i % 3);
-        const double angle = 7 * along + 2.0943951 * d->label[i] + noise;
-        d->x[2 * i] = (float)(2 * along * cos(angle));
-        d->x[2 * i + 1] = (float)(2 * along * sin(angle));
-    }
-    return true;
-}
-
-static bool get_data(const options *o, dataset *train, dataset *test) {
-    const char *folder = o->data ? o->data : DATA_FOLDER;
-    const bool training = !o->evaluate;
-    if ((!training || load(train, folder, "train")) && load(test, folder, "t10k")) {
-        printf("Fashion-MNIST from %s\n", folder);
-        return true;
-    }
-    if (o->data) return false;
-    free_data(train);
-    free_data(test);
-    printf(
-        "no Fashion-MNIST here (Debian package dataset-fashion-mnist): a generated spiral of three "
-        "arms instead\n");
-    const uint64_t seed = 1; /* not --seed: a saved network must meet the same test points again */
-    return generate(train, 12000, seed, 0) && generate(test, 3000, seed, 2);
-}
-
 /* ---- training and testing -------------------------------------------------------------------- */
 
-static bool evaluate(gt_tape *tape, const dataset *d, score *result) {
+static gt_tensor pixels(gt_tape *tape, const float *from, int64_t n) {
+    return gt_borrow(tape, from, GT_SHAPE(n, IMAGES_PIXELS), GT_F32);
+}
+
+static bool evaluate(gt_tape *tape, const images *d, score *result) {
     double loss_sum = 0, right = 0;
     gt_eval(tape, true);
     for (int64_t first = 0; first < d->count; first += TEST_BATCH) {
         const int64_t n = d->count - first < TEST_BATCH ? d->count - first : TEST_BATCH;
-        const gt_tensor x =
-            gt_borrow(tape, d->x + first * d->features, GT_SHAPE(n, d->features), GT_F32);
         const gt_tensor label = gt_borrow(tape, d->label + first, GT_SHAPE(n), GT_I32);
-        const gt_tensor logits = network(x);
+        const gt_tensor logits = network(pixels(tape, d->pixel + first * IMAGES_PIXELS, n));
         const gt_tensor wanted[] = {gt_cross_entropy(logits, label), gt_accuracy(logits, label)};
         gt_run(tape, wanted, 2);
         loss_sum += gt_item(wanted[0]) * (double)n;
@@ -161,70 +77,52 @@ static bool evaluate(gt_tape *tape, const dataset *d, score *result) {
     return true;
 }
 
-/* Fisher-Yates with numbered random words: the same order again for the same seed and epoch. */
-static void shuffle(int64_t *order, int64_t n, uint64_t seed, uint64_t epoch) {
-    for (int64_t i = 0; i < n; i++) order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        uint32_t word[4];
-        gt_philox(seed, epoch, (uint64_t)i, word);
-        const int64_t j = (int64_t)((uint64_t)word[0] * (uint64_t)(i + 1) >> 32);
-        const int64_t held = order[i];
-        order[i] = order[j];
-        order[j] = held;
-    }
-}
-
-/* One step over the images order[0 .. n). Adds to *sum. */
-static bool step(gt_tape *tape, gt_optim *opt, const dataset *d, const int64_t *order, int64_t n,
-                 float *x_batch, score *sum) {
+/* One step over the images of a batch. Adds to *sum. */
+static bool step(gt_tape *tape, gt_optim *opt, const images *d, const gt_batch *batch, score *sum) {
+    static float x[BATCH * IMAGES_PIXELS]; /* large for a stack */
     int32_t labels[BATCH];
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(x_batch + i * d->features, d->x + order[i] * d->features,
-               (size_t)d->features * sizeof *x_batch);
-        labels[i] = d->label[order[i]];
-    }
-    const gt_tensor x = gt_borrow(tape, x_batch, GT_SHAPE(n, d->features), GT_F32);
-    const gt_tensor label = gt_borrow(tape, labels, GT_SHAPE(n), GT_I32);
-    const gt_tensor logits = network(x);
+    images_take(d, batch->index, batch->count, x, labels);
+    const gt_tensor label = gt_borrow(tape, labels, GT_SHAPE(batch->count), GT_I32);
+    const gt_tensor logits = network(pixels(tape, x, batch->count));
     const gt_tensor loss = gt_cross_entropy(logits, label), accuracy = gt_accuracy(logits, label);
     gt_minimize(opt, loss);
-    sum->loss += gt_item(loss) * (double)n;
-    sum->accuracy += gt_item(accuracy) * (double)n;
+    sum->loss += gt_item(loss) * (double)batch->count;
+    sum->accuracy += gt_item(accuracy) * (double)batch->count;
     if (gt_failed(tape)) return complain("%s", gt_error(tape));
     gt_tape_reset(tape);
     return true;
 }
 
 /* One pass over the training images, with the rate falling steadily to 0 at the end of the last. */
-static bool train_epoch(gt_tape *tape, gt_optim *opt, const dataset *d, const options *o, int epoch,
-                        int64_t *order, float *x_batch, progress *bar, score *result) {
+static bool train_epoch(gt_tape *tape, gt_optim *opt, const images *d, const options *o,
+                        gt_batches *batches, progress *bar, score *result) {
     score sum = {0, 0};
-    shuffle(order, d->count, (uint64_t)o->seed, (uint64_t)epoch);
-    for (int64_t first = 0; first < d->count; first += BATCH) {
-        const int64_t n = d->count - first < BATCH ? d->count - first : BATCH;
-        const double gone = (double)epoch + (double)first / (double)d->count;
+    gt_batch batch = {.last = false};
+    for (int64_t seen = 0; !batch.last; seen += batch.count) {
+        if (!gt_batches_next(batches, &batch)) return complain("a batch cannot be had");
+        const double gone = (double)batch.epoch + (double)seen / (double)d->count;
         gt_optim_set_rate(opt, RATE * (1 - gone / (double)o->epochs));
-        if (!step(tape, opt, d, order + first, n, x_batch, &sum)) return false;
-        const double seen = (double)(first + n);
-        *result = (score){sum.loss / seen, sum.accuracy / seen};
-        progress_show(bar, first + n, "loss %.4f  accuracy %.3f", result->loss, result->accuracy);
+        if (!step(tape, opt, d, &batch, &sum)) return false;
+        const double now = (double)(seen + batch.count);
+        *result = (score){sum.loss / now, sum.accuracy / now};
+        progress_show(bar, seen + batch.count, "loss %.4f  accuracy %.3f", result->loss,
+                      result->accuracy);
     }
     progress_pause(bar);
     return true;
 }
 
-static bool train(gt_tape *tape, gt_optim *opt, const dataset *data, const dataset *test,
+static bool train(gt_tape *tape, gt_optim *opt, const images *data, const images *test,
                   const options *o, history *h) {
-    if (data->count <= 0) return complain("no training images");
-    int64_t *order = malloc((size_t)data->count * sizeof *order);
-    float *x_batch = malloc((size_t)(BATCH * data->features) * sizeof *x_batch);
-    bool ok = (order && x_batch) || complain("out of memory");
+    gt_batches *batches = gt_batches_new(
+        (gt_batches_options){.count = data->count, .size = BATCH, .seed = (uint64_t)o->seed}, NULL);
+    bool ok = batches || complain("no training images, or out of memory");
     for (int epoch = 0; ok && epoch < o->epochs; epoch++) {
         char label[32];
         score trained = {0, 0}, tested = {0, 0};
         snprintf(label, sizeof label, "epoch %*d/%ld", o->epochs > 9 ? 2 : 1, epoch + 1, o->epochs);
         progress bar = progress_begin(label, data->count, "images");
-        ok = train_epoch(tape, opt, data, o, epoch, order, x_batch, &bar, &trained) &&
+        ok = train_epoch(tape, opt, data, o, batches, &bar, &trained) &&
              evaluate(tape, test, &tested);
         if (!ok) break;
         progress_end(&bar, "loss %.4f  accuracy %.3f  test loss %.4f  accuracy %.3f", trained.loss,
@@ -237,12 +135,11 @@ static bool train(gt_tape *tape, gt_optim *opt, const dataset *data, const datas
         h->rate += progress_rate(&bar) / (double)o->epochs;
         h->epochs = epoch + 1;
     }
-    free(order);
-    free(x_batch);
+    gt_batches_free(batches);
     return ok;
 }
 
-static bool draw(const history *h, const dataset *d, const char *path) {
+static bool draw(const history *h, const images *d, const char *path) {
     plot_series loss[2], accuracy[2];
     for (int k = 0; k < 2; k++) {
         const char *name = k == 0 ? "training" : "test";
@@ -257,8 +154,7 @@ static bool draw(const history *h, const dataset *d, const char *path) {
          .series = accuracy,
          .n_series = 2}};
     char title[100], subtitle[200];
-    snprintf(title, sizeof title, "%s, a network of %lld-256-128-10",
-             d->features == 784 ? "Fashion-MNIST" : "Spiral", (long long)d->features);
+    snprintf(title, sizeof title, "A network of 784-256-128-10 on %s", d->source);
     snprintf(subtitle, sizeof subtitle,
              "%d epochs of %lld in batches of %d, Adam with a rate that falls from %g to 0",
              h->epochs, (long long)d->count, BATCH, RATE);
@@ -268,7 +164,7 @@ static bool draw(const history *h, const dataset *d, const char *path) {
     return false;
 }
 
-static bool train_and_report(gt_tape *tape, const dataset *data, const dataset *test,
+static bool train_and_report(gt_tape *tape, const images *data, const images *test,
                              const options *o, score *result) {
     gt_params *params = gt_tape_params(tape);
     gt_optim *opt = gt_adam(params, (gt_adam_options){.rate = RATE});
@@ -284,7 +180,7 @@ static bool train_and_report(gt_tape *tape, const dataset *data, const dataset *
     return true;
 }
 
-static bool run(const options *o, const dataset *data, const dataset *test) {
+static bool run(const options *o, const images *data, const images *test) {
     gt_params *params = gt_params_new(NULL, (uint64_t)o->seed);
     gt_tape *tape = params ? gt_tape_new(params) : NULL;
     score result = {0, 0};
@@ -305,7 +201,7 @@ static bool run(const options *o, const dataset *data, const dataset *test) {
 
 static void print_usage(FILE *out) {
     fputs("usage: fashion [OPTION VALUE]...\n"
-          "  --data FOLDER     the IDX files (default " DATA_FOLDER ")\n"
+          "  --data FOLDER     the IDX files (default " IMAGES_FOLDER ")\n"
           "  --epochs N        passes over the training images (default 8)\n"
           "  --seed N          of first values and order (default 1)\n"
           "  --save FILE       where the parameters go (default fashion.safetensors)\n"
@@ -346,9 +242,11 @@ int main(int count, char **word) {
         print_usage(stdout);
         return EXIT_SUCCESS;
     }
-    dataset train = {0}, test = {0};
-    const bool ok = parse(&o, count, word) && get_data(&o, &train, &test) && run(&o, &train, &test);
-    free_data(&train);
-    free_data(&test);
+    images train = {0}, test = {0};
+    const bool ok = parse(&o, count, word) &&
+                    images_load(o.data, o.evaluate ? NULL : &train, &test) &&
+                    run(&o, &train, &test);
+    images_free(&train);
+    images_free(&test);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

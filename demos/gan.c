@@ -11,36 +11,33 @@
 
 enum { MODES = 8, BATCH = 256, NOISE = 2, WIDTH = 64, CRITIC_STEPS = 4, STEPS = 3000 };
 enum { SHOWN = 2000, EVERY = 50, MARKS = STEPS / EVERY };
+static const double TURN = 6.283185307179586;
 static const double SPREAD = 0.05, PENALTY = 0.1, RATE = 2e-3, REACH = 1.5;
 static double marked_step[MARKS], marked_distance[MARKS];
 static int marks;
 
-static gt_tensor network(gt_tensor x, const char *name, int layers, gt_tensor (*bend)(gt_tensor x),
-                         const char *last, int outputs) {
-    gt_scope_push(x.tape, "%s", name);
-    for (int layer = 0; layer < layers; layer++) {
-        char hidden[24];
-        snprintf(hidden, sizeof hidden, "hidden%d", layer + 1);
-        x = bend(gt_linear(x, hidden, WIDTH));
-    }
-    x = gt_linear(x, last, outputs);
-    gt_scope_pop(x.tape);
+static gt_tensor generator(gt_tape *tape, int64_t count) {
+    gt_scope_push(tape, "gen");
+    gt_tensor x =
+        gt_relu(gt_linear(gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32), "hidden1", WIDTH));
+    x = gt_relu(gt_linear(x, "hidden2", WIDTH));
+    x = gt_linear(gt_relu(gt_linear(x, "hidden3", WIDTH)), "point", 2);
+    gt_scope_pop(tape);
     return x;
 }
 
-static gt_tensor generator(gt_tape *tape, int64_t count) {
-    return network(gt_randn(tape, GT_SHAPE(count, NOISE), GT_F32), "gen", 3, gt_relu, "point", 2);
-}
-
-static gt_tensor critic(gt_tensor point) {
-    return network(point, "critic", 2, gt_silu, "score", 1);
+static gt_tensor critic(gt_tensor x) {
+    gt_scope_push(x.tape, "critic");
+    x = gt_silu(gt_linear(x, "hidden1", WIDTH));
+    x = gt_linear(gt_silu(gt_linear(x, "hidden2", WIDTH)), "score", 1);
+    gt_scope_pop(x.tape);
+    return x;
 }
 
 static gt_tensor mean(gt_tensor x) { return gt_mean(x, GT_ALL, false); }
 
 static double mode_at(int mode, int axis) {
-    const double angle = 2 * acos(-1) * mode / MODES;
-    return axis == 0 ? cos(angle) : sin(angle);
+    return axis == 0 ? cos(TURN * mode / MODES) : sin(TURN * mode / MODES);
 }
 
 /* Points around the modes in turn; numbered random words make batch `ordinal` the same again. */
@@ -83,9 +80,8 @@ static void train(training *t) {
     progress bar = progress_begin("gan", t->steps, "steps");
     double distance = 0;
     for (; of_critic && of_generator && !gt_failed(t->tape) && t->step < t->steps; t->step++) {
-        const double rate = gt_schedule_cosine(RATE, t->step, STEPS, RATE / 20);
-        gt_optim_set_rate(of_critic, rate);
-        gt_optim_set_rate(of_generator, rate);
+        gt_optim_set_rate(of_critic, gt_schedule_cosine(RATE, t->step, STEPS, RATE / 20));
+        gt_optim_set_rate(of_generator, gt_optim_rate(of_critic));
         for (int64_t k = 0; k < CRITIC_STEPS; k++) {
             distance = train_critic(t->tape, of_critic, (uint64_t)(CRITIC_STEPS * t->step + k));
         }
@@ -108,21 +104,17 @@ typedef struct cloud {
     int covered;
 } cloud;
 
+/* The modes are on a circle: the nearest is that of the nearest angle. */
 static void judge(cloud *c, const float *point) {
     int near[MODES] = {0};
     c->near = c->away = c->covered = 0;
     for (int i = 0; point && i < SHOWN; i++) {
         c->x[i] = (double)point[2 * i];
         c->y[i] = (double)point[2 * i + 1];
-        int nearest = 0;
-        double least = HUGE_VAL;
-        for (int k = 0; k < MODES; k++) {
-            const double far = hypot(c->x[i] - mode_at(k, 0), c->y[i] - mode_at(k, 1));
-            if (far < least) nearest = k;
-            least = fmin(far, least);
-        }
-        c->away += least / SHOWN;
-        if (least >= 4 * SPREAD) continue;
+        const int nearest = (int)lround(MODES * atan2(c->y[i], c->x[i]) / TURN + MODES) % MODES;
+        const double far = hypot(c->x[i] - mode_at(nearest, 0), c->y[i] - mode_at(nearest, 1));
+        c->away += far / SHOWN;
+        if (!(far < 4 * SPREAD)) continue;
         c->near++;
         if (++near[nearest] == SHOWN / (4 * MODES)) c->covered++;
     }

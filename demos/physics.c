@@ -13,7 +13,7 @@
 #include <math.h>
 
 enum { POINTS = 1000, ADAM = 30, STEPS = 110, ROUND = 25, MEMORY = 25 };
-enum { COLUMNS = 101, ROWS = 101, DOTS = 21 }; /* of the grid, and of the picture's exact values */
+enum { COLUMNS = 101, ROWS = 101, DOTS = 26 }; /* of the grid, and of the picture's exact values */
 static const double NU = 0.05;
 static const double PI = 3.14159265358979323846;
 
@@ -68,9 +68,9 @@ static void train(training *t, double (*point)[POINTS]) {
             loss = gt_item(left);
             if (ok) gt_tape_reset(t->tape);
         } else {
-            gt_lbfgs *lbfgs =
+            gt_lbfgs_optim *lbfgs =
                 gt_lbfgs_new(t->params, (gt_lbfgs_options){.memory = MEMORY, .iterations = ROUND});
-            ok = lbfgs && gt_lbfgs_minimize(lbfgs, equation_loss, point);
+            ok = lbfgs && gt_lbfgs(lbfgs, equation_loss, point);
             if (ok) loss = gt_lbfgs_last(lbfgs).loss;
             gt_lbfgs_free(lbfgs);
         }
@@ -103,9 +103,9 @@ static void compare(gt_tape *tape, solution *s) {
             const int slice = k == 25 ? 0 : k == 50 ? 1 : k == 100 ? 2 : -1;
             if (slice < 0) continue;
             s->network[slice][i] = u[i];
-            if (i % 5 != 0) continue;
-            s->dot[i / 5] = s->x[i];
-            s->exact[slice][i / 5] = truth;
+            if (i % 4 != 0) continue;
+            s->dot[i / 4] = s->x[i];
+            s->exact[slice][i / 4] = truth;
         }
         if (!gt_failed(tape)) gt_tape_reset(tape);
     }
@@ -131,7 +131,8 @@ int main(int count, char **word) {
     plot_series line[6];
     for (int k = 0; k < 3; k++) {
         line[k] = (plot_series){name[k], PLOT_LINE, k, s.x, s.network[k], ROWS};
-        line[3 + k] = (plot_series){k ? NULL : "exact", PLOT_POINTS, 3, s.dot, s.exact[k], DOTS};
+        line[3 + k] =
+            (plot_series){k ? NULL : "exact (dots)", PLOT_POINTS, k, s.dot, s.exact[k], DOTS};
     }
     char subtitle[100];
     snprintf(subtitle, sizeof subtitle, "a network that saw only the equation; largest error %.1e",

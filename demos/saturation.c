@@ -28,8 +28,10 @@ static const char *const name[2] = {"cross-entropy", "squared error"};
 
 static void print_at(gt_tape *tape, const char *title, loss_function loss, double at) {
     const gt_tensor z = gt_scalar(tape, at, GT_F64), value = loss(z);
+    const double gradient = gt_item(gt_grad(value, z));
     printf("  %-20s loss %9.4f   gradient %9.5f\n", title, gt_item(value),
-           gt_item(gt_grad(value, z)));
+           isnan(gradient) ? (double)NAN
+                           : gradient); /* a NaN may have a sign, and printf show it */
 }
 
 static void print_figures(gt_tape *tape) {

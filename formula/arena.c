@@ -86,11 +86,12 @@ gt_expr gt__expr_add(gt_formula *f, gt__expr node, const gt_expr *child) {
         f->failed = true;
         return gt_no_expr;
     }
-    if (child) {
+    if (n > 0) {
         node.first = f->n_children;
         memcpy(f->child + f->n_children, child, n * sizeof *child);
         f->n_children += n;
     }
+    node.serial = ++f->next_serial;
     f->expr[f->n_exprs] = node;
     return f->n_exprs++;
 }
@@ -175,7 +176,7 @@ bool gt_expr_same(const gt_formula *f, gt_expr a, gt_expr b) {
     if (m->kind == GT_EXPR_NUMBER) return m->number == n->number;
     if (m->kind == GT_EXPR_NAME) return m->name == n->name;
     if (m->kind == GT_EXPR_ARRAY)
-        return m->name == n->name && m->number == n->number &&
+        return m->name == n->name && m->number == n->number && m->count > 0 &&
                memcmp(f->number + m->first, f->number + n->first, m->count * sizeof(double)) == 0;
     if (m->function != n->function) return false;
     for (uint32_t k = 0; k < m->count; k++)
@@ -231,7 +232,10 @@ gt_statement gt_formula_at(const gt_formula *f, int i) {
 }
 
 int gt_formula_known(const gt_formula *f, const char *name, int i) {
-    if (i > (int)f->n_statements) i = (int)f->n_statements;
+    if (i >= (int)f->n_statements) {
+        const uint32_t symbol = gt__symbol_find(f, name, strlen(name));
+        return symbol == GT__ANONYMOUS ? -1 : f->symbol[symbol].defined;
+    }
     while (i-- > 0) {
         const gt_statement *s = &f->statement[i];
         if (s->kind <= GT_DEFINES && strcmp(s->name, name) == 0) return i;

@@ -5,13 +5,14 @@
 #include "formula/formula.h"
 
 /* A sum of many terms is a tall tree without brackets; recursion over trees stops here. */
-enum { GT__TALLEST = 4 * GT_FORMULA_DEPTH, GT__ANONYMOUS = UINT32_MAX };
+enum { GT__TALLEST = 4 * GT_FORMULA_DEPTH };
+#define GT__ANONYMOUS UINT32_MAX /* no symbol */
 
 typedef struct gt__function gt__function;
 
 typedef struct gt__expr {
     gt_expr_kind kind;
-    uint32_t height, count;
+    uint32_t height, count, serial; /* serial: no other node ever had it */
     uint32_t first; /* of its children in f->child; of an array, its numbers in f->number */
     uint32_t name;  /* of a name; of an array, its columns */
     const gt__function *function;
@@ -39,6 +40,7 @@ struct gt_formula {
     gt_statement *statement;
     uint32_t n_exprs, expr_room, n_children, child_room, n_numbers, number_room;
     uint32_t n_symbols, symbol_room, n_slots, n_statements, statement_room;
+    uint32_t next_serial;
     bool failed; /* memory was short */
 };
 

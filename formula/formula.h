@@ -163,6 +163,8 @@ GT_API bool gt_recording_bind(gt_recording *recording, const char *name, gt_tens
 /* Records values (as gt_input, named) and definitions, each before its use; a name bound before keeps its tensor.
  * Fails at a name without a value, and where shapes do not fit, with its place. */
 GT_API bool gt_record_definitions(gt_recording *recording, gt_formula_error *error);
+/* The values alone. */
+GT_API bool gt_record_values(gt_recording *recording, gt_formula_error *error);
 /* What is bound to a name; gt_none() when nothing is. */
 GT_API gt_tensor gt_recorded(const gt_recording *recording, const char *name);
 /* Records an expression. Nodes that were recorded before are used again. Poison and an error when a name is
@@ -170,8 +172,13 @@ GT_API gt_tensor gt_recorded(const gt_recording *recording, const char *name);
 GT_API gt_tensor gt_record_expr(gt_recording *recording, gt_expr expr, gt_formula_error *error);
 /* The tensor of a node, gt_none() if it was not recorded. */
 GT_API gt_tensor gt_expr_tensor(const gt_recording *recording, gt_expr expr);
-/* The statements' inputs are numbers of their own; true when the expression names nothing. */
+/* Records one operation over other operands than its own: operand[k] in place of child k. gt_formula_of reads the
+ * result as expr. */
+GT_API gt_tensor gt_record_node(gt_recording *recording, gt_expr expr, const gt_tensor *operand);
+/* Does the expression name nothing? Such a definition is a value. */
 GT_API bool gt_expr_is_constant(const gt_formula *formula, gt_expr expr);
+/* Is child k an operand? Exponents that are numbers, and axes, are not. */
+GT_API bool gt_expr_is_operand(const gt_formula *formula, gt_expr expr, int k);
 
 /* Function i that the language knows beside the rows of ops.def, "sum", and what it takes, "x, axis"; NULL past
  * the last. */

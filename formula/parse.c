@@ -5,6 +5,7 @@
  *     primed  = atom { ' }                        atom  = number | name [( sum, ... )] | ( sum ) | [ ... ] */
 #include "formula/parse.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,13 +92,20 @@ static gt_expr operation(gt__parser *p, gt_expr_kind kind, gt_expr a, gt_expr b,
 
 /* ---- atoms ------------------------------------------------------------------------------------------------------- */
 
-static gt_expr number(gt__parser *p) {
+/* The value of the word, which is a number. */
+static bool take_number(gt__parser *p, double *value) {
     const gt_span s = p->word.span;
+    *value = gt__number_read(p->f->text + s.start, s.length);
+    if (!isfinite(*value)) return gt__refuse(p, s, "this number is too large for a double"), false;
     gt__advance(p);
-    return add(p,
-               (gt__expr){.kind = GT_EXPR_NUMBER,
-                          .number = gt__number_read(p->f->text + s.start, s.length)},
-               NULL, s.start);
+    return true;
+}
+
+static gt_expr number(gt__parser *p) {
+    const uint32_t start = p->word.span.start;
+    double value;
+    if (!take_number(p, &value)) return gt_no_expr;
+    return add(p, (gt__expr){.kind = GT_EXPR_NUMBER, .number = value}, NULL, start);
 }
 
 static gt_expr name(gt__parser *p, gt_span s) {
@@ -152,10 +160,9 @@ static bool array_element(gt__parser *p) {
     if (!gt__widen(&f->allocator, &f->number, &f->number_room, (uint64_t)f->n_numbers + 1,
                    sizeof *f->number))
         return gt__refuse(p, p->word.span, "out of memory"), false;
-    const gt_span s = p->word.span;
-    const double value = gt__number_read(f->text + s.start, s.length);
+    double value;
+    if (!take_number(p, &value)) return false;
     f->number[f->n_numbers++] = minus ? -value : value;
-    gt__advance(p);
     return true;
 }
 

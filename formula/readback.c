@@ -14,7 +14,7 @@ typedef struct reader {
     gt_expr *of; /* by tensor: its expression; UNKNOWN, or NEEDED */
     uint32_t size;
 } reader;
-enum { UNKNOWN = UINT32_MAX, NEEDED = UINT32_MAX - 1 };
+static const gt_expr UNKNOWN = UINT32_MAX, NEEDED = UINT32_MAX - 1;
 
 static gt_expr make(reader *d, gt_expr_kind kind, gt_expr a, gt_expr b) {
     return gt_expr_make(d->f, kind, a, b);
@@ -35,6 +35,8 @@ static gt_expr times(reader *d, gt_expr a, gt_expr b, gt_shape sa, gt_shape sb) 
     double value;
     if (is_number(d, a, &value) && value == 1) return b;
     if (is_number(d, b, &value) && value == 1) return a;
+    if (is_number(d, a, &value) && value == -1) return make(d, GT_EXPR_NEG, b, gt_no_expr);
+    if (is_number(d, b, &value) && value == -1) return make(d, GT_EXPR_NEG, a, gt_no_expr);
     if (is_number(d, b, &value)) return make(d, GT_EXPR_MUL, b, a);
     if (is_column_by_row(sa, sb))
         return make(d, GT_EXPR_MUL, a, make(d, GT_EXPR_TRANSPOSE, b, gt_no_expr));
@@ -175,19 +177,29 @@ static gt_expr spell(reader *d, gt_tensor t) {
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------ */
 
+static bool is_name(const reader *d, gt_expr e) {
+    return gt__is_expr(d->f, e) && d->f->expr[e].kind == GT_EXPR_NAME;
+}
+
 static void know_what_is_recorded(reader *d) {
     const gt_recording *r = d->r;
     for (uint32_t i = 0; i < d->size; i++) d->of[i] = UNKNOWN;
     for (gt_expr e = 0; e < d->f->n_exprs; e++) {
         const gt_tensor t = gt_expr_tensor(r, e);
-        if (!gt_is_none(t) && t.index < d->size &&
-            (d->of[t.index] == UNKNOWN || d->f->expr[e].kind == GT_EXPR_NAME))
+        if (!gt_is_none(t) && t.index < d->size && (d->of[t.index] == UNKNOWN || is_name(d, e)))
             d->of[t.index] = e;
     }
     for (uint32_t s = 0; s < d->f->n_symbols && s < r->bound_room; s++) {
         const gt_tensor t = r->bound[s];
-        if (t.tape == r->tape && gt_valid(t) && t.index < d->size)
-            d->of[t.index] = gt_expr_name(d->f, d->f->symbol[s].text);
+        if (t.tape != r->tape || !gt_valid(t) || t.index >= d->size) continue;
+        if (!is_name(d, d->of[t.index])) d->of[t.index] = gt_expr_name(d->f, d->f->symbol[s].text);
+    }
+    for (uint32_t i = 0; i < r->n_aliases; i++) {
+        const gt__alias *a = &r->alias[i];
+        const gt_tensor named = gt_expr_tensor(r, a->expr);
+        if (!gt_valid(a->tensor) || a->tensor.index >= d->size) continue;
+        d->of[a->tensor.index] =
+            !gt_is_none(named) && named.index < d->size ? d->of[named.index] : a->expr;
     }
 }
 

@@ -18,6 +18,7 @@ void gt_recording_free(gt_recording *r) {
     const gt_allocator a = r->f->allocator;
     if (r->bound) a.resize(a.user, r->bound, r->bound_room * sizeof *r->bound, 0);
     if (r->made) a.resize(a.user, r->made, r->made_room * sizeof *r->made, 0);
+    if (r->alias) a.resize(a.user, r->alias, r->alias_room * sizeof *r->alias, 0);
     if (r->needed) a.resize(a.user, r->needed, r->needed_room * sizeof *r->needed, 0);
     a.resize(a.user, r, sizeof *r, 0);
 }
@@ -56,8 +57,9 @@ gt_tensor gt_recorded(const gt_recording *r, const char *name) {
 }
 
 gt_tensor gt_expr_tensor(const gt_recording *r, gt_expr e) {
-    return e < r->made_room && gt__is_expr(r->f, e) && valid_on(r, r->made[e]) ? r->made[e]
-                                                                               : gt_none();
+    const bool made = e < r->made_room && gt__is_expr(r->f, e) &&
+                      r->made[e].serial == r->f->expr[e].serial && valid_on(r, r->made[e].tensor);
+    return made ? r->made[e].tensor : gt_none();
 }
 
 /* ---- one node ------------------------------------------------------------------------------------------------- */
@@ -89,12 +91,30 @@ static gt_tensor refuse_product(gt_recording *r, gt_tensor a, gt_tensor b) {
         gt_label(a, x, sizeof x), gt_label(b, y, sizeof y));
 }
 
-/* Of two vectors, which have no orientation, the primes tell which product is meant. */
+/* A vector has no orientation, but what was written has: x' and x'*A are rows. */
+static bool is_row(const gt_recording *r, gt_expr e) {
+    const gt__expr *n = &r->f->expr[e];
+    const gt_expr *child = r->f->child + n->first;
+    switch (n->kind) {
+    case GT_EXPR_TRANSPOSE: return !is_row(r, child[0]);
+    case GT_EXPR_MUL: {
+        const gt_tensor left = gt_expr_tensor(r, child[0]);
+        return is_row(r, child[!gt_is_none(left) && gt_rank(left) == 0]);
+    }
+    case GT_EXPR_NEG:
+    case GT_EXPR_DIV: return is_row(r, child[0]);
+    case GT_EXPR_ADD:
+    case GT_EXPR_SUB:
+    case GT_EXPR_TIMES:
+    case GT_EXPR_OVER: return is_row(r, child[0]) || is_row(r, child[1]);
+    default: return false;
+    }
+}
+
 static gt_tensor product(gt_recording *r, const gt_expr *child, gt_tensor a, gt_tensor b) {
     if (gt_rank(a) == 0 || gt_rank(b) == 0) return gt_mul(a, b);
     if (gt_rank(a) != 1 || gt_rank(b) != 1) return gt_matmul(a, b);
-    const bool row = r->f->expr[child[0]].kind == GT_EXPR_TRANSPOSE;
-    const bool column = r->f->expr[child[1]].kind == GT_EXPR_TRANSPOSE;
+    const bool row = is_row(r, child[0]), column = is_row(r, child[1]);
     if (row == column) return refuse_product(r, a, b);
     return row ? gt_dot(a, b) : gt_outer(a, b);
 }
@@ -113,11 +133,11 @@ static gt_tensor to_power(gt_recording *r, const gt__expr *n, gt_tensor a, gt_te
 }
 
 /* The exponent of a power and the numbers of a call are no operands. */
-static bool is_operand(const gt_recording *r, const gt__expr *n, uint32_t k) {
+static bool is_operand(const gt_formula *f, const gt__expr *n, uint32_t k) {
     double number;
     if (n->kind == GT_EXPR_CALL) return k < (uint32_t)n->function->tensors;
     if (n->kind == GT_EXPR_POW || n->kind == GT_EXPR_POWER)
-        return k == 0 || !gt__literal(r->f, r->f->child[n->first + k], &number);
+        return k == 0 || !gt__literal(f, f->child[n->first + k], &number);
     return true;
 }
 
@@ -130,11 +150,8 @@ static gt_tensor call(gt_recording *r, const gt__expr *n, const gt_tensor *x) {
     return n->function->record(r->tape, x, number, (int)(n->count - operands));
 }
 
-static gt_tensor operation(gt_recording *r, const gt__expr *n) {
+static gt_tensor operation(gt_recording *r, const gt__expr *n, const gt_tensor *x) {
     const gt_expr *child = r->f->child + n->first;
-    gt_tensor x[GT__MOST_CHILDREN];
-    for (uint32_t k = 0; k < n->count; k++)
-        x[k] = is_operand(r, n, k) ? r->made[child[k]] : gt_none();
     switch (n->kind) {
     case GT_EXPR_NEG: return gt_neg(x[0]);
     case GT_EXPR_TRANSPOSE: return gt_rank(x[0]) < 2 ? x[0] : gt_t(x[0]);
@@ -151,12 +168,38 @@ static gt_tensor operation(gt_recording *r, const gt__expr *n) {
 }
 
 static gt_tensor node(gt_recording *r, const gt__expr *n) {
+    gt_tensor x[GT__MOST_CHILDREN];
     switch (n->kind) {
     case GT_EXPR_NUMBER: return constant(r, n->number);
     case GT_EXPR_ARRAY: return array(r, n);
     case GT_EXPR_NAME: return name(r, n);
-    default: return operation(r, n);
+    default: break;
     }
+    for (uint32_t k = 0; k < n->count; k++)
+        x[k] = is_operand(r->f, n, k) ? r->made[r->f->child[n->first + k]].tensor : gt_none();
+    return operation(r, n, x);
+}
+
+bool gt_expr_is_operand(const gt_formula *f, gt_expr e, int k) {
+    return gt_expr_child(f, e, k) != gt_no_expr && is_operand(f, &f->expr[e], (uint32_t)k);
+}
+
+/* Aliases of rewound tensors make room for new ones. */
+static bool add_alias(gt_recording *r, gt_tensor t, gt_expr e) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->n_aliases; i++)
+        if (valid_on(r, r->alias[i].tensor)) r->alias[kept++] = r->alias[i];
+    r->n_aliases = kept;
+    if (!grow(r, &r->alias, &r->alias_room, (uint64_t)kept + 1, sizeof *r->alias)) return false;
+    r->alias[r->n_aliases++] = (gt__alias){t, e};
+    return true;
+}
+
+gt_tensor gt_record_node(gt_recording *r, gt_expr e, const gt_tensor *operand) {
+    if (!gt__is_expr(r->f, e) || r->f->expr[e].kind < GT_EXPR_NEG)
+        return gt_fail(r->tape, "only an operation is recorded over operands");
+    const gt_tensor t = operation(r, &r->f->expr[e], operand);
+    return gt_valid(t) && !add_alias(r, t, e) ? gt_fail(r->tape, "out of memory") : t;
 }
 
 /* ---- expressions ------------------------------------------------------------------------------------------------ */
@@ -171,11 +214,11 @@ static gt_expr mark_needed(gt_recording *r, gt_expr e) {
     gt_expr low = e;
     r->needed[e] = 1;
     for (gt_expr i = e;; i--) {
-        if (r->needed[i] && valid_on(r, r->made[i])) r->needed[i] = 0;
+        if (r->needed[i] && !gt_is_none(gt_expr_tensor(r, i))) r->needed[i] = 0;
         const gt__expr *n = &r->f->expr[i];
         for (uint32_t k = 0; r->needed[i] && n->kind >= GT_EXPR_NEG && k < n->count; k++) {
             const gt_expr child = r->f->child[n->first + k];
-            if (!is_operand(r, n, k)) continue;
+            if (!is_operand(r->f, n, k)) continue;
             r->needed[child] = 1;
             if (child < low) low = child;
         }
@@ -196,10 +239,10 @@ gt_tensor gt_record_expr(gt_recording *r, gt_expr e, gt_formula_error *error) {
         r->needed[i] = 0;
         if (gt_failed(r->tape)) continue;
         const gt_tensor t = node(r, &r->f->expr[i]);
-        r->made[i] = t;
+        r->made[i] = (gt__made){t, r->f->expr[i].serial};
         if (gt_failed(r->tape)) fail(r, gt_error(r->tape), r->f->expr[i].span, error);
     }
-    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e];
+    return gt_failed(r->tape) ? gt_tensor_at(r->tape, UINT32_MAX) : r->made[e].tensor;
 }
 
 /* ---- statements --------------------------------------------------------------------------------------------------- */
@@ -230,15 +273,21 @@ static bool record_value(gt_recording *r, const gt_statement *s, gt_formula_erro
     return false;
 }
 
-bool gt_record_definitions(gt_recording *r, gt_formula_error *error) {
+static bool record_all(gt_recording *r, gt_statement_kind kind,
+                       bool (*record)(gt_recording *, const gt_statement *, gt_formula_error *),
+                       gt_formula_error *error) {
     *error = (gt_formula_error){.line = 1, .column = 1};
-    for (uint32_t i = 0; i < r->f->n_statements; i++)
-        if (r->f->statement[i].kind == GT_STATES_VALUE &&
-            !record_value(r, &r->f->statement[i], error))
-            return false;
-    for (uint32_t i = 0; i < r->f->n_statements; i++)
-        if (r->f->statement[i].kind == GT_DEFINES &&
-            !record_statement(r, &r->f->statement[i], error))
-            return false;
+    for (uint32_t i = 0; i < r->f->n_statements; i++) {
+        const gt_statement *s = &r->f->statement[i];
+        if (s->kind == kind && !record(r, s, error)) return false;
+    }
     return true;
+}
+
+bool gt_record_values(gt_recording *r, gt_formula_error *error) {
+    return record_all(r, GT_STATES_VALUE, record_value, error);
+}
+
+bool gt_record_definitions(gt_recording *r, gt_formula_error *error) {
+    return gt_record_values(r, error) && record_all(r, GT_DEFINES, record_statement, error);
 }

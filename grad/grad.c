@@ -171,12 +171,24 @@ gt_tensor gt_hvp(gt_tensor y, gt_tensor x, gt_tensor v) {
 
 /* ---- parameters ------------------------------------------------------------------------------------------- */
 
+/* Large graphs of scalars are differentiated without recording it: gt_grad_of records what it needs later. */
+static bool scalar_gradients(gt__sweep *s, gt_tensor loss, const char *pattern, gt_tensor *leaf,
+                             gt_tensor *gradient, int room, int *count) {
+    const gt_recorder before = gt_record_as(loss.tape, GT_BY_RULE);
+    const bool done = gt_scalar_gradients(loss, pattern, leaf, gradient, room, count);
+    gt_record_as(loss.tape, before);
+    if (done) s->backward_root = loss;
+    if (done) s->of_backward = false;
+    return done;
+}
+
 int gt_parameter_gradients(gt_tensor loss, const char *pattern, gt_tensor *leaf,
                            gt_tensor *gradient, int room) {
     if (!fit_root(loss, "backward")) return -1;
     gt__sweep *s = gt__sweep_of(loss.tape);
     if (!s) return -1;
     int count = 0;
+    if (scalar_gradients(s, loss, pattern, leaf, gradient, room, &count)) return count;
     for (uint32_t i = 0; i <= loss.index; i++) {
         const gt_tensor t = gt_tensor_at(loss.tape, i);
         if (!gt_is_trainable(t) || !gt_name_matches(pattern, gt_param_name_of(t))) continue;

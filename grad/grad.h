@@ -68,7 +68,8 @@ GT_API bool gt_watched_grads(gt_tensor y, gt_tensor u, const gt_tensor *x, int c
 
 /* For optimizers: the gradients of a loss for the trainable parameters whose names match and which it reaches.
  * Records only. leaf and gradient hold room entries; the number found is returned, -1 on error; when it is
- * more than room nothing was written. */
+ * more than room nothing was written. Those of a large graph of nothing but scalars cannot be differentiated
+ * again. */
 GT_API int gt_parameter_gradients(gt_tensor loss, const char *pattern, gt_tensor *leaf,
                                   gt_tensor *gradient, int room);
 

@@ -40,6 +40,11 @@ bool gt__place_value(gt_tape *tape, uint32_t i) {
         s->data = &n->value;
         return true;
     }
+    const uint64_t offset = s->number ? tape->plans.first->offset[s->number - 1] : GT__NO_OFFSET;
+    if (offset != GT__NO_OFFSET) {
+        s->data = tape->plans.arena + offset;
+        return true;
+    }
     s->data = gt__pool_take(&tape->pool, gt__value_bytes(tape, n));
     if (!s->data) {
         char name[320];

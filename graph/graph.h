@@ -283,6 +283,12 @@ GT_API void gt_exact(gt_tape *tape, bool on);
 /* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
  * same bits. For tests, and to find out whether the planner is to blame. */
 GT_API void gt_reference(gt_tape *tape, bool on);
+/* How the last planned run went about it: one line for each step (a kernel, a view, or a group of
+ * element-wise operations that run together), with the bytes it reads and writes; at the end the sums and
+ * the largest size of all values that had to exist at once. */
+GT_API void gt_plan_print(gt_tape *tape, FILE *out);
+/* The same as a drawing for Graphviz. */
+GT_API void gt_plan_dot(gt_tape *tape, FILE *out);
 /* Runs several values at once, in one pass. */
 GT_API bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count);
 /* Forgets computed values: reads compute anew from the leaves' present values, structure and random
@@ -411,11 +417,28 @@ enum {
     GT_EFFECT = 1 << 4,   /* writes input 1 into the leaf input 0 at commit */
     GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
-    GT_SUMS = 1 << 7      /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
+    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
 };
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
 typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_t n);
+
+/* How a reduction folds, for a planner that has its elements at hand while they are made. The elements
+ * that meet in one result are numbered in row-major order; parts of 512, and a shorter last one, are folded
+ * by `part`, and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
+typedef struct gt_fold {
+    unsigned axes;     /* bit d: axis d is folded */
+    const void *loops; /* the operation's own */
+    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t n);
+    void (*merge)(const struct gt_fold *fold, void *y, const void *x);
+} gt_fold;
+enum { GT_FOLD_PART = 512 };
+
+/* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
+ * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
+typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
+                               const gt_arg *arg);
 
 typedef struct gt_samples gt_samples;
 struct gt_emitter;
@@ -430,9 +453,14 @@ typedef struct gt_op_more {
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
+    /* GT_PLAIN: its rule on numbers of this kind, so that large graphs of scalars need not record their
+     * gradients; NULL: they must. */
+    gt_scalar_pull (*scalar)(gt_dtype dtype);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
+    /* GT_REDUCE: how its input (a shape, no data) is folded, with the kernel's bits. False: otherwise. */
+    bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
     /* Can the kernel do a neighbour's work itself? slot >= 0: the neighbour makes that input (a
@@ -550,6 +578,12 @@ GT_API gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder);
 /* What is recorded from now on is on behalf of `at`, until gt_none(): it takes the call site of `at`, and what
  * makes `at` stale makes it stale, so that a gradient never mixes old values and new. */
 GT_API void gt_record_for(gt_tape *tape, gt_tensor at);
+/* Where the root belongs to a large graph of nothing but scalars: the gradients of the trainable parameters that
+ * it reaches and whose names match, by one node that carries adjoints down the tape when it runs, instead of
+ * nodes for every step. They have the same bits, and cannot be differentiated again. As gt_parameter_gradients
+ * in grad/grad.h; false: not such a graph, nothing is done. */
+GT_API bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf,
+                                gt_tensor *gradient, int room, int *count);
 /* A constant written by a rule: the only kind that peepholes may look at. */
 GT_API gt_tensor gt_mark_constant(gt_tensor t);
 GT_API bool gt_is_constant(gt_tensor t);

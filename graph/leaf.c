@@ -23,8 +23,9 @@ uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
 void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data) {
     const size_t bytes =
         (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
+    void *value = gt__value(tape, leaf);
     // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): whoever calls has data for every byte
-    if (bytes) memmove(gt__value(tape, leaf), data, bytes);
+    if (bytes && value != data) memmove(value, data, bytes);
     if (leaf->flags & GT__PARAM)
         gt__param_of(tape, leaf)->written = tape->params->clock;
     else

@@ -29,14 +29,17 @@ static void note_node(gt_tape *tape, uint32_t i) {
                         .attr = n->attr,
                         .in = p->work.n_in,
                         .n_in = n_in,
-                        .state = s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED),
+                        .state =
+                            (s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN)) |
+                            (n->arg ? GT__WITH_NUMBERS : 0),
                         .dtype = n->dtype,
                         .out = n->out};
     p->index[place] = i;
     s->number = place + 1;
     for (uint32_t k = 0; k < n_in; k++)
-        p->work.in[p->work.n_in++] = gt__is_ready(tape, in[k]) ? external_number(tape, in[k])
-                                                               : tape->slot[in[k]].number - 1;
+        p->work.in[p->work.n_in++] =
+            gt__is_ready(tape, in[k]) ? external_number(tape, in[k]) : tape->slot[in[k]].number - 1;
+    if (s->state & GT__TO_ASSIGN) p->work.in[p->work.n_in++] = external_number(tape, s->owner);
 }
 
 static bool reserve_work(gt_tape *tape, uint64_t nodes, uint64_t inputs) {
@@ -46,8 +49,7 @@ static bool reserve_work(gt_tape *tape, uint64_t nodes, uint64_t inputs) {
     return gt__grow(a, &p->work.node, &p->node_room, nodes, sizeof *p->work.node) &&
            gt__grow(a, &p->index, &p->index_room, nodes, sizeof *p->index) &&
            gt__grow(a, &p->work.in, &p->in_room, inputs, sizeof *p->work.in) &&
-           gt__grow(a, &p->work.external, &p->external_room, externals,
-                    sizeof *p->work.external) &&
+           gt__grow(a, &p->work.external, &p->external_room, externals, sizeof *p->work.external) &&
            gt__grow(a, &p->external_index, &p->external_index_room, externals,
                     sizeof *p->external_index);
 }
@@ -58,7 +60,7 @@ static bool note_work(gt_tape *tape, uint32_t low, uint32_t high) {
     for (uint32_t i = low; i <= high; i++) {
         if (!(tape->slot[i].state & GT__NEEDED)) continue;
         nodes++;
-        inputs += gt__n_in(gt__node_at(tape, i));
+        inputs += gt__n_in(gt__node_at(tape, i)) + (tape->slot[i].state & GT__TO_ASSIGN ? 1 : 0);
     }
     if (!reserve_work(tape, nodes, inputs)) return gt__out_of_memory(tape, "a run");
     w->exact = tape->exact;
@@ -99,7 +101,8 @@ static bool equal_lists(const void *a, const void *b, size_t bytes) {
 }
 
 static bool equal_work(const gt__work *a, const gt__work *b) {
-    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in && a->n_externals == b->n_externals &&
+    return a->exact == b->exact && a->n_nodes == b->n_nodes && a->n_in == b->n_in &&
+           a->n_externals == b->n_externals &&
            equal_lists(a->node, b->node, a->n_nodes * sizeof *a->node) &&
            equal_lists(a->in, b->in, a->n_in * sizeof *a->in) &&
            equal_lists(a->external, b->external, a->n_externals * sizeof *a->external);
@@ -154,6 +157,7 @@ void gt__plans_free(gt_tape *tape) {
     gt__plans *p = &tape->plans;
     const gt_allocator *a = tape->allocator;
     gt__plans_clear(tape);
+    gt__free(a, p->arena_block, p->arena_room);
     gt__free(a, p->work.node, p->node_room * sizeof *p->work.node);
     gt__free(a, p->work.in, p->in_room * sizeof *p->work.in);
     gt__free(a, p->work.external, p->external_room * sizeof *p->work.external);
@@ -173,16 +177,64 @@ static void let_die(gt_tape *tape, const gt__plan *plan, const gt__step *step) {
     }
 }
 
+static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
+    void *block = gt__pool_take(&tape->pool, gt__group_bytes(tape, group));
+    if (!block) return gt__out_of_memory(tape, "a group of operations");
+    const bool ok = gt__run_group(tape, plan, group, block);
+    gt__pool_give(&tape->pool, block);
+    return ok;
+}
+
+/* Nothing in it outlives a run, so growing copies nothing. */
+static bool reserve_arena(gt_tape *tape, uint64_t bytes) {
+    enum { ALIGNMENT = 64 };
+    gt__plans *p = &tape->plans;
+    if (bytes + ALIGNMENT <= p->arena_room || bytes == 0) return true;
+    gt__free(tape->allocator, p->arena_block, p->arena_room);
+    p->arena_room = 0;
+    p->arena_block = bytes < SIZE_MAX / 2 ? gt__alloc(tape->allocator, bytes + ALIGNMENT) : NULL;
+    if (!p->arena_block) return gt__out_of_memory(tape, "the values of a run");
+    p->arena_room = bytes + ALIGNMENT;
+    p->arena = (char *)p->arena_block + (ALIGNMENT - (uintptr_t)p->arena_block % ALIGNMENT);
+    gt__large_pages(p->arena, bytes);
+    return true;
+}
+
+/* Memory that the final steps share, so that they cannot fail. */
+static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
+    size_t most = 0;
+    for (uint32_t k = plan->first_final; k < plan->n_steps; k++) {
+        const size_t bytes = gt__group_bytes(tape, &plan->group[plan->step[k].first]);
+        if (bytes > most) most = bytes;
+    }
+    if (!most) return true;
+    tape->plans.final_block = gt__pool_take(&tape->pool, most);
+    return tape->plans.final_block || gt__out_of_memory(tape, "a group of operations");
+}
+
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     if (!note_work(tape, low, high)) return false;
     const gt__plan *plan = find_plan(tape);
-    if (!plan) return false;
-    for (uint32_t k = 0; k < plan->n_steps; k++) {
+    if (!plan || !reserve_arena(tape, plan->arena)) return false;
+    tape->plans.threads = gt__threads();
+    for (uint32_t k = 0; k < plan->first_final; k++) {
         const gt__step *step = &plan->step[k];
-        const bool ok = step->is_group ? gt__run_group(tape, plan, &plan->group[step->first])
+        const bool ok = step->is_group ? run_group(tape, plan, &plan->group[step->first])
                                        : gt__compute(tape, tape->plans.index[step->first]);
         if (!ok) return false;
         let_die(tape, plan, step);
     }
-    return true;
+    return reserve_final(tape, plan);
+}
+
+void gt__run_final(gt_tape *tape) {
+    const gt__plan *plan = tape->plans.first;
+    if (!tape->plans.final_block) return;
+    for (uint32_t k = plan->first_final; k < plan->n_steps; k++)
+        gt__run_group(tape, plan, &plan->group[plan->step[k].first], tape->plans.final_block);
+}
+
+void gt__end_planned(gt_tape *tape) {
+    gt__pool_give(&tape->pool, tape->plans.final_block);
+    tape->plans.final_block = NULL;
 }

@@ -11,14 +11,17 @@
 #include "graph/graph.h"
 
 #define GT__EXTERNAL 0x80000000u /* flag of a value: the rest is its number among the externals */
+#define GT__NO_TARGET UINT32_MAX
+#define GT__NO_OFFSET UINT64_MAX
 #define GT__IN_MEMORY UINT32_MAX /* a member's slot: its value is needed outside of the group */
 
 /* What a plan depends on of one node. */
 typedef struct gt__plan_node {
     const gt_op *op;
     uint32_t shape, attr;
-    uint32_t in, n_in; /* its part of the list of inputs */
-    uint32_t state;    /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED */
+    uint32_t in,
+        n_in; /* its part of the list of inputs; with GT__TO_ASSIGN the leaf comes after them */
+    uint32_t state; /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN, GT__WITH_NUMBERS */
     uint16_t dtype, out;
 } gt__plan_node;
 
@@ -41,19 +44,37 @@ typedef struct gt__step {
     uint32_t first, is_group, die, n_die;
 } gt__step;
 
+/* The members' results have one shape; or, by rows, that shape but for the last axis: rows are `widest` long,
+ * or one number each. */
 typedef struct gt__group {
     uint32_t shape, rank;
+    bool by_rows;
+    uint32_t widest;
     uint32_t load, n_loads;
     uint32_t member, n_members;
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
     uint32_t element; /* bytes of the widest kind of element in it */
+    uint32_t n_folds; /* to one number */
 } gt__group;
+
+/* Bytes of a folded part. */
+enum { GT__PART = 8 };
 
 /* One operation of a group. Operands are numbered: the loads, then the members. */
 typedef struct gt__member {
-    gt_tile tile; /* NULL: the sum of its inputs */
-    uint32_t node, slot;
+    enum {
+        GT__TILE,
+        GT__SUM,
+        GT__FOLD, /* to one number, part by part */
+        GT__ROWS, /* a fold of each row to one number */
+        GT__COPY  /* a view of another member: the same elements, or each repeated for a row */
+    } kind;
+    uint32_t width; /* of its rows; 1 where the group is not by rows */
+    gt_tile tile;
+    uint32_t node, slot; /* GT__FOLD: its place among the group's folds */
+    uint32_t fold;       /* how it folds: a place in the plan's list */
     uint32_t operand, n_in;
+    uint32_t target; /* the leaf that is overwritten, or GT__NO_TARGET */
 } gt__member;
 
 typedef struct gt__plan gt__plan;
@@ -63,12 +84,16 @@ struct gt__plan {
     uint64_t hash;
     gt__work work;
     uint32_t n_steps, n_groups;
+    uint32_t first_final; /* from this step on leaves are overwritten: after all that can fail */
     gt__step *step;
     uint32_t *die;
     gt__group *group;
     gt__member *member;
     uint32_t *operand;
     uint32_t *load; /* values */
+    gt_fold *fold;
+    uint64_t *offset; /* of each node's value in the arena, or GT__NO_OFFSET */
+    uint64_t arena;   /* bytes that it takes */
 };
 
 /* A tape's plans, the last used first, and the work of the present run. */
@@ -82,6 +107,11 @@ typedef struct gt__plans {
     uint32_t index_room;
     uint32_t *external_index;
     uint32_t external_index_room;
+    char *arena; /* 64-aligned, of arena_room bytes */
+    void *arena_block;
+    size_t arena_room;
+    int threads;       /* that the present run may use */
+    void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;
 
 /* ---- plan.c */
@@ -89,12 +119,24 @@ typedef struct gt__plans {
 void gt__plans_clear(gt_tape *tape);
 /* The same, and the room for work. */
 void gt__plans_free(gt_tape *tape);
+/* Computes what is marked between low and high, inclusive, but for the final steps: groups that overwrite
+ * leaves. gt__run_final does those; it cannot fail. gt__end_planned ends the run with or without them. */
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high);
+void gt__run_final(gt_tape *tape);
+void gt__end_planned(gt_tape *tape);
 
 /* ---- plan_make.c: a plan for the tape's present work; NULL when memory is short. */
 gt__plan *gt__plan_make(gt_tape *tape);
 
-/* ---- tiles.c: computes a group. */
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group);
+/* ---- plan_memory.c: gives a plan's values their places; false when memory is short. */
+bool gt__plan_memory(gt_tape *tape, gt__plan *plan);
+
+/* ---- tiles.c */
+/* How many threads there are. */
+int gt__threads(void);
+/* The scratch memory that a group takes. */
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *group);
+/* Computes a group; false when there is no memory for its results, and it overwrites no leaf. */
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block);
 
 #endif

@@ -6,7 +6,10 @@
  * operation then sinks to the first stage that needs it. Within a stage a group can only feed groups of
  * larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
  * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
- * taken that are connected, directly or by a common operand. */
+ * taken that are connected, directly or by a common operand.
+ *
+ * Shapes that differ in the last axis alone count as one, if that axis is short: folds of rows, and what is
+ * made of their results, then belong to the group of the rows. */
 #include "graph/run.h"
 
 #include <string.h>
@@ -20,21 +23,26 @@ typedef struct maker {
     uint32_t n; /* nodes */
     /* of each node */
     uint32_t *joins; /* may it be a member of a group? */
+    uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
-    uint32_t *root;                /* towards the node that stands for its unit */
-    uint32_t *outside;             /* is it needed outside of its unit? */
-    uint32_t *last;                /* the last step that needs it */
-    uint32_t *next;                /* member of the unit */
-    uint32_t *head, *tail, *when;  /* by root: members, and the unit's step */
+    uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
+    uint32_t *root;                 /* towards the node that stands for its unit */
+    uint32_t *outside;              /* who needs it outside of its unit */
+    uint32_t *final;                /* by root: is it a group that overwrites leaves? */
+    uint32_t *last;                 /* the last step that needs it */
+    uint32_t *next;                 /* member of the unit */
+    uint32_t *head, *tail, *when;   /* by root: members, and the unit's step */
     uint32_t *at, *at_in, *waiting; /* by root: how far scheduling has come; the stack */
     /* of each node, then of each external */
     uint32_t *seen;  /* who used it last */
     uint32_t *local; /* its operand number in the group `local_of` */
     uint32_t *local_of;
-    uint32_t n_members, n_operands, n_loads;
+    uint32_t *writer; /* who overwrites it */
+    uint32_t n_members, n_operands, n_loads, n_folds;
 } maker;
 
-enum { PER_NODE = 13, PER_VALUE = 3 };
+enum { PER_NODE = 16, PER_VALUE = 4 };
+enum { BY_THE_END = 1, BY_A_STEP = 2 }; /* see outside */
 
 static const uint32_t *inputs(const maker *m, uint32_t k) {
     return m->work->in + m->work->node[k].in;
@@ -52,6 +60,10 @@ static gt_dtype dtype_of(const maker *m, uint32_t value) {
     return (gt_dtype)(is_external(value) ? m->work->external[value & ~GT__EXTERNAL].dtype
                                          : m->work->node[value].dtype);
 }
+static bool is_view(const maker *m, uint32_t k) {
+    return m->work->node[k].op->more.traits & GT_VIEW;
+}
+
 static const gt__shape_entry *shape_entry(const maker *m, uint32_t shape) {
     return gt__bytes(&m->tape->shapes, shape, NULL);
 }
@@ -88,10 +100,100 @@ static bool may_join(const maker *m, uint32_t k) {
     return tile_of(m, k) || is_plain_sum(m, k);
 }
 
+/* How k folds its input, if it does. */
+static bool fold_of(const maker *m, uint32_t k, gt_fold *fold) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (!n->op->more.fold || n->n_in != 1 || n->state & GT__FUSED || has_more_results(m, k))
+        return false;
+    const uint32_t j = inputs(m, k)[0];
+    const gt__shape_entry *from = shape_entry(m, shape_of(m, j));
+    const gt_array in = {.dtype = dtype_of(m, j), .shape = from->shape};
+    const gt_call call = {.op = n->op,
+                          .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
+                          .n_in = 1,
+                          .in = &in};
+    return from->shape.rank > 0 && from->numel > 0 &&
+           gt_dtype_size((gt_dtype)n->dtype) <= GT__PART && n->op->more.fold(&call, fold);
+}
+
+/* A fold of a whole member, in the parts that come as tiles. */
+static bool folds_all(const maker *m, uint32_t k) {
+    gt_fold fold;
+    const uint32_t j = m->work->node[k].n_in ? inputs(m, k)[0] : GT__EXTERNAL;
+    return !is_external(j) && m->joins[j] && shape_entry(m, m->work->node[k].shape)->numel == 1 &&
+           fold_of(m, k, &fold);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------- */
+
+/* Rows that fit the scratch of a group. */
+static bool has_rows(const gt_shape *s) {
+    enum { LONGEST = 2048 };
+    return s->rank >= 2 && s->dim[s->rank - 1] >= 1 && s->dim[s->rank - 1] <= LONGEST;
+}
+
+/* Equal but for the last axis. */
+static bool have_equal_rows(const gt_shape *a, const gt_shape *b) {
+    if (a->rank != b->rank) return false;
+    for (int d = 0; d < a->rank - 1; d++)
+        if (a->dim[d] != b->dim[d]) return false;
+    return true;
+}
+
+/* Each row to one number, which keeps the axis. */
+static bool folds_rows(const maker *m, uint32_t k) {
+    gt_fold fold;
+    if (!fold_of(m, k, &fold)) return false;
+    const gt_shape *from = &shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
+    const gt_shape *to = &shape_entry(m, m->work->node[k].shape)->shape;
+    return has_rows(from) && fold.axes == 1u << (from->rank - 1) && have_equal_rows(from, to) &&
+           to->dim[to->rank - 1] == 1;
+}
+
+/* A view that shows its input as it is, or each number as a row. */
+static bool copies(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    if (!is_view(m, k) || n->state || n->n_in != 1 || is_external(inputs(m, k)[0])) return false;
+    gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain;
+    in.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
+    plain.shape = out.shape = shape_entry(m, n->shape)->shape;
+    if (!has_rows(&in.shape) || !has_rows(&out.shape) || !have_equal_rows(&in.shape, &out.shape))
+        return false;
+    if (gt_numel(out.shape) == 0) return false;
+    gt__contiguous(&in);
+    const gt_call call = {.op = n->op,
+                          .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
+                          .n_in = 1,
+                          .in = &in};
+    int64_t offset = 0;
+    if (!n->op->more.view(&call, &out, &offset) || offset) return false;
+    const int last = out.shape.rank - 1;
+    plain = in;
+    if (in.shape.dim[last] == 1 && out.shape.dim[last] > 1) plain.stride[last] = 0;
+    for (int d = 0; d <= last; d++)
+        if (out.shape.dim[d] > 1 && out.stride[d] != plain.stride[d]) return false;
+    return true;
+}
+
+/* Who can be a member. A view is one only between members: elsewhere it costs nothing. */
+static void find_joiners(maker *m) {
+    uint32_t *apart = m->outside; /* read by what is no member */
+    for (uint32_t k = 0; k < m->n; k++) apart[k] = false;
+    for (uint32_t k = m->n; k-- > 0;) {
+        m->joins[k] = may_join(m, k) || folds_rows(m, k) || (!apart[k] && copies(m, k));
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
+            if (!m->joins[k] && !is_external(inputs(m, k)[i])) apart[inputs(m, k)[i]] = true;
+    }
+    for (uint32_t k = 0; k < m->n; k++)
+        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]];
+    for (uint32_t k = 0; k < m->n; k++) m->folds[k] = !m->joins[k] && folds_all(m, k);
+}
+
+/* ---- stages ----------------------------------------------------------------------------------------------- */
+
 static void find_stages(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
         const gt__plan_node *n = &m->work->node[k];
-        m->joins[k] = may_join(m, k);
         m->late[k] = NONE;
         m->stage[k] = 0;
         for (uint32_t i = 0; i < n->n_in; i++) {
@@ -133,8 +235,11 @@ static void unite(maker *m, uint32_t a, uint32_t b) {
 }
 
 static bool are_alike(const maker *m, uint32_t a, uint32_t b) {
-    return m->joins[a] && m->joins[b] && m->stage[a] == m->stage[b] &&
-           m->work->node[a].shape == m->work->node[b].shape;
+    if (!m->joins[a] || !m->joins[b] || m->stage[a] != m->stage[b]) return false;
+    if (m->work->node[a].shape == m->work->node[b].shape) return true;
+    const gt_shape *s = &shape_entry(m, m->work->node[a].shape)->shape;
+    const gt_shape *t = &shape_entry(m, m->work->node[b].shape)->shape;
+    return has_rows(s) && has_rows(t) && have_equal_rows(s, t);
 }
 
 /* Joins k with its inputs, and with whoever read the same large input before. */
@@ -143,7 +248,7 @@ static void join_neighbours(maker *m, uint32_t k) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         const uint32_t j = inputs(m, k)[i];
         if (!is_external(j) && are_alike(m, j, k)) unite(m, j, k);
-        if (shape_of(m, j) != n->shape) continue;
+        if (shape_of(m, j) != n->shape && !n->op->more.fold) continue;
         uint32_t *seen = &m->seen[place_of(m, j)];
         if (*seen != NONE && are_alike(m, *seen, k)) unite(m, *seen, k);
         *seen = k;
@@ -161,6 +266,41 @@ static void join_scalars(maker *m) {
     }
 }
 
+/* Which units go by rows. A fold or a view that found no company is computed like others. */
+static void find_rows(maker *m) {
+    uint32_t *members = m->head; /* how many */
+    for (uint32_t k = 0; k < m->n; k++) members[k] = m->by_rows[k] = 0;
+    for (uint32_t k = 0; k < m->n; k++) members[unit_of(m, k)] += m->joins[k];
+    for (uint32_t k = 0; k < m->n; k++) {
+        const uint32_t unit = unit_of(m, k);
+        if (!m->joins[k]) continue;
+        if (members[unit] == 1)
+            m->joins[k] = may_join(m, k);
+        else if (folds_rows(m, k) || m->work->node[k].shape != m->work->node[unit].shape)
+            m->by_rows[unit] = true;
+    }
+}
+
+/* A fold to one number ends the group of its input, if that does not go by rows. */
+static void settle_folds(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) {
+        if (!m->folds[k]) continue;
+        const uint32_t j = inputs(m, k)[0];
+        m->folds[k] = m->joins[j] && !m->by_rows[unit_of(m, j)];
+        if (m->folds[k]) unite(m, j, k);
+    }
+}
+
+static void list_members(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++) m->head[k] = m->tail[k] = NONE;
+    for (uint32_t k = m->n; k-- > 0;) {
+        const uint32_t unit = unit_of(m, k);
+        if (m->head[unit] == NONE) m->tail[unit] = k;
+        m->next[k] = m->head[unit];
+        m->head[unit] = k;
+    }
+}
+
 static void find_units(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) m->root[k] = k - m->work->node[k].out;
     for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->seen[v] = NONE;
@@ -173,13 +313,67 @@ static void find_units(maker *m) {
         }
     }
     join_scalars(m);
-    for (uint32_t k = 0; k < m->n; k++) m->head[k] = m->tail[k] = NONE;
-    for (uint32_t k = m->n; k-- > 0;) {
-        const uint32_t unit = unit_of(m, k);
-        if (m->head[unit] == NONE) m->tail[unit] = k;
-        m->next[k] = m->head[unit];
-        m->head[unit] = k;
+    find_rows(m);
+    settle_folds(m);
+    list_members(m);
+}
+
+/* ---- groups that overwrite leaves ----------------------------------------------------------------------------
+
+ * They come last, when nothing can fail any more, so nothing else may need what they compute. */
+
+static void find_outside(maker *m) {
+    for (uint32_t k = 0; k < m->n; k++)
+        m->outside[k] = m->work->node[k].state & (GT__TO_STORE | GT__TO_HOLD) ? BY_THE_END : 0;
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (!is_external(j) && unit_of(m, j) != unit_of(m, k)) m->outside[j] |= BY_A_STEP;
+        }
     }
+}
+
+static bool may_overwrite(const maker *m, uint32_t k) {
+    const unsigned state = m->work->node[k].state;
+    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP);
+}
+
+static uint32_t target_of(const maker *m, uint32_t k) {
+    return inputs(m, k)[m->work->node[k].n_in];
+}
+
+/* What a chain of views looks at. */
+static uint32_t base_of(const maker *m, uint32_t value) {
+    while (!is_external(value) && m->work->node[value].op->more.traits & GT_VIEW)
+        value = inputs(m, value)[0];
+    return value;
+}
+
+/* The operation k of such a group reads value: may its leaf be overwritten in place? Only by k's own group,
+ * at k or later, element by element. */
+static void check_reader(maker *m, uint32_t k, uint32_t value) {
+    const uint32_t base = base_of(m, value);
+    if (!is_external(base)) return;
+    const uint32_t writer = m->writer[place_of(m, base)];
+    if (writer == NONE || !m->final[unit_of(m, writer)]) return;
+    const bool safe = unit_of(m, k) == unit_of(m, writer) && is_external(value) && k <= writer;
+    if (!safe) m->final[unit_of(m, writer)] = false;
+}
+
+static void find_finals(maker *m) {
+    for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->writer[v] = NONE;
+    for (uint32_t k = 0; k < m->n; k++)
+        m->final[k] = m->root[k] == k && m->joins[k] &&
+                      shape_entry(m, m->work->node[k].shape)->shape.rank > 0;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->folds[k] || (m->outside[k] && !may_overwrite(m, k))) m->final[unit_of(m, k)] = false;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->final[unit_of(m, k)] && may_overwrite(m, k))
+            m->writer[place_of(m, target_of(m, k))] = k;
+    for (uint32_t k = 0; k < m->n; k++)
+        for (uint32_t i = 0; m->final[unit_of(m, k)] && i < m->work->node[k].n_in; i++)
+            check_reader(m, k, inputs(m, k)[i]);
 }
 
 /* ---- order ------------------------------------------------------------------------------------------------- */
@@ -205,6 +399,22 @@ static void add_step(maker *m, uint32_t unit) {
         (gt__step){.first = m->joins[unit] ? p->n_groups++ : unit, .is_group = m->joins[unit]};
 }
 
+/* A step for the unit, after steps for those that it needs. */
+static void schedule_unit(maker *m, uint32_t first) {
+    uint32_t depth = 0;
+    m->waiting[0] = first;
+    for (;;) {
+        const uint32_t unit = m->waiting[depth];
+        const uint32_t missing = m->when[unit] == NONE ? next_missing(m, unit) : NONE;
+        if (missing != NONE) {
+            m->waiting[++depth] = missing;
+            continue;
+        }
+        if (m->when[unit] == NONE) add_step(m, unit);
+        if (depth-- == 0) return;
+    }
+}
+
 /* Units in the order of their last members, but each after those that it needs. */
 static void schedule(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
@@ -212,19 +422,11 @@ static void schedule(maker *m) {
         m->at[k] = m->head[k];
         m->at_in[k] = 0;
     }
-    for (uint32_t k = 0; k < m->n; k++) {
-        uint32_t depth = 0;
-        m->waiting[0] = unit_of(m, k);
-        if (m->tail[m->waiting[0]] != k) continue;
-        for (;;) {
-            const uint32_t unit = m->waiting[depth];
-            const uint32_t missing = m->when[unit] == NONE ? next_missing(m, unit) : NONE;
-            if (missing != NONE) {
-                m->waiting[++depth] = missing;
-                continue;
-            }
-            if (m->when[unit] == NONE) add_step(m, unit);
-            if (depth-- == 0) break;
+    for (uint32_t final = 0; final < 2; final++) {
+        if (final) m->plan->first_final = m->plan->n_steps;
+        for (uint32_t k = 0; k < m->n; k++) {
+            const uint32_t unit = unit_of(m, k);
+            if (m->tail[unit] == k && m->final[unit] == final) schedule_unit(m, unit);
         }
     }
 }
@@ -232,20 +434,16 @@ static void schedule(maker *m) {
 /* ---- the ends of lives ------------------------------------------------------------------------------------- */
 
 static void find_lives(maker *m) {
-    for (uint32_t k = 0; k < m->n; k++) {
-        m->last[k] = m->when[unit_of(m, k)];
-        m->outside[k] = (m->work->node[k].state & (GT__TO_STORE | GT__TO_HOLD)) != 0;
-    }
+    for (uint32_t k = 0; k < m->n; k++) m->last[k] = m->when[unit_of(m, k)];
     for (uint32_t k = m->n; k-- > 0;) {
         const gt__plan_node *n = &m->work->node[k];
-        const uint32_t unit = unit_of(m, k), step = m->when[unit];
+        const uint32_t step = m->when[unit_of(m, k)];
         const bool view = n->op->more.traits & GT_VIEW;
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
             if (is_external(j)) continue;
             const uint32_t end = view && m->last[k] > step ? m->last[k] : step;
             if (end > m->last[j]) m->last[j] = end;
-            if (unit_of(m, j) != unit) m->outside[j] = true;
         }
     }
 }
@@ -291,14 +489,34 @@ static void find_loads(maker *m, gt__group *g, uint32_t unit) {
     g->n_loads = m->n_loads - g->load;
 }
 
+/* 1 for a number. */
+static uint32_t row_length(const maker *m, uint32_t value) {
+    const gt_shape *s = &shape_entry(m, shape_of(m, value))->shape;
+    return s->rank ? (uint32_t)s->dim[s->rank - 1] : 1;
+}
+
 static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
+    gt__member *member = &m->plan->member[m->n_members++];
     m->local_of[k] = unit;
     m->local[k] = g->n_loads + g->n_members++;
-    m->plan->member[m->n_members++] =
-        (gt__member){.tile = tile_of(m, k), .node = k, .operand = m->n_operands, .n_in = n->n_in};
+    *member =
+        (gt__member){.node = k, .operand = m->n_operands, .n_in = n->n_in, .target = GT__NO_TARGET};
+    if (m->final[unit] && may_overwrite(m, k)) member->target = target_of(m, k);
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
+    member->width = g->by_rows ? row_length(m, k) : 1;
+    if (m->folds[k]) member->slot = g->n_folds++;
+    member->tile = tile_of(m, k);
+    member->kind = m->folds[k]          ? GT__FOLD
+                   : member->tile       ? GT__TILE
+                   : is_plain_sum(m, k) ? GT__SUM
+                   : is_view(m, k)      ? GT__COPY
+                                        : GT__ROWS;
+    if (member->kind == GT__FOLD || member->kind == GT__ROWS) {
+        member->fold = m->n_folds;
+        fold_of(m, k, &m->plan->fold[m->n_folds++]);
+    }
 }
 
 /* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
@@ -311,7 +529,8 @@ static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
             if (!is_external(inputs(m, k)[i])) last_reader[inputs(m, k)[i]] = k;
     for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k], member++) {
-        member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
+        if (m->joins[k])
+            member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
         for (uint32_t i = 0; i < member->n_in; i++) {
             const uint32_t number = m->plan->operand[member->operand + i];
             const uint32_t j = inputs(m, k)[i];
@@ -323,16 +542,17 @@ static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
     }
 }
 
-static uint32_t widest(const maker *m, const gt__group *g) {
-    size_t bytes = 1;
+/* The largest element and the longest row of what the group handles. */
+static void find_widest(const maker *m, gt__group *g) {
+    g->element = g->widest = 1;
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
-        const uint32_t value = k < g->n_loads
-                                   ? m->plan->load[g->load + k]
-                                   : m->plan->member[g->member + k - g->n_loads].node;
-        const size_t size = gt_dtype_size(dtype_of(m, value));
-        if (size > bytes) bytes = size;
+        const uint32_t value = k < g->n_loads ? m->plan->load[g->load + k]
+                                              : m->plan->member[g->member + k - g->n_loads].node;
+        const uint32_t size = (uint32_t)gt_dtype_size(dtype_of(m, value));
+        const uint32_t length = g->by_rows ? row_length(m, value) : 1;
+        if (size > g->element) g->element = size;
+        if (length > g->widest) g->widest = length;
     }
-    return (uint32_t)bytes;
 }
 
 static void make_groups(maker *m) {
@@ -340,12 +560,14 @@ static void make_groups(maker *m) {
     for (uint32_t unit = 0; unit < m->n; unit++) {
         if (m->root[unit] != unit || !m->joins[unit]) continue;
         gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
-        *g = (gt__group){.shape = m->work->node[unit].shape, .member = m->n_members};
+        *g = (gt__group){.shape = m->work->node[unit].shape,
+                         .member = m->n_members,
+                         .by_rows = m->by_rows[unit]};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
         find_loads(m, g, unit);
         for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
         assign_slots(m, g, unit);
-        g->element = widest(m, g);
+        find_widest(m, g);
     }
 }
 
@@ -359,7 +581,8 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
 }
 
 /* One block holds the plan and its lists, as long as they can get. Returns its size. */
-static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, char *block) {
+static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t folding,
+                      char *block) {
     size_t used = sizeof *p;
     p->work.node = cut(block, &used, w->n_nodes, sizeof *p->work.node);
     p->work.in = cut(block, &used, w->n_in, sizeof *p->work.in);
@@ -370,6 +593,8 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, char *bl
     p->member = cut(block, &used, joining, sizeof *p->member);
     p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
     p->load = cut(block, &used, w->n_in, sizeof *p->load);
+    p->fold = cut(block, &used, folding, sizeof *p->fold);
+    p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
     return used;
 }
 
@@ -379,14 +604,17 @@ static void copy_list(void *to, const void *from, size_t count, size_t size) {
 
 static gt__plan *new_plan(const maker *m) {
     const gt__work *w = m->work;
-    uint32_t joining = 0;
-    for (uint32_t k = 0; k < m->n; k++) joining += m->joins[k];
+    uint32_t joining = 0, folding = 0;
+    for (uint32_t k = 0; k < m->n; k++) {
+        joining += m->joins[k] || m->folds[k];
+        folding += m->folds[k] || folds_rows(m, k);
+    }
     gt__plan draft;
-    const size_t bytes = lay_out(&draft, w, joining, NULL);
+    const size_t bytes = lay_out(&draft, w, joining, folding, NULL);
     gt__plan *p = gt__alloc(m->tape->allocator, bytes);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
-    lay_out(p, w, joining, (char *)p);
+    lay_out(p, w, joining, folding, (char *)p);
     p->bytes = bytes;
     p->work.exact = w->exact;
     p->work.n_nodes = w->n_nodes;
@@ -404,22 +632,29 @@ gt__plan *gt__plan_make(gt_tape *tape) {
     uint32_t *block =
         gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
     if (!block) return NULL;
-    uint32_t **list[] = {&m.joins, &m.stage, &m.late, &m.root, &m.outside, &m.last,   &m.next,
-                         &m.head,  &m.tail,  &m.when, &m.at,   &m.at_in,   &m.waiting};
+    uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
+                         &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
+                         &m.when,  &m.at,      &m.at_in, &m.waiting};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;
     m.local_of = m.local + values;
+    m.writer = m.local_of + values;
+    find_joiners(&m);
     find_stages(&m);
     sink(&m);
     m.plan = new_plan(&m);
     if (m.plan) {
         find_units(&m);
+        find_outside(&m);
+        find_finals(&m);
         schedule(&m);
         find_lives(&m);
         list_deaths(&m);
         make_groups(&m);
     }
     gt__pool_give(&tape->pool, block);
-    return m.plan;
+    if (!m.plan || gt__plan_memory(tape, m.plan)) return m.plan;
+    gt__free(tape->allocator, m.plan, m.plan->bytes);
+    return NULL;
 }

@@ -1,7 +1,11 @@
 /* graph/pool.c: free lists by size class, four classes to each power of two (at most a quarter of a
  * block is waste). A header stands before each block. */
-#include "graph/pool.h"
+#if defined(__linux__)
+#define _DEFAULT_SOURCE /* madvise */
+#include <sys/mman.h>
+#endif
 
+#include "graph/pool.h"
 #include "graph/table.h"
 
 enum { ALIGNMENT = 64, SMALLEST = 64 };
@@ -29,6 +33,18 @@ static unsigned class_of(size_t *bytes) {
 
 static gt__block *header_of(void *data) { return (gt__block *)((char *)data - ALIGNMENT); }
 
+void gt__large_pages(void *data, size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t page = (uintptr_t)1 << 21;
+    char *first = (char *)data + (page - (uintptr_t)data % page) % page, *end = (char *)data + bytes;
+    if (bytes >= 4 * page && first < end)
+        madvise(first, (size_t)(end - first) / page * page, MADV_HUGEPAGE);
+#else
+    (void)data;
+    (void)bytes;
+#endif
+}
+
 void *gt__pool_take(gt__pool *pool, size_t bytes) {
     if (bytes > SIZE_MAX / 4) return NULL;
     const unsigned class = class_of(&bytes);
@@ -43,6 +59,7 @@ void *gt__pool_take(gt__pool *pool, size_t bytes) {
     char *data = raw + ALIGNMENT + (ALIGNMENT - (uintptr_t)raw % ALIGNMENT) % ALIGNMENT;
     block = header_of(data);
     *block = (gt__block){NULL, raw, raw_size, class};
+    gt__large_pages(data, bytes);
     return data;
 }
 

@@ -20,4 +20,8 @@ void gt__pool_give(gt__pool *pool, void *data);
 /* Returns the unused blocks to the allocator; blocks in use must have been given back before. */
 void gt__pool_clear(gt__pool *pool);
 
+/* Asks the system to map a large block by large pages, where it can: a page fault costs more than a kernel
+ * spends on the page. */
+void gt__large_pages(void *data, size_t bytes);
+
 #endif

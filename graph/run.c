@@ -75,7 +75,8 @@ static bool mark_inputs(run *r, uint32_t i) {
         return gt__error(tape, "%s#%u is an effect: it has no value, read its leaf", n->op->name,
                          i);
     mark_results(r, i);
-    const bool alone = s->state & GT__ADDED && s->uses == 1 && !(s->state & (GT__TO_STORE | GT__TO_HOLD));
+    const bool alone =
+        s->state & GT__ADDED && s->uses == 1 && !(s->state & (GT__TO_STORE | GT__TO_HOLD));
     const bool adds = n->op->more.accumulate && !(n->op->more.traits & GT_SUMS);
     if (alone && adds) s->state |= GT__FUSED;
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
@@ -108,6 +109,7 @@ static bool begin(run *r, gt_tape *tape, bool reading) {
         return gt__error(
             tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
                   "must not");
+    gt__run_scalars(tape);
     return reserve_slots(tape, tape->size + 1);
 }
 
@@ -130,6 +132,7 @@ static bool execute(run *r) {
 static void finish(run *r, bool ok) {
     gt_tape *tape = r->tape;
     tape->running = false;
+    gt__end_planned(tape);
     if (r->low > r->high) return;
     for (uint32_t i = r->low; i <= r->high; i++) {
         gt__slot *s = &tape->slot[i];
@@ -169,34 +172,36 @@ static bool is_pending(const gt_tape *tape, uint32_t effect) {
     return !(gt__node_at(tape, effect)->flags & GT__APPLIED);
 }
 
-/* Marks in the slots what is stale, and what the user's later operations read. Staleness passes from inputs
- * to results unless a stored value stands between. */
+/* Marks what is stale, and what the user's later operations read. Staleness passes from inputs to results
+ * unless a stored value stands between. */
 static void survey(gt_tape *tape) {
     for (uint32_t i = 0; i < tape->size; i++) {
-        const gt__node *n = gt__node_at(tape, i);
+        gt__node *n = gt__node_at(tape, i);
         const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
-        const bool by_user = !(n->flags & GT__RULE);
+        gt__unset(n, GT__USED);
         for (uint32_t k = 0; k < n_in; k++) {
-            gt__slot *s = &tape->slot[in[k]];
-            if (s->state & GT__STALE || leaf_is_newer(tape, gt__node_at(tape, in[k]), n))
+            gt__node *input = gt__node_at(tape, in[k]);
+            if (tape->slot[in[k]].state & GT__STALE || leaf_is_newer(tape, input, n))
                 tape->slot[i].state |= GT__STALE;
-            if (by_user) s->state |= GT__WAS_READ;
+            if (!(n->flags & GT__RULE)) input->flags |= GT__USED;
         }
         if (n->flags & GT__STORED) tape->slot[i].state &= ~(unsigned)GT__STALE;
     }
+    tape->uses_lost = false;
 }
 
 /* Sinks are what the user recorded and nothing of the user's reads. A stale one is left alone: reading it
  * later says so. */
 static void want_sinks(run *r) {
     gt_tape *tape = r->tape;
-    survey(tape);
+    const bool unsure = tape->uses_lost || tape->params->clock != tape->begun;
+    if (unsure) survey(tape);
     for (uint32_t i = 0; i < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
         const bool idle =
-            !(tape->slot[i].state & (GT__WAS_READ | GT__STALE)) && !(n->flags & (GT__UNASKED | GT__RULE));
-        tape->slot[i].state &= ~(unsigned)(GT__WAS_READ | GT__STALE);
-        if (idle && !(n->op->more.traits & GT_EFFECT)) need(r, i, GT__TO_STORE);
+            !(n->flags & (GT__USED | GT__UNASKED | GT__RULE)) && !(n->op->more.traits & GT_EFFECT);
+        if (idle && !(tape->slot[i].state & GT__STALE)) need(r, i, GT__TO_STORE);
+        if (unsure) tape->slot[i].state &= ~(unsigned)GT__STALE;
     }
 }
 
@@ -232,18 +237,45 @@ static void apply(gt_tape *tape, void **copy) {
     }
 }
 
+/* Adds to the numbers of a pending effect's leaf and source, which count effects until the work is noted. */
+static void count_effect(gt_tape *tape, uint32_t effect, uint32_t more) {
+    const uint32_t *in = gt__in(tape, gt__node_at(tape, effect));
+    tape->slot[in[0]].number += more;
+    if (!gt__is_ready(tape, in[1])) tape->slot[in[1]].number += more;
+}
+
+/* A value that is made for one leaf alone, and that leaf's only new value, may be written into it. */
+static void mark_assigned(gt_tape *tape, uint32_t effect, bool free) {
+    const uint32_t *in = gt__in(tape, gt__node_at(tape, effect));
+    gt__slot *s = &tape->slot[in[1]];
+    if (!free || tape->slot[in[0]].number != 1 || s->number != 1) return;
+    s->state |= GT__TO_ASSIGN;
+    s->owner = in[0];
+}
+
 /* An effect recorded before its leaf was overwritten by something else is as stale as a value. */
+static bool want_effect(run *r, uint32_t effect) {
+    gt_tape *tape = r->tape;
+    const gt__node *n = gt__node_at(tape, effect);
+    const uint32_t source = gt__in(tape, n)[1];
+    if (leaf_is_newer(tape, gt__node_at(tape, source), n)) return fail_stale(tape, source, source);
+    const bool free =
+        !gt__is_ready(tape, source) && !(tape->slot[source].state & (GT__TO_STORE | GT__TO_HOLD));
+    need(r, source, GT__TO_HOLD);
+    mark_assigned(tape, effect, free);
+    return true;
+}
+
 static bool want_effects(run *r) {
     gt_tape *tape = r->tape;
-    for (uint32_t e = 0; e < tape->n_effects; e++) {
-        if (!is_pending(tape, tape->effect[e])) continue;
-        const gt__node *n = gt__node_at(tape, tape->effect[e]);
-        const uint32_t source = gt__in(tape, n)[1];
-        if (leaf_is_newer(tape, gt__node_at(tape, source), n))
-            return fail_stale(tape, source, source);
-        need(r, source, GT__TO_HOLD);
-    }
-    return true;
+    bool ok = true;
+    for (uint32_t e = 0; e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) count_effect(tape, tape->effect[e], 1);
+    for (uint32_t e = 0; ok && e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) ok = want_effect(r, tape->effect[e]);
+    for (uint32_t e = 0; e < tape->n_effects; e++)
+        if (is_pending(tape, tape->effect[e])) count_effect(tape, tape->effect[e], UINT32_MAX);
+    return ok;
 }
 
 bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*deliver)(void *user),
@@ -264,7 +296,10 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
         for (uint32_t e = 0; e < tape->n_effects; e++) gt__pool_give(&tape->pool, copy[e]);
         ok = false;
     }
-    if (ok) apply(tape, copy);
+    if (ok) {
+        gt__run_final(tape);
+        apply(tape, copy);
+    }
     gt__pool_give(&tape->pool, copy);
     finish(&r, ok);
     return ok;
@@ -290,4 +325,6 @@ void gt_replay(gt_tape *tape) {
             gt__pool_give(&tape->pool, n->value.data);
     }
     tape->n_stored = kept;
+    tape->scalars_run = 0;
+    tape->begun = tape->params->clock;
 }

@@ -14,7 +14,9 @@ enum {
     GT__FUSED = 16,   /* computed by its sum */
     GT__OWNS = 32,    /* data is a block of the pool */
     GT__STALE = 64,
-    GT__WAS_READ = 128 /* the user recorded something of it: no sink */
+    GT__TO_ASSIGN =
+        128, /* held to be assigned to one leaf, which stands in `owner` until it is computed */
+    GT__WITH_NUMBERS = 256 /* of a plan's node: the operation has run-time numbers */
 };
 
 /* ---- compute.c */
@@ -34,8 +36,7 @@ bool gt__place_value(gt_tape *tape, uint32_t i);
 /* Computes the operation whose first result is node i: a kernel, a view, or a sum with what is fused into it. */
 bool gt__compute(gt_tape *tape, uint32_t i);
 
-/* ---- reference.c; gt__run_planned in plan.c does the same: computes what is marked between low and high,
- * inclusive. */
+/* ---- reference.c: computes what is marked between low and high, inclusive; see gt__run_planned. */
 bool gt__run_reference(gt_tape *tape, uint32_t low, uint32_t high);
 
 #endif

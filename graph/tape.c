@@ -89,6 +89,7 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape) {
     }
     const uint32_t id = gt__intern(&tape->shapes, &entry, sizeof entry);
     if (id == 0) gt__out_of_memory(tape, "a shape");
+    if (shape.rank == 0) tape->scalar_shape = id;
     return id;
 }
 
@@ -141,26 +142,33 @@ static bool make_room(gt_tape *tape) {
     return true;
 }
 
-gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
-    if (!make_room(tape)) return NULL;
-    uint32_t site = 0;
-    if (tape->site.file) {
-        site = gt__intern(&tape->sites, &tape->site, sizeof tape->site);
-        if (site == 0) {
-            gt__out_of_memory(tape, "a call site");
-            return NULL;
-        }
+/* The id of the present call site, 0 when there is none. */
+static bool site_id(gt_tape *tape, uint32_t *id) {
+    const gt__site site = tape->site;
+    *id = 0;
+    if (!site.file) return true;
+    gt__known_site *known = &tape->known_site[(uint64_t)site.line % GT__KNOWN_SITES];
+    if (known->site.line != site.line || known->site.file != site.file) {
+        const uint32_t new_id = gt__intern(&tape->sites, &site, sizeof site);
+        if (new_id == 0) return gt__out_of_memory(tape, "a call site");
+        *known = (gt__known_site){site, new_id};
     }
-    gt__node *n = gt__node_at(tape, tape->size);
-    memset(n, 0, sizeof *n);
-    n->op = op;
-    n->shape = shape;
-    n->dtype = dtype & 15u;
-    n->site = site;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
-    if (tape->recorder == GT_BY_RULE) n->flags |= GT__RULE;
-    tape->size++;
+    *id = known->id;
+    return true;
+}
+
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    uint32_t site;
+    if (!make_room(tape) || !site_id(tape, &site)) return NULL;
+    if (tape->size == 0) tape->begun = tape->params->clock;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    *n = (gt__node){.op = op,
+                    .shape = shape,
+                    .site = site,
+                    .clock = tape->dated ? tape->date : tape->params->clock,
+                    .generation = tape->generation,
+                    .dtype = dtype & 15u,
+                    .flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u};
     return n;
 }
 
@@ -199,8 +207,10 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
     n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
     for (int k = 0; k < n_in; k++) {
         assert(in[k] < self); /* the topological sort */
+        gt__node *input = gt__node_at(tape, in[k]);
         place[k] = in[k];
-        n->flags |= gt__node_at(tape, in[k])->flags & GT__TRAINED;
+        n->flags |= input->flags & GT__TRAINED;
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
     }
     (void)self;
     return true;
@@ -283,6 +293,13 @@ static bool sound_results(const gt_call *call) {
     return true;
 }
 
+/* Does graph/scalars.c compute it? */
+static bool is_scalar(const gt_tape *tape, const gt_op *op, int n_in, uint32_t shape,
+                      gt_dtype dtype) {
+    return op->more.traits & GT_PLAIN && op->more.exact && n_in <= 3 &&
+           shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
+}
+
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
                            uint32_t arg) {
     for (int k = 0; k < call->n_out; k++) {
@@ -299,6 +316,8 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
+        if (is_scalar(tape, call->op, call->n_in, shape, call->out[k].dtype))
+            n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -326,6 +345,39 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
     *first = tape->arg_size;
     for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
     if (random) tape->arg[tape->arg_size++].integer = (int64_t)tape->params->ordinal++;
+    return true;
+}
+
+/* Graphs of scalars have very many of these: operations whose shape rule has nothing to decide. False: not one
+ * of them. */
+static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const gt_arg *arg,
+                         int n_arg, gt_tensor *made) {
+    gt_tape *tape = n_in ? in[0].tape : NULL;
+    if (!tape || !tape->scalar_shape || n_in > 3) return false;
+    unsigned dtype = 0;
+    bool trained = false;
+    for (int k = 0; k < n_in; k++) {
+        if (in[k].tape != tape || !gt__valid(in[k])) return false;
+        const gt__node *n = gt__node_at(tape, in[k].index);
+        if (n->shape != tape->scalar_shape || (k > 0 && n->dtype != dtype)) return false;
+        dtype = n->dtype;
+        trained = trained || n->flags & GT__TRAINED;
+    }
+    uint32_t first_arg;
+    if (!is_scalar(tape, op, n_in, tape->scalar_shape, (gt_dtype)dtype)) return false;
+    *made = gt__poison(tape);
+    if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
+    gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);
+    if (!n) return true;
+    for (int k = 0; k < n_in; k++) {
+        n->in[k] = in[k].index;
+        if (tape->recorder == GT_BY_USER) gt__node_at(tape, in[k].index)->flags |= GT__USED;
+    }
+    n->arity = (unsigned)n_in & 3u;
+    n->arg = first_arg;
+    n->flags |= GT__SCALAR;
+    if (trained) n->flags |= GT__TRAINED;
+    *made = (gt_tensor){tape, tape->size - 1, tape->generation};
     return true;
 }
 
@@ -374,6 +426,8 @@ static gt_tensor record_over(gt_tape *tape, const gt_op *op, const gt_tensor *in
 
 gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in, const void *attr,
                     size_t attr_size, const gt_arg *arg, int n_arg) {
+    gt_tensor plain;
+    if (op->more.traits & GT_PLAIN && record_plain(op, in, n_in, arg, n_arg, &plain)) return plain;
     gt_tape *own = common_tape(tape, op, in, n_in);
     if (!own) {
         for (int k = 0; !tape && k < n_in; k++) tape = in[k].tape;
@@ -472,6 +526,8 @@ static void rewind_to(gt_tape *tape, gt_marker mark) {
     tape->arg_size = mark.arg_size;
     tape->side_size = mark.side_size;
     tape->size = mark.size;
+    if (tape->scalars_run > mark.size) tape->scalars_run = mark.size;
+    tape->uses_lost = mark.size > 0;
     tape->generation++;
     if (mark.size <= tape->failed_at && mark.n_errors != tape->n_errors) tape->failed = false;
 }
@@ -502,6 +558,8 @@ static void bound_tables(gt_tape *tape) {
         gt__plans_clear(tape); /* they speak of shapes by number */
         gt__table_clear(tables[i]);
     }
+    if (!tape->shapes.count) tape->scalar_shape = 0;
+    if (!tape->sites.count) memset(tape->known_site, 0, sizeof tape->known_site);
 }
 
 /* Other tapes, an optimizer's own among them, count their uses of the same parameters. */

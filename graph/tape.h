@@ -23,7 +23,9 @@ enum {
     GT__RULE = 1 << 6,     /* recorded by a rule, not by the user */
     GT__CONSTANT = 1 << 7, /* constant written by a rule */
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
-    GT__APPLIED = 1 << 9   /* effect that has been applied */
+    GT__APPLIED = 1 << 9,  /* effect that has been applied */
+    GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
+    GT__SCALAR = 1 << 11   /* computed from scalars by an operation of trait GT_PLAIN, to a float */
 };
 
 typedef union gt__cell {
@@ -51,6 +53,13 @@ typedef struct gt__site {
     const char *file;
     int64_t line;
 } gt__site;
+
+/* Ids of recent call sites, by line. */
+enum { GT__KNOWN_SITES = 32 };
+typedef struct gt__known_site {
+    gt__site site;
+    uint32_t id;
+} gt__known_site;
 
 typedef struct gt__param {
     const char *name; /* bytes of params->names */
@@ -125,6 +134,11 @@ struct gt_tape {
     void (*hook)(void *user, const char *message);
     void *hook_user;
     gt__site site;
+    gt__known_site known_site[GT__KNOWN_SITES];
+    uint32_t scalar_shape; /* the id of rank 0; 0: not met yet */
+    uint32_t scalars_run;  /* scalars before this node have been run, where they could be */
+    uint32_t begun;        /* the clock when recording began: at it, nothing can be stale */
+    bool uses_lost;        /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
@@ -210,6 +224,9 @@ void *gt__value(const gt_tape *tape, gt__node *n);
 uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
 /* Overwrites a leaf as of the present clock, which the caller has raised. */
 void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data);
+
+/* ---- scalars.c: computes and stores what can be computed of a large graph of scalars; a small one is left. */
+void gt__run_scalars(gt_tape *tape);
 
 /* ---- tiles.c */
 /* The kernel for these kinds and a result of this rank; NULL when the operation is not defined for them. */

@@ -77,6 +77,12 @@ gt_tensor gt_conv_transpose2d_layer(gt_tensor x, const char *name, int64_t chann
     return apply(&l, x, name, channels, kernel, options);
 }
 
+gt_tensor gt_conv_transpose1d_layer(gt_tensor x, const char *name, int64_t channels, int64_t kernel,
+                                    gt_conv_options options) {
+    static const layer l = {"conv_transpose1d_layer", 1, true, gt_conv_transpose1d};
+    return apply(&l, x, name, channels, kernel, options);
+}
+
 static gt_tensor conv2d_samples(gt_samples *s, int i) {
     gt_conv_options o = {.stride = {2, 1}, .padding = {1, 1}};
     switch (i) {
@@ -136,9 +142,21 @@ static gt_tensor transpose_samples(gt_samples *s, int i) {
     }
 }
 
+static gt_tensor transpose1d_samples(gt_samples *s, int i) {
+    const gt_conv_options o = {.stride = {3}, .padding = {1}, .output_padding = {2}};
+    switch (i) {
+    case 0: return gt_conv_transpose1d_layer(gt_sample(s, GT_SHAPE(2, 2, 3)), "sample", 3, 4, o);
+    case 1:
+        gt_sample_bad(s, "has rank 2");
+        return gt_conv_transpose1d_layer(gt_sample(s, GT_SHAPE(2, 2)), "sample", 3, 4, o);
+    default: return gt_samples_end(s);
+    }
+}
+
 const gt_composition gt__layer_conv2d = {"conv2d_layer", conv2d_samples};
 const gt_composition gt__layer_conv1d = {"conv1d_layer", conv1d_samples};
 const gt_composition gt__layer_conv_transpose2d = {"conv_transpose2d_layer", transpose_samples};
+const gt_composition gt__layer_conv_transpose1d = {"conv_transpose1d_layer", transpose1d_samples};
 
 /* ---- upsampling ------------------------------------------------------------------------------ */
 

@@ -8,6 +8,9 @@
  *         return gt_linear(x, "fc2", 10);
  *     }
  *
+ * Other first values for a layer: make its parameter before the layer asks for it, by gt_param with the name
+ * "fc2/weight" and gt_init_zeros() say, for the last layer of a residual branch that begins as no branch at all.
+ *
  * Losses take predictions and targets of equal shape and refuse to broadcast. */
 #ifndef GT_NN_H
 #define GT_NN_H
@@ -178,7 +181,7 @@ GT_RECORDS gt_tensor gt_stochastic_depth(gt_tensor residual, double rate);
 
 /* ---- layers for images, [n, channels, height, width] ------------------------------------------------------- */
 
-/* gt_conv2d, gt_conv1d and gt_conv_transpose2d with a square kernel, plus a bias: parameters "name/weight"
+/* gt_conv2d, gt_conv1d and their transposes with a square kernel, plus a bias: parameters "name/weight"
  * (Kaiming uniform, where fan_in is what one output sees: input channels / groups times the kernel's size, and
  * less by the strides if transposed) and, unless options.no_bias, "name/bias" [channels] (zeros). channels are those
  * of the result. Before a gt_batch_norm, which subtracts it again, a bias is of no use. */
@@ -187,6 +190,8 @@ GT_RECORDS gt_tensor gt_conv2d_layer(gt_tensor x, const char *name, int64_t chan
 GT_RECORDS gt_tensor gt_conv1d_layer(gt_tensor x, const char *name, int64_t channels,
                                      int64_t kernel, gt_conv_options options);
 GT_RECORDS gt_tensor gt_conv_transpose2d_layer(gt_tensor x, const char *name, int64_t channels,
+                                               int64_t kernel, gt_conv_options options);
+GT_RECORDS gt_tensor gt_conv_transpose1d_layer(gt_tensor x, const char *name, int64_t channels,
                                                int64_t kernel, gt_conv_options options);
 /* Resizes, larger or smaller: row r of the result is row floor(r height / rows) of x ... */
 GT_RECORDS gt_tensor gt_upsample_nearest2d(gt_tensor x, int64_t rows, int64_t columns);

@@ -77,6 +77,18 @@ static bool full_kernel(gt_call *call) {
     return true;
 }
 
+static void full_f32(void *y, const void *const *x, const gt_arg *arg, int64_t n) {
+    (void)x;
+    for (int64_t i = 0; i < n; i++) ((float *)y)[i] = (float)arg[0].real;
+}
+static void full_f64(void *y, const void *const *x, const gt_arg *arg, int64_t n) {
+    (void)x;
+    for (int64_t i = 0; i < n; i++) ((double *)y)[i] = arg[0].real;
+}
+static gt_tile full_tile(gt_dtype in, gt_dtype out) {
+    return in != out ? NULL : out == GT_F32 ? full_f32 : out == GT_F64 ? full_f64 : NULL;
+}
+
 static gt_tensor full_samples(gt_samples *s, int i) {
     gt_sample_no_gradient(s);
     switch (i) {
@@ -95,8 +107,9 @@ static gt_tensor full_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_full = GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason),
-                                full_samples, .meaning = "every element is one number");
+const gt_op gt__op_full =
+    GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason), full_samples,
+          .traits = GT_PLAIN, .exact = full_tile, .meaning = "every element is one number");
 
 gt_tensor gt_full(gt_tape *tape, gt_shape shape, double value, gt_dtype dtype) {
     return make(tape, &gt__op_full, shape, dtype, &(gt_arg){.real = value}, 1);

@@ -3,6 +3,7 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/wide.h"
 
 /* ---- assign --------------------------------------------------------------------------------------------- */
 
@@ -56,18 +57,21 @@ static bool accumulate_shape(gt_call *call) {
     return true;
 }
 
+GT__WIDE_VECTORS static void add_f32(float *restrict y, const float *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+GT__WIDE_VECTORS static void add_f64(double *restrict y, const double *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
 static bool accumulate_add(gt_call *call) {
     const gt_array *in = &call->in[0], *out = &call->out[0];
     const int64_t n = gt_numel(out->shape);
-    if (out->dtype == GT_F32) {
-        const float *x = in->data;
-        float *y = out->data;
-        for (int64_t i = 0; i < n; i++) y[i] += x[i];
-    } else {
-        const double *x = in->data;
-        double *y = out->data;
-        for (int64_t i = 0; i < n; i++) y[i] += x[i];
-    }
+    if (out->dtype == GT_F32)
+        add_f32(out->data, in->data, n);
+    else
+        add_f64(out->data, in->data, n);
     return true;
 }
 

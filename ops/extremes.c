@@ -23,8 +23,14 @@ static bool extreme_shape(gt_call *call, gt__folding folding) {
 
 static bool max_shape(gt_call *call) { return extreme_shape(call, GT__MAX); }
 static bool max_kernel(gt_call *call) { return gt__fold_kernel(call, GT__MAX); }
+static bool max_parts(const gt_call *call, gt_fold *fold) {
+    return gt__fold_parts(call, GT__MAX, fold);
+}
 static bool min_shape(gt_call *call) { return extreme_shape(call, GT__MIN); }
 static bool min_kernel(gt_call *call) { return gt__fold_kernel(call, GT__MIN); }
+static bool min_parts(const gt_call *call, gt_fold *fold) {
+    return gt__fold_parts(call, GT__MIN, fold);
+}
 
 /* The winners share. A NaN result equals nothing: 0 / 0 makes the gradient NaN too. */
 static bool extreme_pull(gt_pull *pull) {
@@ -69,12 +75,14 @@ static gt_tensor min_samples(gt_samples *s, int i) { return extreme_samples(s, i
 static bool max_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__MAX); }
 
 const gt_op gt__op_max = GT_OP("max", max_shape, max_kernel, GT_PULL(extreme_pull), max_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .emit = max_emit, .meaning = "largest element of x",
+                               .traits = GT_REDUCE | GT_STRIDED, .fold = max_parts,
+                               .emit = max_emit, .meaning = "largest element of x",
                                .domain = "equal winners share the gradient; NaN where a NaN wins");
 static bool min_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__MIN); }
 
 const gt_op gt__op_min = GT_OP("min", min_shape, min_kernel, GT_PULL(extreme_pull), min_samples,
-                               .traits = GT_REDUCE | GT_STRIDED, .emit = min_emit, .meaning = "smallest element of x",
+                               .traits = GT_REDUCE | GT_STRIDED, .fold = min_parts,
+                               .emit = min_emit, .meaning = "smallest element of x",
                                .domain = "equal winners share the gradient; NaN where a NaN wins");
 
 gt_tensor gt_max(gt_tensor x, gt_axes axes, bool keepdims) {

@@ -393,3 +393,18 @@ bool gt__fold(const gt_call *call, unsigned mask, const gt__folder *folder) {
     w.work_bytes = (size_t)(FOLD_LANES + levels) * TILE_BYTES;
     return run_walk(call, &w);
 }
+
+/* Chunks, and chunks of chunks, as fold_chunks does; a result takes at most 8 bytes. */
+void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t n) {
+    int64_t levels[MOST_LEVELS];
+    int level = 0;
+    for (int64_t first = 0, chunk = 0; first < n; first += FOLD_CHUNK, chunk++) {
+        const int64_t count = n - first < FOLD_CHUNK ? n - first : FOLD_CHUNK;
+        folder->chunk(&levels[level], (const char *)x + first * (int64_t)folder->in_size, count);
+        for (int64_t carry = chunk; carry & 1; carry >>= 1, level--)
+            folder->merge(&levels[level - 1], &levels[level], 1);
+        level++;
+    }
+    for (level--; level > 0; level--) folder->merge(&levels[level - 1], &levels[level], 1);
+    memcpy(y, levels, folder->out_size);
+}

@@ -34,6 +34,9 @@ typedef enum gt__folding {
     GT__N_FOLDINGS
 } gt__folding;
 
+/* Folds n neighbours to one: any number of them. */
+void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t n);
+
 /* NULL when the folding is not defined for that kind. */
 const gt__folder *gt__folder_of(gt__folding folding, gt_dtype dtype);
 /* sum and product of bool and integers are i64; other foldings keep the kind. */

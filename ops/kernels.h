@@ -28,6 +28,9 @@ extern const gt__kernels gt__kernels_exact, gt__kernels_plain;
 extern const gt__kernels gt__kernels_avx2, gt__kernels_avx512;
 #endif
 
+/* By row: local gradients on numbers, times the upstream. */
+extern const gt_scalar_pull gt__scalar_pulls_f32[GT__ROWS], gt__scalar_pulls_f64[GT__ROWS];
+
 /* Table i of those with vector functions that this processor can run, the best first; its name if asked for.
  * NULL past the last. */
 const gt__kernels *gt__kernels_at(int i, const char **name);

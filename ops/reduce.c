@@ -42,6 +42,23 @@ bool gt__fold_kernel(gt_call *call, gt__folding folding) {
            gt__fold(call, mask, gt__folder_of(folding, in->dtype));
 }
 
+static void fold_part(const gt_fold *fold, void *y, const void *x, int64_t n) {
+    gt__fold_part(fold->loops, y, x, n);
+}
+
+static void fold_merge(const gt_fold *fold, void *y, const void *x) {
+    const gt__folder *loops = fold->loops;
+    loops->merge(y, x, 1);
+}
+
+bool gt__fold_parts(const gt_call *call, gt__folding folding, gt_fold *fold) {
+    const gt__over *over = call->attr;
+    *fold = (gt_fold){.loops = gt__folder_of(folding, call->in[0].dtype),
+                      .part = fold_part,
+                      .merge = fold_merge};
+    return fold->loops && gt__axis_mask(call, over->axes, call->in[0].shape.rank, &fold->axes);
+}
+
 gt_tensor gt__record_reduction(const gt_op *op, gt_tensor x, gt_axes axes, bool keepdims) {
     gt__over over;
     memset(&over, 0, sizeof over); /* padding and unused axes are part of the plan's key */
@@ -108,6 +125,9 @@ bool gt__reduces_float(const char *name, gt_tensor x, gt_axes axes, bool keepdim
 
 static bool sum_shape(gt_call *call) { return gt__fold_shape(call, GT__SUM); }
 static bool sum_kernel(gt_call *call) { return gt__fold_kernel(call, GT__SUM); }
+static bool sum_parts(const gt_call *call, gt_fold *fold) {
+    return gt__fold_parts(call, GT__SUM, fold);
+}
 
 static bool sum_pull(gt_pull *pull) {
     const gt__reduced r = gt__reduced_of(pull);
@@ -151,9 +171,9 @@ static gt_tensor sum_samples(gt_samples *s, int i) {
 
 static bool sum_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__SUM); }
 
-const gt_op gt__op_sum =
-    GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .emit = sum_emit, .meaning = "sum of x over axes");
+const gt_op gt__op_sum = GT_OP("sum", sum_shape, sum_kernel, GT_PULL(sum_pull), sum_samples,
+                               .traits = GT_REDUCE | GT_STRIDED, .linear = 1, .fold = sum_parts,
+                               .emit = sum_emit, .meaning = "sum of x over axes");
 
 gt_tensor gt_sum(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_sum, x, axes, keepdims);
@@ -366,14 +386,14 @@ static gt_tensor all_samples(gt_samples *s, int i) { return truth_samples(s, i, 
 
 static bool any_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__ANY); }
 
-const gt_op gt__op_any =
-    GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason), any_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .emit = any_emit, .meaning = "is any of x true");
+const gt_op gt__op_any = GT_OP("any", any_shape, any_kernel, GT_NO_GRADIENT(truth_reason),
+                               any_samples, .traits = GT_REDUCE | GT_STRIDED, .integer = 1,
+                               .emit = any_emit, .meaning = "is any of x true");
 static bool all_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__ALL); }
 
-const gt_op gt__op_all =
-    GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason), all_samples,
-          .traits = GT_REDUCE | GT_STRIDED, .integer = 1, .emit = all_emit, .meaning = "is all of x true");
+const gt_op gt__op_all = GT_OP("all", all_shape, all_kernel, GT_NO_GRADIENT(truth_reason),
+                               all_samples, .traits = GT_REDUCE | GT_STRIDED, .integer = 1,
+                               .emit = all_emit, .meaning = "is all of x true");
 
 gt_tensor gt_any(gt_tensor x, gt_axes axes, bool keepdims) {
     return gt__record_reduction(&gt__op_any, x, axes, keepdims);

@@ -22,6 +22,8 @@ typedef struct gt__reduced {
 /* Shape rule and kernel of a reduction that is one fold. */
 bool gt__fold_shape(gt_call *call, gt__folding folding);
 bool gt__fold_kernel(gt_call *call, gt__folding folding);
+/* The same for a planner. */
+bool gt__fold_parts(const gt_call *call, gt__folding folding, gt_fold *fold);
 bool gt__fold_emit(gt_emitter *e, const gt_call *call, gt__folding folding);
 
 gt_tensor gt__record_reduction(const gt_op *op, gt_tensor x, gt_axes axes, bool keepdims);

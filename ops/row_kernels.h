@@ -45,9 +45,9 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
     const T p = (T)arg[0].real;                                                                    \
     const T q = (T)arg[1].real;
 
-#define GT__KERNEL_1(function, step, R, declare_params, forward)                                             \
+#define GT__KERNEL_1(function, step, R, declare_params, forward)                                   \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
-                                    int64_t n) {                                                \
+                                    int64_t n) {                                                   \
         const T *from = in[0];                                                                     \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
@@ -57,9 +57,9 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_2(function, step, R, forward)                                                             \
+#define GT__KERNEL_2(function, step, R, forward)                                                   \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
-                                    int64_t n) {                                                \
+                                    int64_t n) {                                                   \
         const T *from_a = in[0], *from_b = in[1];                                                  \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
@@ -69,9 +69,9 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_3(function, step, R, forward)                                                             \
+#define GT__KERNEL_3(function, step, R, forward)                                                   \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
-                                    int64_t n) {                                                \
+                                    int64_t n) {                                                   \
         const unsigned char *from_a = in[0];                                                       \
         const T *from_b = in[1], *from_c = in[2];                                                  \
         R *result = to;                                                                            \
@@ -93,8 +93,8 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
 #define GT__FLOAT_0(...)
 #define GT__FLOAT_1(n_in, name, ...) GT__KERNEL_##n_in(TYPED(name), 1, T, __VA_ARGS__)
 #define GT__FLOAT_2(n_in, name, ...)                                                               \
-    GT__KERNEL_##n_in(TYPED(name##_whole), GT__LANES, T, __VA_ARGS__)                              \
-    static void TYPED(name)(void *to, const void *const *in, const gt_arg *arg, int64_t n) {       \
+    GT__KERNEL_##n_in(TYPED(name##_whole), GT__LANES, T, __VA_ARGS__) static void TYPED(           \
+        name)(void *to, const void *const *in, const gt_arg *arg, int64_t n) {                     \
         TYPED(padded)(TYPED(name##_whole), n_in, to, in, arg, n);                                  \
     }
 #define GT__FLOAT_(with) GT__FLOAT_##with

@@ -21,6 +21,12 @@ static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) 
     return fast ? fast : exact;
 }
 
+static gt_scalar_pull scalar_pull(int row, gt_dtype dtype) {
+    return dtype == GT_F32   ? gt__scalar_pulls_f32[row]
+           : dtype == GT_F64 ? gt__scalar_pulls_f64[row]
+                             : NULL;
+}
+
 #define GIVES_BOOL_FLOAT false
 #define GIVES_BOOL_NUMBER false
 #define GIVES_BOOL_SELECT false
@@ -32,6 +38,9 @@ static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) 
     }                                                                                              \
     static gt_tile exact_##name(gt_dtype in, gt_dtype out) {                                       \
         return exact_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                          \
+    }                                                                                              \
+    static gt_scalar_pull scalar_##name(gt_dtype dtype) {                                          \
+        return scalar_pull(GT__ROW_##name, dtype);                                                 \
     }
 #define UNARY(name, params, kinds, ...) TILES(name, kinds)
 #define BINARY(name, kinds, ...) TILES(name, kinds)
@@ -307,15 +316,20 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define INTEGERS_COMPARE 0
 #define INTEGERS_LOGIC 7
 #define INTEGERS_SELECT 1
+#define TRAITS_FLOAT (GT_ELEMENTWISE | GT_PLAIN)
+#define TRAITS_NUMBER (GT_ELEMENTWISE | GT_PLAIN)
+#define TRAITS_COMPARE GT_ELEMENTWISE
+#define TRAITS_LOGIC GT_ELEMENTWISE
+#define TRAITS_SELECT GT_ELEMENTWISE
 #define KINKED_SMOOTH false
 #define KINKED_BRANCH(expression) true
 #define ROW(function, kinds, text, computed, d0, d1, d2, kinked, where, from, to)                  \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
-              samples_##function, .traits = GT_ELEMENTWISE, .integer = INTEGERS_##kinds,           \
-              .tile = tile_##function, .exact = exact_##function, .value = value_##function,       \
-              .branch = (kinked) ? branch_##function : NULL, .meaning = text,                      \
-              .forward_text = computed, .gradient_text = {d0, d1, d2},                             \
+              samples_##function, .traits = TRAITS_##kinds, .integer = INTEGERS_##kinds,           \
+              .tile = tile_##function, .exact = exact_##function, .scalar = scalar_##function,     \
+              .value = value_##function, .branch = (kinked) ? branch_##function : NULL,            \
+              .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
               .domain = where, .low = from, .high = to);
 #define NONE ()
 #define ONE(number) (, double number)
@@ -334,28 +348,31 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #undef ONE
 #undef TWO
 
-static gt_tensor record(const gt_op *op, const gt_tensor *x, int n, double p, double q) {
-    const gt_arg arg[2] = {{.real = p}, {.real = q}};
-    return gt_record(NULL, op, x, n, NULL, 0, arg, n == 1 ? 2 : 0);
+static gt_tensor record(const gt_op *op, const gt_tensor *x, int n, const gt_arg *arg, int n_arg) {
+    return gt_record(NULL, op, x, n, NULL, 0, arg, n_arg);
 }
 
 #define SIGNATURE_NONE(name)                                                                       \
-    gt_tensor name(gt_tensor x) { return record(&op_##name, &x, 1, 0, 0); }
+    gt_tensor name(gt_tensor x) { return record(&op_##name, &x, 1, NULL, 0); }
 #define SIGNATURE_ONE(name)                                                                        \
-    gt_tensor name(gt_tensor x, double p) { return record(&op_##name, &x, 1, p, 0); }
+    gt_tensor name(gt_tensor x, double p) {                                                        \
+        return record(&op_##name, &x, 1, &(const gt_arg){.real = p}, 1);                           \
+    }
 #define SIGNATURE_TWO(name)                                                                        \
-    gt_tensor name(gt_tensor x, double p, double q) { return record(&op_##name, &x, 1, p, q); }
+    gt_tensor name(gt_tensor x, double p, double q) {                                              \
+        return record(&op_##name, &x, 1, (const gt_arg[]){{.real = p}, {.real = q}}, 2);           \
+    }
 #define NONE SIGNATURE_NONE
 #define ONE(number) SIGNATURE_ONE
 #define TWO(first, second) SIGNATURE_TWO
 #define UNARY(name, params, ...) params(name)
 #define BINARY(name, ...)                                                                          \
     gt_tensor name(gt_tensor a, gt_tensor b) {                                                     \
-        return record(&op_##name, (const gt_tensor[]){a, b}, 2, 0, 0);                             \
+        return record(&op_##name, (const gt_tensor[]){a, b}, 2, NULL, 0);                          \
     }
 #define TERNARY(name, ...)                                                                         \
     gt_tensor name(gt_tensor a, gt_tensor b, gt_tensor c) {                                        \
-        return record(&op_##name, (const gt_tensor[]){a, b, c}, 3, 0, 0);                          \
+        return record(&op_##name, (const gt_tensor[]){a, b, c}, 3, NULL, 0);                       \
     }
 #include "ops/ops.def"
 #undef UNARY

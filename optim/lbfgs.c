@@ -17,7 +17,7 @@ typedef struct variable {
     int64_t first, count;
 } variable;
 
-struct gt_lbfgs {
+struct gt_lbfgs_optim {
     gt_params *params;
     gt_tape *tape;
     gt_lbfgs_options o;
@@ -41,12 +41,12 @@ struct gt_lbfgs {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static size_t block_size(const gt_lbfgs *b) {
+static size_t block_size(const gt_lbfgs_optim *b) {
     return ((size_t)b->n * (5 + 2 * (size_t)b->o.memory) + 2 * (size_t)b->o.memory) *
            sizeof(double);
 }
 
-static void forget_variables(gt_lbfgs *b) {
+static void forget_variables(gt_lbfgs_optim *b) {
     if (b->variables)
         gt_params_alloc(b->params, b->variables, (size_t)b->room * sizeof *b->variables, 0);
     if (b->block) gt_params_alloc(b->params, b->block, block_size(b), 0);
@@ -56,7 +56,7 @@ static void forget_variables(gt_lbfgs *b) {
     b->n = 0;
 }
 
-static void forget_lists(gt_lbfgs *b) {
+static void forget_lists(gt_lbfgs_optim *b) {
     const size_t bytes = (size_t)b->room * sizeof(gt_tensor);
     if (b->leaf) gt_params_alloc(b->params, b->leaf, bytes, 0);
     if (b->gradient) gt_params_alloc(b->params, b->gradient, bytes, 0);
@@ -64,7 +64,7 @@ static void forget_lists(gt_lbfgs *b) {
     b->room = 0;
 }
 
-void gt_lbfgs_free(gt_lbfgs *b) {
+void gt_lbfgs_free(gt_lbfgs_optim *b) {
     if (!b) return;
     forget_variables(b);
     forget_lists(b);
@@ -83,14 +83,14 @@ static bool in_range(gt_params *params, const gt_lbfgs_options *o) {
     return true;
 }
 
-gt_lbfgs *gt_lbfgs_new(gt_params *params, gt_lbfgs_options o) {
+gt_lbfgs_optim *gt_lbfgs_new(gt_params *params, gt_lbfgs_options o) {
     if (!params) return NULL;
     if (o.memory == 0) o.memory = 10;
     if (o.iterations == 0) o.iterations = 100;
     if (o.gradient_tolerance == 0) o.gradient_tolerance = 1e-7;
     if (o.loss_tolerance == 0) o.loss_tolerance = 1e-12;
     if (!in_range(params, &o)) return NULL;
-    gt_lbfgs *b = gt_params_alloc(params, NULL, 0, sizeof *b);
+    gt_lbfgs_optim *b = gt_params_alloc(params, NULL, 0, sizeof *b);
     if (b) {
         memset(b, 0, sizeof *b);
         b->params = params;
@@ -104,7 +104,7 @@ gt_lbfgs *gt_lbfgs_new(gt_params *params, gt_lbfgs_options o) {
     return NULL;
 }
 
-gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs *b) {
+gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs_optim *b) {
     return b ? b->report : (gt_lbfgs_report){.loss = (double)NAN, .gradient = (double)NAN};
 }
 
@@ -115,7 +115,7 @@ static void widen(gt_dtype dtype, const void *from, int64_t count, double *to) {
         to[i] = dtype == GT_F64 ? ((const double *)from)[i] : (double)((const float *)from)[i];
 }
 
-static void read_parameters(const gt_lbfgs *b, double *x) {
+static void read_parameters(const gt_lbfgs_optim *b, double *x) {
     gt_param_info info;
     for (int k = 0; k < b->n_variables; k++) {
         const variable *v = &b->variables[k];
@@ -125,7 +125,7 @@ static void read_parameters(const gt_lbfgs *b, double *x) {
 }
 
 /* Rounds in place: x then holds what the parameters hold. */
-static bool write_parameters(const gt_lbfgs *b, double *x) {
+static bool write_parameters(const gt_lbfgs_optim *b, double *x) {
     for (int k = 0; k < b->n_variables; k++) {
         const variable *v = &b->variables[k];
         void *values = x + v->first;
@@ -155,9 +155,11 @@ static double largest(const double *a, int64_t n) {
 
 /* ---- the loss and its gradient --------------------------------------------------------------- */
 
-static bool fail(gt_lbfgs *b) { return gt_params_fail(b->params, "lbfgs: %s", gt_error(b->tape)); }
+static bool fail(gt_lbfgs_optim *b) {
+    return gt_params_fail(b->params, "lbfgs: %s", gt_error(b->tape));
+}
 
-static bool make_lists(gt_lbfgs *b, int count) {
+static bool make_lists(gt_lbfgs_optim *b, int count) {
     const size_t bytes = (size_t)count * sizeof(gt_tensor);
     forget_variables(b);
     forget_lists(b);
@@ -172,13 +174,13 @@ static bool make_lists(gt_lbfgs *b, int count) {
     return true;
 }
 
-static int gradients(gt_lbfgs *b, gt_tensor loss) {
+static int gradients(gt_lbfgs_optim *b, gt_tensor loss) {
     return gt_parameter_gradients(loss, b->o.pattern, b->leaf, b->gradient, b->room);
 }
 
 /* Records the loss anew, and its gradients: their number, -1 on error; more than room: not
  * listed. */
-static int record(gt_lbfgs *b, gt_tensor *loss) {
+static int record(gt_lbfgs_optim *b, gt_tensor *loss) {
     gt_tape_reset(b->tape);
     gt_params_set_ordinal(b->params, b->ordinal);
     *loss = b->loss(b->tape, b->user);
@@ -190,14 +192,14 @@ static int record(gt_lbfgs *b, gt_tensor *loss) {
     return count;
 }
 
-static bool same_variables(const gt_lbfgs *b, int count) {
+static bool same_variables(const gt_lbfgs_optim *b, int count) {
     if (count != b->n_variables) return false;
     for (int k = 0; k < count; k++)
         if (strcmp(gt_param_name_of(b->leaf[k]), b->variables[k].name) != 0) return false;
     return true;
 }
 
-static bool list_variables(gt_lbfgs *b, int count) {
+static bool list_variables(gt_lbfgs_optim *b, int count) {
     forget_variables(b);
     b->variables = gt_params_alloc(b->params, NULL, 0, (size_t)b->room * sizeof *b->variables);
     for (int k = 0; b->variables && k < count; k++) {
@@ -224,7 +226,7 @@ static bool list_variables(gt_lbfgs *b, int count) {
 }
 
 /* Computes the recording; the gradient goes to g. */
-static bool compute(gt_lbfgs *b, gt_tensor loss, double *value, double *g) {
+static bool compute(gt_lbfgs_optim *b, gt_tensor loss, double *value, double *g) {
     gt_keep(loss);
     if (!gt_run(b->tape, b->gradient, b->n_variables)) return fail(b);
     *value = gt_item(loss);
@@ -237,7 +239,7 @@ static bool compute(gt_lbfgs *b, gt_tensor loss, double *value, double *g) {
     return !gt_failed(b->tape) || fail(b);
 }
 
-static bool evaluate(gt_lbfgs *b, double *value, double *g) {
+static bool evaluate(gt_lbfgs_optim *b, double *value, double *g) {
     gt_tensor loss;
     const int count = record(b, &loss);
     if (count < 0) return false;
@@ -247,7 +249,7 @@ static bool evaluate(gt_lbfgs *b, double *value, double *g) {
 }
 
 /* The first evaluation of a call: takes up the parameters that the loss reaches. */
-static bool begin(gt_lbfgs *b) {
+static bool begin(gt_lbfgs_optim *b) {
     gt_tensor loss;
     b->report = (gt_lbfgs_report){.loss = (double)NAN, .gradient = (double)NAN};
     b->ordinal = gt_params_ordinal(b->params);
@@ -270,14 +272,16 @@ static bool begin(gt_lbfgs *b) {
 /* ---- the direction --------------------------------------------------------------------------- */
 
 /* The place of the k-th newest pair. */
-static int place(const gt_lbfgs *b, int k) { return (b->newest - k + b->o.memory) % b->o.memory; }
+static int place(const gt_lbfgs_optim *b, int k) {
+    return (b->newest - k + b->o.memory) % b->o.memory;
+}
 
 static void add(double *a, double factor, const double *b, int64_t n) {
     for (int64_t i = 0; i < n; i++) a[i] += factor * b[i];
 }
 
 /* direction = -H g: algorithm 7.4, the two loops. Its slope is returned. */
-static double find_direction(gt_lbfgs *b) {
+static double find_direction(gt_lbfgs_optim *b) {
     const int64_t n = b->n;
     double *d = b->direction, *alpha = b->weight + b->o.memory;
     for (int64_t i = 0; i < n; i++) d[i] = -b->g[i];
@@ -300,7 +304,7 @@ static double find_direction(gt_lbfgs *b) {
 
 /* Takes up the trial as the accepted point, and its pair unless the curvature along it is not
  * positive. */
-static void accept(gt_lbfgs *b) {
+static void accept(gt_lbfgs_optim *b) {
     const int p = (b->newest + 1) % b->o.memory;
     double *s = b->s + p * b->n, *y = b->y + p * b->n;
     for (int64_t i = 0; i < b->n; i++) {
@@ -320,7 +324,7 @@ static void accept(gt_lbfgs *b) {
 /* ---- iterations ------------------------------------------------------------------------------ */
 
 static bool try_step(void *user, double step, double *value, double *slope) {
-    gt_lbfgs *b = user;
+    gt_lbfgs_optim *b = user;
     for (int64_t i = 0; i < b->n; i++) b->tried_x[i] = b->x[i] + step * b->direction[i];
     if (!write_parameters(b, b->tried_x) || !evaluate(b, value, b->tried_g)) return false;
     *slope = dot(b->tried_g, b->direction, b->n);
@@ -328,7 +332,7 @@ static bool try_step(void *user, double step, double *value, double *slope) {
 }
 
 /* A line search along the direction; without history along the steepest descent. */
-static gt__search search_once(gt_lbfgs *b, gt__ray_point *found) {
+static gt__search search_once(gt_lbfgs_optim *b, gt__ray_point *found) {
     double slope = find_direction(b);
     if (b->pairs && !(slope < 0)) {
         b->pairs = 0;
@@ -341,7 +345,7 @@ static gt__search search_once(gt_lbfgs *b, gt__ray_point *found) {
 }
 
 /* One iteration. Found: *fall is what it took from the loss. */
-static gt__search iterate(gt_lbfgs *b, double *fall) {
+static gt__search iterate(gt_lbfgs_optim *b, double *fall) {
     gt__ray_point found = {0, b->value, 0};
     gt__search outcome = search_once(b, &found);
     if (outcome == GT__SEARCH_NO_DESCENT && b->pairs) {
@@ -355,7 +359,7 @@ static gt__search iterate(gt_lbfgs *b, double *fall) {
     return outcome;
 }
 
-static bool run_iterations(gt_lbfgs *b) {
+static bool run_iterations(gt_lbfgs_optim *b) {
     for (;;) {
         gt_lbfgs_report *r = &b->report;
         double fall = 0;
@@ -371,7 +375,7 @@ static bool run_iterations(gt_lbfgs *b) {
     }
 }
 
-bool gt_lbfgs_minimize(gt_lbfgs *b, gt_loss_function loss, void *user) {
+bool gt_lbfgs(gt_lbfgs_optim *b, gt_loss_function loss, void *user) {
     if (!b) return false;
     if (!loss) return gt_params_fail(b->params, "lbfgs: no loss function");
     b->loss = loss;

@@ -141,7 +141,8 @@ GT_API bool gt_update(gt_optim *opt);
  * fresh tape, and draws the same random numbers. Effects that a loss records (running
  * statistics) are not applied. ---- */
 
-typedef struct gt_lbfgs gt_lbfgs;
+/* Not a gt_optim: a loss that is a recorded tensor cannot be called again. */
+typedef struct gt_lbfgs_optim gt_lbfgs_optim;
 
 typedef struct gt_lbfgs_options {
     int memory;                /* pairs of steps and gradient changes that are kept [10] */
@@ -163,14 +164,14 @@ typedef struct gt_lbfgs_report {
 typedef gt_tensor (*gt_loss_function)(gt_tape *tape, void *user);
 
 /* NULL when memory is short or an option is out of range. params must outlive it. */
-GT_API gt_lbfgs *gt_lbfgs_new(gt_params *params, gt_lbfgs_options options);
-GT_API void gt_lbfgs_free(gt_lbfgs *lbfgs);
+GT_API gt_lbfgs_optim *gt_lbfgs_new(gt_params *params, gt_lbfgs_options options);
+GT_API void gt_lbfgs_free(gt_lbfgs_optim *opt);
 /* Lowers the loss from where the parameters are. The pairs stay for the next call while the loss
  * reaches the same parameters; they are in memory only and are not saved. False: the loss failed
  * or is not finite where the parameters are, or memory is short; see gt_params_error; the
  * parameters stand at the last accepted step. */
-GT_API bool gt_lbfgs_minimize(gt_lbfgs *lbfgs, gt_loss_function loss, void *user);
-GT_API gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs *lbfgs);
+GT_API bool gt_lbfgs(gt_lbfgs_optim *opt, gt_loss_function loss, void *user);
+GT_API gt_lbfgs_report gt_lbfgs_last(const gt_lbfgs_optim *opt);
 
 /* ---- schedules: the rate as a function of the step, counted from 0; hand it to
  * gt_optim_set_rate. A step past the last one counts as the last. NaN for a schedule that makes

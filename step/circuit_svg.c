@@ -1,5 +1,5 @@
 /* step/circuit_svg.c: writes the SVG of a picture, level by level. A part's origin is the middle of its left edge; a
- * level's is its upper left corner. page.js moves the same elements when parts are opened. */
+ * level's is its upper left corner. walk_drawing.js moves the same elements when parts are opened. */
 #include "step/circuit_svg.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ void gt__xml_text(const char *text, FILE *out) {
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
         const size_t n = gt__utf8_sequence(s);
-        if (n == 0 || *s < 0x20 || *s == 0x7f)
+        if (n == 0 || (*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
             fputs("\xef\xbf\xbd", out);
         else if (strchr("<>&\"'", *s))
             fprintf(out, "&#%d;", *s);
@@ -80,7 +80,8 @@ static void write_wire(const gt__picture *p, const gt__level *level, int e, FILE
 
 /* ---- parts ------------------------------------------------------------------------------------ */
 
-static void write_locals(const gt__picture *p, const gt__gate *gate, const gt__box *box, FILE *out) {
+static void write_locals(const gt__picture *p, const gt__gate *gate, const gt__box *box,
+                         FILE *out) {
     const gt_journal *j = p->journal;
     for (uint32_t i = 0; i < gate->n_edges && gate->n_in <= 3; i++) {
         const gt__edge *e = &j->edge[gate->first_edge + i];
@@ -100,7 +101,7 @@ static void write_gate(const gt__picture *p, const gt__part *part, const gt__box
     const gt__gate *gate = &j->gate[part->gate];
     const bool leaf = gt__part_is_leaf(p, part);
     const double left = leaf ? 0 : GT__ROOM_LOCAL, right = left + part->face;
-    const double high = box->high - (leaf ? 6 : GT__GATE_ROOM - GT__GATE_HIGH);
+    const double high = leaf ? GT__LEAF_HIGH : box->high - (GT__GATE_ROOM - GT__GATE_HIGH);
     char text[96];
     fputs("<title>", out);
     gt__xml_text(gate->label, out);
@@ -110,16 +111,18 @@ static void write_gate(const gt__picture *p, const gt__part *part, const gt__box
             left, -high / 2, part->face, high);
     write_text("symbol", left + part->face / 2, 5, part->symbol, out);
     if (*part->name) write_text("name", left + part->face / 2, -high / 2 - 5, part->name, out);
-    write_text("role", left + part->face / 2, high / 2 + 13, gt__role_name(gt__role_of(j, part->gate)),
-               out);
+    write_text("role", left + part->face / 2, high / 2 + 13,
+               gt__role_name(gt__role_of(j, part->gate)), out);
     write_text("value", right + 8, -6, gt__figure_text(&gate->v, gate->value, text, sizeof text),
                out);
     write_text("grad", right + 8, 16, gt__figure_text(&gate->g, gate->gradient, text, sizeof text),
                out);
     write_locals(p, gate, box, out);
     if (gate->n_arrived > 1)
-        fprintf(out, "<circle class=\"fork\" cx=\"%.1f\" r=\"7\"/><path class=\"fork\" d=\"M%.1f 0h8"
-                     "m-4 -4v8\"/>", right + GT__ROOM_WIRE - 8, right + GT__ROOM_WIRE - 12);
+        fprintf(out,
+                "<circle class=\"fork\" cx=\"%.1f\" r=\"7\"/><path class=\"fork\" d=\"M%.1f 0h8"
+                "m-4 -4v8\"/>",
+                right + GT__ROOM_WIRE, right + GT__ROOM_WIRE - 4);
 }
 
 static void write_group(const gt__picture *p, const gt__part *part, FILE *out) {
@@ -135,10 +138,40 @@ static void write_group(const gt__picture *p, const gt__part *part, FILE *out) {
     write_text("symbol", GT__ROOM_LOCAL + part->face / 2, 5, part->symbol, out);
 }
 
-static void write_level(const gt__picture *p, const gt__level *level, bool in_page, FILE *out);
+/* The part up to its inside; the caller closes it. */
+static void begin_part(const gt__picture *p, uint32_t i, const gt__box *box, bool in_page,
+                       FILE *out) {
+    const gt__part *part = &p->part[i];
+    const bool group = part->gate == GT__NO_GATE;
+    const char *kind = group ? "group" : gt__part_is_leaf(p, part) ? "leaf" : "gate";
+    fprintf(out, "<g id=\"p%u\" class=\"part %s%s%s\" transform=\"translate(%.1f %.1f)\">", i, kind,
+            part->level ? " composite" : "", part->open ? " open" : "", box->x, box->y);
+    if (part->open && !in_page) return;
+    fputs("<g class=\"face\">", out);
+    if (group)
+        write_group(p, part, out);
+    else
+        write_gate(p, part, box, out);
+    fputs("</g>", out);
+}
 
-/* Levels lie in each other a few deep: a group holds 40 parts. */
-static void write_inside(const gt__picture *p, const gt__part *part, bool in_page, FILE *out) {
+static void begin_level(const gt__picture *p, const gt__level *level, FILE *out) {
+    fprintf(out, "<g class=\"level\" id=\"l%u\">\n", (unsigned)(level - p->level));
+    for (int e = 0; e < level->layout.n_wires; e++) write_wire(p, level, e, out);
+}
+
+/* A composite gate is made of plain ones. */
+static void write_gates_inside(const gt__picture *p, const gt__level *level, FILE *out) {
+    begin_level(p, level, out);
+    for (int i = 1; i < level->layout.n_boxes - 1; i++) {
+        begin_part(p, level->box_part[i], &level->layout.box[i], true, out);
+        fputs("</g>\n", out);
+    }
+    fputs("</g>", out);
+}
+
+/* In a page the inside of a group is empty: it has a template. */
+static void write_inside(const gt__picture *p, const gt__part *part, FILE *out) {
     const gt__level *level = &p->level[part->level];
     const gt__layout *l = &level->layout;
     fprintf(out,
@@ -147,35 +180,20 @@ static void write_inside(const gt__picture *p, const gt__part *part, bool in_pag
             GT__FRAME, -l->high / 2, -GT__FRAME, -GT__FRAME, l->wide + 2 * GT__FRAME,
             l->high + 2 * GT__FRAME);
     write_text("caption", 8 - GT__FRAME, -6, p->journal->gate[part->first].label, out);
-    if (part->gate != GT__NO_GATE || !in_page) write_level(p, level, in_page, out);
+    if (part->gate != GT__NO_GATE) write_gates_inside(p, level, out);
     fputs("</g>", out);
 }
 
-static void write_part(const gt__picture *p, uint32_t i, const gt__box *box, bool in_page,
-                       FILE *out) {
-    const gt__part *part = &p->part[i];
-    const char *kind = part->gate == GT__NO_GATE ? "group" : gt__part_is_leaf(p, part) ? "leaf" : "gate";
-    fprintf(out, "<g id=\"p%u\" class=\"part %s%s%s\" transform=\"translate(%.1f %.1f)\">", i, kind,
-            part->level ? " composite" : "", part->open ? " open" : "", box->x, box->y);
-    if (in_page || !part->open) {
-        fputs("<g class=\"face\">", out);
-        if (part->gate == GT__NO_GATE)
-            write_group(p, part, out);
-        else
-            write_gate(p, part, box, out);
-        fputs("</g>", out);
-    }
-    if (part->level && (in_page || part->open)) write_inside(p, part, in_page, out);
-    fputs("</g>\n", out);
-}
-
 static void write_level(const gt__picture *p, const gt__level *level, bool in_page, FILE *out) {
-    const gt__layout *l = &level->layout;
-    fprintf(out, "<g class=\"level\" id=\"l%u\">\n", (unsigned)(level - p->level));
-    for (int e = 0; e < l->n_wires; e++) write_wire(p, level, e, out);
-    for (int i = 0; i < l->n_boxes; i++)
-        if (level->box_part[i] != GT__NO_PART)
-            write_part(p, level->box_part[i], &l->box[i], in_page, out);
+    begin_level(p, level, out);
+    for (int i = 0; i < level->layout.n_boxes; i++) {
+        const uint32_t part = level->box_part[i];
+        if (part == GT__NO_PART) continue;
+        begin_part(p, part, &level->layout.box[i], in_page, out);
+        if (p->part[part].level && (in_page || p->part[part].open))
+            write_inside(p, &p->part[part], out);
+        fputs("</g>\n", out);
+    }
     fputs("</g>", out);
 }
 
@@ -187,8 +205,10 @@ void gt__draw_circuit(const gt__picture *p, bool in_page, FILE *out) {
             "width=\"%.0f\" height=\"%.0f\" viewBox=\"%d %d %.0f %.0f\">\n",
             wide, high, -MARGIN, -MARGIN, wide, high);
     if (!in_page)
-        fprintf(out, "<style>%s</style><rect class=\"paper\" x=\"%d\" y=\"%d\" width=\"%.0f\" "
-                     "height=\"%.0f\"/>\n", gt__circuit_css, -MARGIN, -MARGIN, wide, high);
+        fprintf(out,
+                "<style>%s</style><rect class=\"paper\" x=\"%d\" y=\"%d\" width=\"%.0f\" "
+                "height=\"%.0f\"/>\n",
+                gt__circuit_css, -MARGIN, -MARGIN, wide, high);
     write_level(p, &p->level[0], in_page, out);
     fputs("</svg>\n", out);
 }

@@ -60,20 +60,21 @@ static void symbol_of(const gt__gate *gate, char *text) {
     static const char *const signs[][2] = {{"add", "+"},        {"sub", "-"},
                                            {"mul", "*"},        {"div", "/"},
                                            {"neg", "-x"},       {"reciprocal", "1/x"},
-                                           {"add_scalar", "+"}, {"mul_scalar", "*"}};
+                                           {"add_scalar", "+"}, {"mul_scalar", "*"},
+                                           {"pow_scalar", "^"}, {"square", "^2"}};
     const char *name = gt_op_of(gate->value)->name;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (strcmp(name, signs[i][0]) == 0) name = signs[i][1];
     char number[40] = "";
-    if (gt_op_of(gate->value)->more.tile && gt_n_args(gate->value) > 0)
+    if (strstr(gt_op_of(gate->value)->name, "_scalar"))
         gt__number_text(gt_args(gate->value)[0].real, number, sizeof number);
     snprintf(text, TEXT, "%.20s%.12s", name, number);
 }
 
+/* Four digits: the lines of the journal have more. */
 static void figures_text(const gt__figures *f, char *text, size_t size) {
-    char number[40];
     if (f->numel == 1)
-        snprintf(text, size, "%s", gt__number_text(f->one, number, sizeof number));
+        snprintf(text, size, "%.4g", f->one == 0 ? 0 : f->one);
     else
         snprintf(text, size, "norm %.4g", f->norm);
 }

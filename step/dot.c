@@ -9,14 +9,6 @@ static void write_quoted(const char *text, FILE *out) {
     }
 }
 
-static void write_figures(const gt__figures *f, FILE *out) {
-    char text[40];
-    if (f->numel == 1)
-        fputs(gt__number_text(f->one, text, sizeof text), out);
-    else
-        fprintf(out, "norm %.6g", f->norm);
-}
-
 static void write_gate(const gt_journal *j, uint32_t i, FILE *out) {
     const gt__gate *gate = &j->gate[i];
     const bool computed = gate->kind == GT__OPERATION;
@@ -24,10 +16,10 @@ static void write_gate(const gt_journal *j, uint32_t i, FILE *out) {
     write_quoted(gate->label, out);
     if (computed) fprintf(out, " = %s", gt_op_of(gate->value)->name);
     fputs("\\nvalue ", out);
-    write_figures(&gate->v, out);
+    gt__write_figures(&gate->v, gate->value, out);
     if (!gt_is_none(gate->gradient)) {
         fputs("\\ngradient ", out);
-        write_figures(&gate->g, out);
+        gt__write_figures(&gate->g, gate->gradient, out);
     }
     fputs("\"];\n", out);
 }
@@ -46,7 +38,7 @@ static void write_inputs(const gt_journal *j, uint32_t i, FILE *out) {
         fprintf(out, "  g%u -> g%u", j->input[gate->first_in + k], i);
         if (e && e->local_f.numel == 1) {
             fputs(" [label=\"", out);
-            write_figures(&e->local_f, out);
+            gt__write_figures(&e->local_f, e->local, out);
             fputs("\"]", out);
         }
         fputs(";\n", out);

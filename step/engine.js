@@ -132,27 +132,6 @@ const engine = (() => {
         }
     }
 
-    // ---- formulas for reading: gt_mul(y, gt_sub(k(1), y)) -> y (1 − y)
-    const infix = { gt_add: ["+", 1], gt_sub: ["−", 1], gt_mul: ["·", 2], gt_div: ["/", 2], gt_add_scalar: ["+", 1] };
-    function show(tree, names, level = 0) {
-        const wrap = (own, text) => own < level ? `(${text})` : text;
-        if (tree[0] === "number") return String(tree[1]).replace("-", "−");
-        if (tree[0] === "name") return names[tree[1]] ?? tree[1];
-        if (tree[0] === "negative") return wrap(1, "−" + show(tree[1], names, 3));
-        if (tree[0] !== "call") return wrap(1, tree.slice(1).map(part => show(part, names, 2)).join(` ${tree[0]} `));
-        const [, name, args] = tree;
-        if (["k", "v", "K"].includes(name)) return show(args[0], names, level);
-        if (infix[name]) {
-            const [sign, own] = infix[name];
-            return wrap(own, `${show(args[0], names, own)} ${sign} ${show(args[1], names, own + 1)}`);
-        }
-        if (name === "gt_mul_scalar") return wrap(2, `${show(args[1], names, 2)} · ${show(args[0], names, 3)}`);
-        if (name === "gt_neg") return wrap(1, "−" + show(args[0], names, 3));
-        if (name === "gt_square") return show(args[0], names, 4) + "²";
-        if (name === "gt_reciprocal") return wrap(2, "1 / " + show(args[0], names, 3));
-        return `${name.replace(/^gt_/, "")}(${args.map(part => show(part, names)).join(", ")})`;
-    }
-
     // ---- circuits
     const number = x => x === "nan" ? NaN : x === "inf" ? Infinity : x === "-inf" ? -Infinity : x;
     const round = (gate, x) => gate.dtype === "f32" ? Math.fround(x) : x;
@@ -203,5 +182,5 @@ const engine = (() => {
         return (at(h) - at(-h)) / (2 * h);
     }
 
-    return { parse, value, show, row, call, isLive, forward, backward, difference, number, use: r => { rows = r; } };
+    return { parse, value, isLive, forward, backward, difference, number, use: r => { rows = r; } };
 })();

@@ -20,6 +20,8 @@ static gt_tensor inside_softplus(gt_tensor x) { return gt_log(gt_add_scalar(gt_e
 
 static gt_tensor inside_silu(gt_tensor x) { return gt_mul(x, gt_sigmoid(x)); }
 
+enum { MOST_UNASKED = 1000 }; /* insides of a longer circuit are recorded when they are opened */
+
 static const struct {
     const char *op;
     gt_tensor (*inside)(gt_tensor x);
@@ -65,9 +67,13 @@ static bool add_inside(gt_journal *j, uint32_t parent, gt_tensor (*inside)(gt_te
 }
 
 bool gt__journal_insides(gt_journal *j) {
-    for (uint32_t i = 0; i < j->n_main; i++) {
-        gt_tensor (*const inside)(gt_tensor) = inside_of(&j->gate[i]);
-        if (inside && !add_inside(j, i, inside)) return false;
-    }
+    if (j->n_main > MOST_UNASKED) return true;
+    for (uint32_t i = 0; i < j->n_main; i++)
+        if (!gt__journal_inside(j, i)) return false;
     return true;
+}
+
+bool gt__journal_inside(gt_journal *j, uint32_t gate) {
+    gt_tensor (*const inside)(gt_tensor) = inside_of(&j->gate[gate]);
+    return !inside || j->gate[gate].n_inner || add_inside(j, gate, inside);
 }

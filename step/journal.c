@@ -31,6 +31,14 @@ bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need,
     return true;
 }
 
+static void *resize_in(void *params, void *block, size_t old_size, size_t new_size) {
+    return gt_params_alloc(params, block, old_size, new_size);
+}
+
+gt_allocator gt__journal_allocator(const gt_journal *j) {
+    return (gt_allocator){resize_in, j->params};
+}
+
 static bool tape_failed(gt_journal *j) { return gt__journal_fail(j, "%s", gt_error(j->tape)); }
 
 const char *gt_journal_error(const gt_journal *j) {
@@ -54,16 +62,23 @@ void gt_journal_free(gt_journal *j) {
                  {j->step, j->step_room * sizeof *j->step},
                  {j->wanted, j->wanted_room * sizeof *j->wanted},
                  {j, sizeof *j}};
+    gt_params *params = j->params;
+    const bool owns_params = j->owns_params;
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        if (owned[i].block) gt_params_alloc(j->params, owned[i].block, owned[i].size, 0);
+        if (owned[i].block) gt_params_alloc(params, owned[i].block, owned[i].size, 0);
+    if (owns_params) gt_params_free(params);
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------------ */
 
+/* No name may steer a terminal: control characters become question marks. */
 static char *copy_label(gt_journal *j, const char *label) {
     const size_t size = strlen(label) + 1;
     char *copy = gt_params_alloc(j->params, NULL, 0, size);
-    if (copy) memcpy(copy, label, size);
+    if (!copy) return NULL;
+    memcpy(copy, label, size);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return copy;
 }
 
@@ -128,31 +143,44 @@ static bool is_named(gt_tensor t, const char *label) {
     return strcmp(plain, label) != 0;
 }
 
+/* What a maker makes is made on the journal's tape: reading it here would run the walked one. */
 static bool copy_value(gt_journal *j, gt_tensor t, const char *label) {
-    const void *data = gt_data(t);
-    if (!data) return gt__journal_fail(j, "%s", gt_error(t.tape));
+    const gt_tensor known = gt_is_leaf(t) ? t : gt_record_copy_on(j->tape, t, NULL);
+    const void *data = gt_data(known);
+    if (!data) return gt__journal_fail(j, "%s", gt_error(known.tape));
     const gt__gate_kind kind = gt_is_trainable(t) ? GT__PARAMETER : GT__INPUT;
     const gt_tensor copy = gt_input(j->tape, data, gt_shape_of(t), gt_dtype_of(t));
     return gt__journal_add_gate(j, copy, label, t.index, kind) != GT__NO_GATE;
 }
 
-/* Records the operation whose first result is t; its later results follow at once. */
-static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t *moved) {
+/* A number that stands in a formula is called by itself. */
+static void label_of(gt_tensor t, char *label, size_t size) {
+    gt_label(t, label, size);
+    if (gt_n_in(t) == 0 && gt_rank(t) == 0 && !is_named(t, label) && gt_n_args(t) == 1)
+        gt__number_text(gt_args(t)[0].real, label, size);
+}
+
+/* A gate for a result; gt_out would tell the walked tape that someone asked for it. */
+static bool add_result(gt_journal *j, gt_tensor copy, gt_tensor t, uint32_t k, uint32_t *moved) {
+    const gt_tensor result = gt_tensor_at(t.tape, t.index + k);
+    const gt_tensor own = gt_valid(copy) ? gt_tensor_at(j->tape, copy.index + k) : copy;
+    const gt__gate_kind kind = gt_n_in(t) ? GT__OPERATION : GT__CONSTANT;
+    char label[320];
+    label_of(result, label, sizeof label);
+    moved[result.index] = gt__journal_add_gate(j, own, label, result.index, kind);
+    return moved[result.index] != GT__NO_GATE;
+}
+
+/* Records the operation whose first result is t, and gates for the results that are needed. */
+static bool copy_operation(gt_journal *j, gt_tensor t, uint32_t last, const unsigned char *needed,
+                           uint32_t *moved) {
     const uint32_t n_in = (uint32_t)gt_n_in(t);
     if (!gt__journal_grow(j, &j->wanted, &j->wanted_room, (uint64_t)n_in + 1, sizeof *j->wanted))
         return false;
     for (uint32_t k = 0; k < n_in; k++) j->wanted[k] = j->gate[moved[gt_in(t, (int)k).index]].value;
     const gt_tensor copy = gt_record_copy_on(j->tape, t, j->wanted);
-    for (int k = 0; k < gt_n_out(t); k++) {
-        char label[320];
-        const gt_tensor result = gt_out(t, k);
-        gt_label(result, label, sizeof label);
-        const uint32_t gate =
-            gt__journal_add_gate(j, gt_valid(copy) ? gt_out(copy, k) : copy, label, result.index,
-                                 n_in ? GT__OPERATION : GT__CONSTANT);
-        if (gate == GT__NO_GATE) return false;
-        moved[result.index] = gate;
-    }
+    for (uint32_t k = 0; k < (uint32_t)gt_n_out(t) && t.index + k <= last; k++)
+        if (needed[t.index + k] && !add_result(j, copy, t, k, moved)) return false;
     return true;
 }
 
@@ -166,7 +194,7 @@ static bool copy_circuit(gt_journal *j, gt_tensor output, const unsigned char *n
         if (gt_is_leaf(t) || (gt_n_in(t) == 0 && is_named(t, label))) {
             moved[i] = j->n_gates;
             if (!copy_value(j, t, label)) return false;
-        } else if (!copy_operation(j, t, moved)) {
+        } else if (!copy_operation(j, t, output.index, needed, moved)) {
             return false;
         }
     }
@@ -263,7 +291,8 @@ static void measure_edge(gt_journal *j, gt__edge *e, double *sum) {
     e->gx_f = figures_of(e->gx);
     e->before = sum[e->input];
     if (!gt_is_none(e->gx) && e->gx_f.numel == 1)
-        sum[e->input] = e->place ? add_in(dtype, e->before, e->gx_f.one) : e->gx_f.one;
+        sum[e->input] =
+            j->gate[e->input].n_arrived > 1 ? add_in(dtype, e->before, e->gx_f.one) : e->gx_f.one;
     e->after = sum[e->input];
 }
 
@@ -326,12 +355,12 @@ static bool add_inner_flows(gt_journal *j, const gt__gate *gate) {
     return true;
 }
 
-bool gt__journal_order(gt_journal *j) {
+static bool put_in_order(gt_journal *j) {
     j->n_steps = 0;
     for (uint32_t i = 0; i < j->n_main; i++) {
         const gt__gate *gate = &j->gate[i];
         if (gate->open && !add_inner_values(j, gate)) return false;
-        if (!add_step(j, GT__VALUE, i, 0)) return false;
+        if (gate->kind != GT__CONSTANT && !add_step(j, GT__VALUE, i, 0)) return false;
     }
     if (!add_step(j, GT__SEED, j->output, 0)) return false;
     for (uint32_t i = j->n_main; i-- > 0;) {
@@ -351,7 +380,7 @@ static bool make(gt_journal *j, gt_tensor output) {
     const gt_tensor root = j->gate[j->output].value;
     if (!gt__journal_sweep(j, root, gt_none(), 0, j->n_main)) return false;
     j->n_main_edges = j->n_edges;
-    return gt__journal_insides(j) && compute(j) && gt__journal_order(j);
+    return gt__journal_insides(j) && compute(j) && put_in_order(j);
 }
 
 gt_journal *gt_journal_of(gt_tensor output) {
@@ -380,6 +409,13 @@ static void put(void *data, gt_dtype dtype, int64_t i, double value) {
     case GT_BOOL: ((unsigned char *)data)[i] = value != 0; break;
     default: break;
     }
+}
+
+bool gt__journal_open(gt_journal *j, uint32_t gate, bool open) {
+    const bool known = j->gate[gate].n_inner > 0;
+    if (!gt__journal_inside(j, gate) || (!known && !compute(j))) return false;
+    j->gate[gate].open = open && j->gate[gate].n_inner > 0;
+    return put_in_order(j);
 }
 
 static bool recompute(gt_journal *j) {

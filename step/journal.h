@@ -2,8 +2,8 @@
  *
  * Gates stand in the order of the tape; behind them stand the insides of composite gates (a sigmoid as x -1,
  * exp, +1, 1/x). Edges stand in the order of the sweep: edge = what one gate passed back to one of its inputs.
- * What a reader steps through is the list of entries: a value for every gate, the seed, then every edge; an open
- * composite shows its inside first. Stepping back is a smaller index. */
+ * What a reader steps through is the list of steps: a value for every gate but constants, the seed, then every
+ * edge; an open composite shows its inside first. Stepping back is a smaller index. */
 #ifndef GT_JOURNAL_H
 #define GT_JOURNAL_H
 
@@ -42,9 +42,10 @@ typedef struct gt__gate {
 
 typedef struct gt__edge {
     uint32_t gate, k, input; /* from gate to its input k, which is the gate `input` */
-    gt_tensor up, local,
-        gx; /* local is absent where the operation is not element-wise, gx where none came */
-    uint32_t place; /* how many contributions reached the input before this one */
+    gt_tensor up;
+    gt_tensor local; /* absent where the operation is not element-wise */
+    gt_tensor gx;    /* absent where the operation passes nothing back */
+    uint32_t place;  /* how many contributions reached the input before this one */
     gt__figures up_f, local_f, gx_f;
     double before, after; /* the input's gradient, when it is a single element */
 } gt__edge;
@@ -60,6 +61,7 @@ typedef struct gt__step {
 struct gt_journal {
     gt_tape *tape; /* its own */
     gt_params *params;
+    bool owns_params;
     gt__gate *gate;
     uint32_t n_gates, n_main, gate_room; /* the first n_main are the circuit, insides follow */
     gt__edge *edge;
@@ -75,14 +77,16 @@ struct gt_journal {
 };
 
 /* ---- journal.c */
-/* Steps anew after gates were opened or closed. */
-bool gt__journal_order(gt_journal *j);
+/* A reader steps through the inside of a gate from now on, or over it; no composite: nothing changes. */
+bool gt__journal_open(gt_journal *j, uint32_t gate, bool open);
 /* Sets one element of an input or parameter (element -1: all) and recomputes everything. */
 bool gt__journal_set(gt_journal *j, uint32_t gate, int64_t element, double value);
 /* How much the output changes when that element changes by `by`; all is as before afterwards. */
 bool gt__journal_nudge(gt_journal *j, uint32_t gate, int64_t element, double by, double *change);
 /* Grows an array of the journal; false and an error when memory is short. */
 bool gt__journal_grow(gt_journal *j, void *block, uint32_t *room, uint64_t need, size_t item);
+/* The allocator of its params, for what takes one. */
+gt_allocator gt__journal_allocator(const gt_journal *j);
 /* Can it be stepped through? False for NULL and where it could not be made. */
 bool gt__journal_ready(const gt_journal *j);
 bool gt__journal_fail(gt_journal *j, const char *format, ...) GT_PRINTF(2, 3);
@@ -94,8 +98,9 @@ uint32_t gt__journal_add_gate(gt_journal *j, gt_tensor value, const char *label,
 /* Gradients of the gates [first, end) by a sweep from root with upstream u (absent: 1), edges noted. */
 bool gt__journal_sweep(gt_journal *j, gt_tensor root, gt_tensor u, uint32_t first, uint32_t end);
 
-/* ---- insides.c: records the insides of all composites. */
+/* ---- insides.c: records the insides of composites: of all where they are not too many, or of one. */
 bool gt__journal_insides(gt_journal *j);
+bool gt__journal_inside(gt_journal *j, uint32_t gate);
 
 /* ---- roles.c: what a gate does with gradients, told from its local gradients. */
 typedef enum gt__role {
@@ -111,8 +116,13 @@ gt__role gt__role_of(const gt_journal *j, uint32_t gate);
 const char *gt__role_name(gt__role role);
 /* The branch that a kinked gate of single elements took; false when it has none. */
 bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
-/* The local gradient in symbols, as "z" or "f (1 - f)"; "" when it is not known in symbols. */
+
+/* ---- symbols.c: the local gradient in symbols, as "z" or "f*(1 - f)"; "" when it is a number, or has no
+ * spelling. And an operation's own formula: "x + y". */
 void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
+/* What an operation without local gradients passes back, over its upstream: "up*x'". */
+void gt__rule_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
+void gt__gate_text(const gt_journal *j, uint32_t gate, char *text, size_t size);
 
 /* ---- journal_json.c: words of JSON, also safe inside a script element. */
 void gt__json_text(const char *text, FILE *out);
@@ -124,6 +134,8 @@ typedef struct gt__style {
     bool hide; /* the step's result, for a quiz */
 } gt__style;
 void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, FILE *out);
+/* The number of a single element; shape, norm and range of others. */
+void gt__write_figures(const gt__figures *f, gt_tensor t, FILE *out);
 /* A number as everything in this room shows it. */
 const char *gt__number_text(double v, char *text, size_t size);
 

@@ -8,7 +8,8 @@
  *              parent, inside: [first, count], edges: [first, count], arrived}]
  *   edges      [{gate, k, input, up, local (null: no local gradient), contribution (null: none), symbol,
  *              before, after (null for tensors), place}], in the order of the sweep
- *   steps      [[kind, gate, edge]]: kind 0 a value, 1 the seed, 2 a flow; composites closed
+ *   steps      [[kind, gate, edge]]: kind 0 a value (of all but constants), 1 the seed, 2 a flow; as the composites
+ *              are open or closed
  *   operations {name: {meaning, forward, gradients: [..], domain}}, the rows of the table that are used
  *
  * FIGURES is a number for a single element, else {low, high, norm, not_finite, elements: [..] when they are few,

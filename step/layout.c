@@ -179,8 +179,8 @@ static long count_crossings(work *k, int column) {
     const int first = k->first_link[column], n = k->first_link[column + 1] - first;
     for (int i = 0; i < n; i++) {
         const link *c = &k->link[first + i];
-        k->ranked[i] = (ranked){k->item[c->right].place + 0.8 * c->port,
-                                k->item[c->left].place, c->left};
+        k->ranked[i] =
+            (ranked){k->item[c->right].place + 0.8 * c->port, k->item[c->left].place, c->left};
     }
     qsort(k->ranked, (size_t)n, sizeof *k->ranked, by_key);
     const int most = k->first_item[column + 1] - k->first_item[column];

@@ -49,6 +49,7 @@ static void open_editor(gt__lines *l) {
     if (!l->editor) return;
     el_set(l->editor, EL_PROMPT, prompt_of);
     el_set(l->editor, EL_EDITOR, "emacs");
+    el_set(l->editor, EL_SIGNAL, 1); /* an interrupt leaves the terminal as it was */
     if (!l->history) return;
     history(l->history, &event, H_SETSIZE, 500);
     el_set(l->editor, EL_HIST, history, l->history);

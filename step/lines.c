@@ -1,13 +1,15 @@
 /* step/lines.c: the journal as text, one line a step:
  *
  *     [ 4/10] q = add(x, y) = 3
- *     [ 8/10] f: df/dq = up 1 x local z -4 = -4   | q.grad 0 -> -4   swapper
+ *     [ 8/10] f: df/dq = up 1 x local -4 = -4   local = z   | q.grad 0 -> -4   swapper
  *
  * A single element is shown as its number, a tensor by its shape, norm and range. */
 #include "step/journal.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { SHORT = 40 }; /* symbols that fit behind the numbers of a line */
 
 static const char plain[] = "\033[0m", green[] = "\033[32m", red[] = "\033[31m",
                   faint[] = "\033[2m";
@@ -29,7 +31,7 @@ static void write_number(double v, FILE *out) {
     fputs(gt__number_text(v, text, sizeof text), out);
 }
 
-static void write_figures(const gt__figures *f, gt_tensor t, FILE *out) {
+void gt__write_figures(const gt__figures *f, gt_tensor t, FILE *out) {
     if (f->numel == 1) {
         write_number(f->one, out);
         return;
@@ -50,21 +52,8 @@ static const char *output_name(const gt_journal *j) {
 }
 
 static void write_derivative(const gt_journal *j, const char *by, FILE *out) {
-    const bool bare = !strpbrk(by, " +-*/");
+    const bool bare = !strpbrk(by, " #");
     fprintf(out, bare ? "d%s/d%s" : "d%s/d(%s)", output_name(j), by);
-}
-
-/* "add(x, y)", with an operation's own numbers behind a semicolon. */
-static void write_call(const gt_journal *j, const gt__gate *gate, FILE *out) {
-    const gt_op *op = gt_op_of(gate->value);
-    fprintf(out, "%s(", op->name);
-    for (uint32_t k = 0; k < gate->n_in; k++)
-        fprintf(out, "%s%s", k ? ", " : "", j->gate[j->input[gate->first_in + k]].label);
-    for (int k = 0; op->more.tile && k < gt_n_args(gate->value); k++) {
-        fputs(k ? ", " : "; ", out);
-        write_number(gt_args(gate->value)[k].real, out);
-    }
-    fputc(')', out);
 }
 
 static void write_value(const gt_journal *j, uint32_t i, const gt__style *style, FILE *out) {
@@ -73,15 +62,16 @@ static void write_value(const gt_journal *j, uint32_t i, const gt__style *style,
     int branch;
     fprintf(out, "%s = ", gate->label);
     if (gate->kind == GT__OPERATION) {
-        write_call(j, gate, out);
-        fputs(" = ", out);
+        char text[400];
+        gt__gate_text(j, i, text, sizeof text);
+        fprintf(out, "%s = ", text);
     }
     if (style->hide) {
         fputc('?', out);
         return;
     }
     paint(style, green, out);
-    write_figures(&gate->v, gate->value, out);
+    gt__write_figures(&gate->v, gate->value, out);
     paint(style, plain, out);
     if (gate->kind != GT__OPERATION) fprintf(out, "   %s", kinds[gate->kind]);
     if (gt__branch_of(j, i, &branch)) fprintf(out, "   branch %d", branch);
@@ -96,27 +86,41 @@ static void write_seed(const gt_journal *j, const gt__style *style, FILE *out) {
     fputs("   the sweep begins", out);
 }
 
+/* Behind the numbers, where it is short enough. */
+static void write_symbols(const gt_journal *j, const gt__edge *e, FILE *out) {
+    const bool local = !gt_is_none(e->local);
+    char text[400];
+    if (local)
+        gt__local_text(j, e, text, sizeof text);
+    else
+        gt__rule_text(j, e, text, sizeof text);
+    if (text[0] && strlen(text) <= SHORT)
+        fprintf(out, "   %s = %s", local ? "local" : "rule", text);
+}
+
 static void write_product(const gt_journal *j, const gt__edge *e, const gt__style *style,
                           FILE *out) {
-    char local[400];
-    gt__local_text(j, e, local, sizeof local);
+    const char *op = gt_op_of(j->gate[e->gate].value)->name;
     fputs("up ", out);
-    write_figures(&e->up_f, e->up, out);
+    gt__write_figures(&e->up_f, e->up, out);
+    if (gt_is_none(e->gx)) {
+        fprintf(out, ", but %s has derivative 0", op);
+        return;
+    }
     if (gt_is_none(e->local)) {
-        fprintf(out, " through the rule of %s = ", gt_op_of(j->gate[e->gate].value)->name);
+        fprintf(out, " through the rule of %s = ", op);
     } else {
-        fprintf(out, " %s local %s%s", style->ascii ? "x" : "\u00d7", local, local[0] ? " " : "");
-        write_figures(&e->local_f, e->local, out);
+        fprintf(out, " %s local ", style->ascii ? "x" : "\u00d7");
+        gt__write_figures(&e->local_f, e->local, out);
         fputs(" = ", out);
     }
     paint(style, red, out);
     if (style->hide)
         fputc('?', out);
-    else if (gt_is_none(e->gx))
-        fputs("nothing", out);
     else
-        write_figures(&e->gx_f, e->gx, out);
+        gt__write_figures(&e->gx_f, e->gx, out);
     paint(style, plain, out);
+    write_symbols(j, e, out);
 }
 
 static void write_sum(const gt_journal *j, const gt__edge *e, FILE *out) {

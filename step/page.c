@@ -38,9 +38,10 @@ static void write_levels(const gt__picture *p, FILE *out) {
     fputs("],\n\"parts\":[", out);
     for (uint32_t i = 0; i < p->n_parts; i++)
         fprintf(out, "%s{\"parent\":%d,\"level\":%u,\"first\":%u,\"last\":%u}", i ? "," : "",
-                part_number(p->part[i].parent), p->part[i].level, p->part[i].first, p->part[i].last);
-    fprintf(out, "],\n\"sizes\":{\"local\":%d,\"frame\":%d,\"gap\":%g,\"ports\":%g}", GT__ROOM_LOCAL,
-            GT__FRAME, p->level[0].layout.column_gap, GT__PORTS);
+                part_number(p->part[i].parent), p->part[i].level, p->part[i].first,
+                p->part[i].last);
+    fprintf(out, "],\n\"sizes\":{\"local\":%d,\"frame\":%d,\"gap\":%g,\"ports\":%g}",
+            GT__ROOM_LOCAL, GT__FRAME, p->level[0].layout.column_gap, GT__PORTS);
 }
 
 /* name: [forward, [local gradients]] */
@@ -69,9 +70,9 @@ bool gt_journal_page(gt_journal *journal, const gt_page_options *options, FILE *
     static const gt_page_options none;
     if (!journal || journal->error[0] || !out) return false;
     const char *const styles[] = {gt__circuit_css, gt__page_css, NULL};
-    const char *const scripts[] = {gt__page_js,      gt__engine_js,      gt__walk_labels_js,
-                                   gt__walk_state_js, gt__walk_drawing_js, gt__walk_panels_js,
-                                   gt__walk_exercises_js, gt__walk_js, NULL};
+    const char *const scripts[] = {gt__page_js,           gt__engine_js,       gt__walk_labels_js,
+                                   gt__walk_state_js,     gt__walk_drawing_js, gt__walk_panels_js,
+                                   gt__walk_exercises_js, gt__walk_js,         NULL};
     gt__picture p;
     const bool made = gt__picture_make(&p, journal, false);
     if (made) {

@@ -37,13 +37,17 @@ const drawn = (tag, attributes) => {
     return element;
 };
 
+// Of lists that are too long to be arguments.
+const least = list => list.reduce((a, b) => Math.min(a, b), Infinity);
+const most = list => list.reduce((a, b) => Math.max(a, b), -Infinity);
+
 // Six digits, as the drawing in C has them; a real minus sign.
 function show(x) {
     if (x === null || x === undefined) return "–";
     if (Number.isNaN(x)) return "NaN";
     if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-    const text = Math.abs(x) >= 1e-4 && Math.abs(x) < 1e6 || x === 0 ? String(Number(x.toPrecision(6))) : x.toPrecision(4).replace(/\.?0+e/, "e");
-    return (Object.is(x, -0) ? "0" : text).replace(/-/g, "−");
+    const short = Number(x.toPrecision(6)), size = Math.abs(short);
+    return (size >= 1e-4 && size < 1e6 || size === 0 ? String(short) : short.toExponential()).replace(/-/g, "−");
 }
 
 function relabel() {

@@ -14,7 +14,8 @@ static const struct {
                {"sub", "\xe2\x88\x92"},
                {"mul", "\xc3\x97"},
                {"div", "\xc3\xb7"},
-               {"neg", "\xc3\x97\xe2\x88\x92" "1"},
+               {"neg", "\xc3\x97\xe2\x88\x92"
+                       "1"},
                {"square", "x\xc2\xb2"},
                {"sqrt", "\xe2\x88\x9ax"},
                {"reciprocal", "1/x"},
@@ -87,13 +88,9 @@ static uint32_t add_part(gt__picture *p, uint32_t gate) {
     if (!gt__journal_grow(p->journal, &p->part, &p->part_room, (uint64_t)p->n_parts + 1,
                           sizeof *p->part))
         return GT__NO_PART;
-    p->part[p->n_parts] = (gt__part){
-        .gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
+    p->part[p->n_parts] =
+        (gt__part){.gate = gate, .parent = GT__NO_PART, .place = -1, .first = gate, .last = gate};
     return p->n_parts++;
-}
-
-static void *resize_in(void *params, void *block, size_t old_size, size_t new_size) {
-    return gt_params_alloc(params, block, old_size, new_size);
 }
 
 static bool add_level(gt__picture *p, uint32_t part) {
@@ -102,9 +99,9 @@ static bool add_level(gt__picture *p, uint32_t part) {
         return false;
     gt__level *level = &p->level[p->n_levels];
     *level = (gt__level){.part = part};
-    level->layout.column_gap = 36;
+    level->layout.column_gap = 28;
     level->layout.row_gap = 10;
-    level->layout.allocator = (gt_allocator){resize_in, p->journal->params};
+    level->layout.allocator = gt__journal_allocator(p->journal);
     if (part != GT__NO_PART) p->part[part].level = p->n_levels;
     p->n_levels++;
     return true;
@@ -184,7 +181,9 @@ static bool add_box_of(gt__picture *p, uint32_t i) {
     const uint32_t n_in = gate ? p->journal->gate[part->gate].n_in : 0;
     const double rows = n_in > 3 ? 14.0 * (n_in - 3) : 0;
     const double wide = part->face + (leaf ? 0 : GT__ROOM_LOCAL) + (gate ? GT__ROOM_WIRE : 0);
-    const double high = (leaf ? GT__GATE_HIGH : GT__GATE_ROOM) + rows;
+    const bool flat =
+        leaf && p->journal->gate[part->gate].v.numel == 1; /* tensors need room for a map */
+    const double high = (flat ? GT__GATE_HIGH : GT__GATE_ROOM) + rows;
     part->place = add_box(p, level_of(p, part), i, wide, high);
     return part->place >= 0;
 }

@@ -14,29 +14,30 @@
 
 /* Sizes of a drawing, in pixels. */
 enum {
-    GT__ROOM_LOCAL = 58, /* left of a gate: its local gradients */
-    GT__ROOM_WIRE = 96,  /* right of it: the wire with value and gradient */
+    GT__ROOM_LOCAL = 52, /* left of a gate: its local gradients */
+    GT__ROOM_WIRE = 88,  /* right of it: the wire with value and gradient */
     GT__GATE_HIGH = 38,
+    GT__LEAF_HIGH = 32,
     GT__GATE_ROOM = 76, /* with name and role */
     GT__FRAME = 22      /* around an open part */
 };
 
 typedef struct gt__part {
-    uint32_t gate;   /* GT__NO_GATE: a group */
-    uint32_t parent; /* part, or GT__NO_PART */
-    uint32_t level;  /* its inside: a level, or 0 */
+    uint32_t gate;        /* GT__NO_GATE: a group */
+    uint32_t parent;      /* part, or GT__NO_PART */
+    uint32_t level;       /* its inside: a level, or 0 */
     uint32_t first, last; /* gates that it holds; itself */
-    int place;       /* box in its parent's level; -1: an alias, drawn as the port */
+    int place;            /* box in its parent's level; -1: an alias, drawn as the port */
     bool open;
-    double face; /* width of the gate itself */
+    double face;               /* width of the gate itself */
     char symbol[80], name[80]; /* name: above a gate, "" when nobody named it */
 } gt__part;
 
 typedef struct gt__level {
     uint32_t part; /* GT__NO_PART: level 0, the whole */
     gt__layout layout;
-    uint32_t *box_part;         /* of each box; GT__NO_PART: a port, the first and the last box */
-    uint32_t *wire_gate;        /* whose value each wire carries; GT__NO_GATE: several */
+    uint32_t *box_part;  /* of each box; GT__NO_PART: a port, the first and the last box */
+    uint32_t *wire_gate; /* whose value each wire carries; GT__NO_GATE: several */
     uint32_t box_room, part_room, wire_room, gate_room;
 } gt__level;
 

@@ -1,8 +1,6 @@
 /* step/roles.c: what a gate does with gradients, told from the local gradients that the sweep used, not from its
- * name; the branch it took; and local gradients in symbols. */
+ * name; and the branch it took. */
 #include "step/journal.h"
-
-#include <string.h>
 
 static const char *const names[GT__N_ROLES] = {"",       "distributor", "swapper",
                                                "router", "switch",      "scaler"};
@@ -24,7 +22,7 @@ static bool all_constant(const gt__edge *e, uint32_t n, double value) {
 }
 
 static bool swaps(const gt_journal *j, const gt__gate *gate, const gt__edge *e) {
-    if (gate->n_in != 2) return false;
+    if (gate->n_in != 2 || gate->n_edges != 2) return false;
     for (uint32_t i = 0; i < gate->n_edges; i++) {
         const uint32_t other = j->input[gate->first_in + 1 - e[i].k];
         if (gt_is_none(e[i].local) || e[i].local.index != j->gate[other].value.index) return false;
@@ -50,7 +48,7 @@ gt__role gt__role_of(const gt_journal *j, uint32_t i) {
     if (all_constant(e, gate->n_edges, 1)) return gate->n_in > 1 ? GT__DISTRIBUTOR : GT__NO_ROLE;
     if (swaps(j, gate, e)) return GT__SWAPPER;
     if (routes(gate, e)) return gate->n_edges > 1 ? GT__ROUTER : GT__SWITCH;
-    return gate->n_in == 1 && all_constant(e, 1, e->local_f.one) ? GT__SCALER : GT__NO_ROLE;
+    return gate->n_edges == 1 && all_constant(e, 1, e->local_f.one) ? GT__SCALER : GT__NO_ROLE;
 }
 
 bool gt__branch_of(const gt_journal *j, uint32_t i, int *branch) {
@@ -65,11 +63,4 @@ bool gt__branch_of(const gt_journal *j, uint32_t i, int *branch) {
     }
     *branch = gt_op_of(gate->value)->more.branch(x, gt_args(gate->value));
     return true;
-}
-
-void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size) {
-    text[0] = 0;
-    if (gt_is_none(e->local) || e->local.index >= j->at_room) return;
-    const uint32_t gate = j->gate_at[e->local.index];
-    if (gate != GT__NO_GATE) snprintf(text, size, "%s", j->gate[gate].label);
 }

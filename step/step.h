@@ -23,7 +23,7 @@
 #ifndef GT_STEP_H
 #define GT_STEP_H
 
-#include "graph/graph.h"
+#include "formula/formula.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +33,9 @@ typedef struct gt_journal gt_journal;
 
 /* Everything on which output depends. output holds one float. */
 GT_API gt_journal *gt_journal_of(gt_tensor output);
+/* Of the last definition of a text in the language of formula/formula.h: "f = (x + y)*z; x = -2; y = 5; z = -4".
+ * NULL and an error with its place when it cannot be read or recorded, or memory is short. */
+GT_API gt_journal *gt_journal_of_formula(const char *text, gt_formula_error *error);
 GT_API void gt_journal_free(gt_journal *journal);
 /* Why the journal could not be made, or what failed last; "" when nothing did. */
 GT_API const char *gt_journal_error(const gt_journal *journal);
@@ -57,6 +60,16 @@ GT_API bool gt_walk_with(gt_tape *tape, gt_tensor output, const gt_walk_options 
 GT_API bool gt_walk(gt_tape *tape, gt_tensor output);
 /* The same over a journal that stays the caller's, with the inputs that the walk has set. */
 GT_API bool gt_journal_walk(gt_journal *journal, const gt_walk_options *options);
+
+/* Circuits with something to learn: what `gradtape step --lesson NAME` walks through. */
+typedef struct gt_lesson {
+    const char *name, *title;
+    const char *formula; /* for gt_journal_of_formula */
+    const char *text;    /* lines of prose, without a last newline */
+} gt_lesson;
+/* The i-th; NULL past the last. */
+GT_API const gt_lesson *gt_lesson_at(int i);
+GT_API const gt_lesson *gt_lesson_named(const char *name);
 
 /* The circuit as an SVG picture: values above the wires, gradients below. */
 GT_API bool gt_journal_svg(gt_journal *journal, FILE *out);

@@ -30,7 +30,7 @@ function words(svg, x, y, text, anchor = "start") {
 // The run's losses, the others faintly behind it, and a mark at the present step.
 function lossChart(at) {
     const high = 170, svg = chart(high, t("loss")), all = runs.flatMap(r => r.steps.map(step => step.loss)).filter(Number.isFinite);
-    const low = Math.min(...all), top = Math.max(...all), longest = Math.max(2, ...runs.map(r => r.steps.length));
+    const low = least(all), top = most(all), longest = most([2, ...runs.map(r => r.steps.length)]);
     const scale = low > 0 && top > 50 * low ? Math.log10 : same => same, span = scale(top) - scale(low);
     const x = i => 60 + (WIDE - 80) * i / (longest - 1), y = loss => high - 22 - (high - 36) * (span > 0 ? (scale(loss) - scale(low)) / span : 0.5);
     for (const r of [...runs.filter(other => other !== run), run]) {
@@ -60,19 +60,19 @@ function bars(layers, share, text, label) {
 // The scale stays the run's own, so that bars of different steps can be compared.
 function normBars(layers) {
     const all = run.steps.flatMap(step => step.layers.map(layer => layer.norm)).filter(x => x > 0 && Number.isFinite(x)).map(Math.log10);
-    const low = Math.floor(Math.min(...all)) - 0.5, top = Math.ceil(Math.max(...all));
+    const low = Math.floor(least(all)) - 0.5, top = Math.ceil(most(all));
     return bars(layers, layer => layer.norm > 0 ? (Math.log10(layer.norm) - low) / Math.max(1, top - low) : 0, layer => show(Number(layer.norm.toPrecision(3))), t("norms"));
 }
 
 function histograms(layers) {
-    const low = Math.min(...layers.map(layer => layer.low)), high = Math.max(...layers.map(layer => layer.high)), band = 46;
+    const low = least(layers.map(layer => layer.low)), high = most(layers.map(layer => layer.high)), band = 46;
     const svg = chart(layers.length * band + 22, t("activations")), x = v => LEFT + (WIDE - LEFT - RIGHT) * (high > low ? (v - low) / (high - low) : 0.5);
     layers.forEach((layer, i) => {
-        const most = Math.max(1, ...layer.bins), foot = (i + 1) * band, wide = (x(layer.high) - x(layer.low)) / layer.bins.length;
+        const top = most([1, ...layer.bins]), foot = (i + 1) * band, wide = (x(layer.high) - x(layer.low)) / layer.bins.length;
         words(svg, LEFT - 8, foot - 6, layer.name, "end");
         words(svg, WIDE - RIGHT + 8, foot - 6, `σ ${known(Number(layer.std.toPrecision(3)))}`);
         svg.append(drawn("path", { class: "axis", d: `M${LEFT} ${foot}H${WIDE - RIGHT}` }));
-        layer.bins.forEach((count, k) => svg.append(drawn("rect", { class: "bar-fill", x: (x(layer.low) + k * wide).toFixed(1), y: (foot - 36 * count / most).toFixed(1), width: Math.max(1, wide).toFixed(1), height: (36 * count / most).toFixed(1) })));
+        layer.bins.forEach((count, k) => svg.append(drawn("rect", { class: "bar-fill", x: (x(layer.low) + k * wide).toFixed(1), y: (foot - 36 * count / top).toFixed(1), width: Math.max(1, wide).toFixed(1), height: (36 * count / top).toFixed(1) })));
     });
     words(svg, LEFT, layers.length * band + 16, known(Number(low.toPrecision(3))));
     words(svg, WIDE - RIGHT, layers.length * band + 16, known(Number(high.toPrecision(3))), "end");

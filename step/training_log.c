@@ -92,12 +92,13 @@ bool gt_training_log_step(gt_training_log *log, double number, double loss) {
     return s != NULL;
 }
 
-static double norm_of(gt_tensor t) {
+static bool fill_norm(layer *l, gt_tensor t) {
     const int64_t n = gt_numel(gt_shape_of(t));
     double squares = 0;
-    if (!gt_data(t)) return (double)NAN;
+    if (!gt_data(t)) return false;
     for (int64_t i = 0; i < n; i++) squares += gt_element(t, i) * gt_element(t, i);
-    return sqrt(squares);
+    l->norm = sqrt(squares);
+    return true;
 }
 
 /* The share of units (the last axis) that give 0 for every sample. */
@@ -151,10 +152,15 @@ bool gt_training_log_layer(gt_training_log *log, const char *name, gt_tensor act
     if (!log || log->n_steps == 0) return false;
     layer *l = add(log, &log->layer, &log->n_layers, &log->layer_room, sizeof *l);
     if (!l) return false;
-    *l = (layer){.norm = none, .mean = none, .std = none, .zero = none, .dead = none, .low = none,
+    *l = (layer){.norm = none,
+                 .mean = none,
+                 .std = none,
+                 .zero = none,
+                 .dead = none,
+                 .low = none,
                  .high = none};
     snprintf(l->name, sizeof l->name, "%s", name ? name : "");
-    if (!gt_is_none(gradient)) l->norm = norm_of(gradient);
+    if (!gt_is_none(gradient) && !fill_norm(l, gradient)) return false;
     return gt_is_none(activations) || fill_activations(l, activations);
 }
 

@@ -50,6 +50,8 @@ bool gt__walk_gate(gt__walk *w, const char **rest, uint32_t *gate, int64_t *elem
 
 /* ---- walk_stops.c */
 bool gt__walk_stops_here(const gt__walk *w, uint32_t step);
+/* Writes an element as "x[0,3]", all of it (element -1) and what has rank 0 as "x". */
+void gt__walk_position(const gt__walk *w, const gt__gate *gate, int64_t element);
 void gt__walk_watches(const gt__walk *w);
 void gt__walk_break(gt__walk *w, const char *rest);
 void gt__walk_delete(gt__walk *w, const char *rest);
@@ -64,6 +66,9 @@ void gt__walk_set(gt__walk *w, const char *rest);
 /* ---- walk_quiz.c */
 void gt__walk_quiz(gt__walk *w, const char *rest);
 void gt__walk_answer(gt__walk *w, const char *line);
+
+/* ---- walk_claims.c */
+void gt__walk_diff(gt__walk *w, const char *rest);
 
 /* ---- circuit_text.c: the circuit drawn with characters; a list of its gates when it is too large for that. */
 bool gt__write_circuit(gt_journal *j, const gt__style *style, int columns, int rows, FILE *out);

@@ -6,7 +6,7 @@ function renderTable() {
     const { values, gradients, whole } = state.reached, step = state.steps[bar.at - 1];
     byId("rows").replaceChildren(...gates.map((gate, i) => [gate, i]).filter(([gate, i]) => gate.kind !== "alias" && isShown(levelOf(i))).map(([gate, i]) => {
         const cells = [gate.op, gate.inputs.map(nameOf).join(", "), values.has(i) ? figure(state.now.v[i]) : "", gradients.has(i) ? figure(gradients.get(i)) : "",
-            whole.has(i) && state.differences[i] !== undefined ? show(state.differences[i]) : "", [gate.role, arrivals[i].length > 1 ? "adder" : ""].filter(Boolean).join(", ")];
+            whole.has(i) && state.differences[i] !== undefined ? show(state.differences[i]) : "", rolesOf(i).map(roleName).join(", ")];
         return make("tr", step?.[1] === i ? { class: "now" } : {}, make("th", { scope: "row" }, make("button", { class: "term", onclick: () => choose(i) }, nameOf(i))),
             ...cells.map((text, k) => make("td", k === 2 || k === 3 || k === 4 ? { class: "number" } : {}, text)));
     }));
@@ -39,6 +39,7 @@ function prepareParts(i) {
     if (i === NONE) return;
     const element = partElement(i);
     if (gates[i]?.inside) range(gates[i].inside).filter(k => gates[k].kind !== "alias").forEach(prepareParts);
+    if (gates[i]?.value.elements) faceOf(i).append(smallMap(gates[i], Number(faceOf(i).querySelector(".value").getAttribute("x"))));
     element.setAttribute("tabindex", "0");
     element.setAttribute("role", "button");
     if (!gates[i]) element.setAttribute("aria-label", t("group", nameOf(parts[i].first), nameOf(parts[i].last)));

@@ -1,4 +1,4 @@
-// step/walk_drawing.js: moves the elements that step/drawing.c wrote when parts open, and fills them in as steps are taken.
+// step/walk_drawing.js: moves the elements that step/circuit_svg.c wrote when parts open, and fills them in as steps are taken.
 
 "use strict";
 // ---- places
@@ -18,9 +18,9 @@ function placeLevel(index) {
     const opened = at.box.filter(box => box.inside);
     const shift = y => opened.reduce((sum, box) =>
         sum + (box.now.high - box.high) / 2 * Math.max(-1, Math.min(1, (y - box.y) / (box.high / 2))), y);
-    const columns = 1 + Math.max(-1, ...at.box.map(box => box.column));
+    const columns = 1 + most([-1, ...at.box.map(box => box.column)]);
     at.x = [0];
-    for (let c = 0; c < columns; c++) at.x.push(at.x[c] + GAP + Math.max(0, ...at.box.filter(box => box.column === c).map(box => box.now.wide)));
+    for (let c = 0; c < columns; c++) at.x.push(at.x[c] + GAP + most([0, ...at.box.filter(box => box.column === c).map(box => box.now.wide)]));
     at.end = column => at.x[column + 1] - GAP;
     at.wires = level.wires.map(([from, to, slot, slots, gate, ...bends]) => ({ from, to, slot, slots, gate, bends: bends.map(shift) }));
     for (const box of at.box) {
@@ -29,7 +29,7 @@ function placeLevel(index) {
     }
     const tops = at.box.map(box => box.middle - box.now.high / 2), bottoms = at.box.map(box => box.middle + box.now.high / 2);
     const bends = at.wires.flatMap(wire => wire.bends);
-    const top = Math.min(...tops, ...bends.map(y => y - 6)), bottom = Math.max(...bottoms, ...bends.map(y => y + 6));
+    const top = least([...tops, ...bends.map(y => y - 6)]), bottom = most([...bottoms, ...bends.map(y => y + 6)]);
     for (const box of at.box) box.middle -= top;
     for (const wire of at.wires) wire.bends = wire.bends.map(y => y - top);
     at.wide = at.end(columns - 1);
@@ -104,7 +104,7 @@ function place() {
     svg.setAttribute("viewBox", `-18 -18 ${wide} ${high}`);
     svg.setAttribute("width", wide);
     svg.setAttribute("height", high);
-    svg.style.minWidth = `${0.62 * wide}px`;
+    svg.style.minWidth = `${0.8 * wide}px`;
 }
 
 // Opens or closes parts; the scrubber stays at the step where it was.
@@ -127,9 +127,11 @@ function toggle(part) {
 const outputName = () => gates[journal.output].label.includes("#") ? "f" : gates[journal.output].label;
 const nameOf = i => gates[i].label;
 
+const constants = gates.map((_, i) => i).filter(i => gates[i].kind === "constant");
+
 // Values and gradients as far as the steps have come; whole: the gates whose gradient has all its parts.
 function reached() {
-    const values = new Set(), gradients = new Map(), whole = new Set();
+    const values = new Set(constants), gradients = new Map(), whole = new Set();
     for (const [kind, gate, edge] of state.steps.slice(0, bar.at)) {
         if (kind === VALUE) values.add(gate);
         else if (kind === SEED) {
@@ -178,6 +180,7 @@ function keepInSight(i) {
     if (own.left < frame.left || own.right > frame.right) view.scrollLeft += (own.left + own.right - frame.left - frame.right) / 2;
 }
 
+const roleName = role => t(role).split(":")[0];
 const setText = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
 const faceOf = i => partElement(i)?.querySelector(":scope > .face");
 
@@ -190,6 +193,8 @@ function renderDrawing() {
         const value = values.has(i) ? brief(gate, state.now.v[i]) : "", gradient = gradients.has(i) ? brief(gate, gradients.get(i)) : "";
         setText(face.querySelector(".value"), value);
         setText(face.querySelector(".grad"), gradient);
+        face.querySelector(".small-map")?.classList.toggle("later", !values.has(i));
+        setText(face.querySelector(".role"), gate.role && roleName(gate.role));
         for (const local of face.querySelectorAll(".local")) {
             const edge = range(gate.edges).find(e => journal.edges[e].k === Number(local.dataset.k));
             const x = plain(state.now.edges[edge]?.local);

@@ -28,7 +28,7 @@ static void explain_value(const gt__walk *w, uint32_t i) {
     }
     if (op->more.meaning) fprintf(w->out, "%s computes %s\n", op->name, op->more.meaning);
     if (op->more.domain && *op->more.domain) fprintf(w->out, "  note: %s\n", op->more.domain);
-    for (uint32_t k = 0; k < gate->n_in; k++) {
+    for (uint32_t k = 0; k < gate->n_in && gate->n_in <= 3; k++) {
         const gt__gate *in = &w->j->gate[w->j->input[gate->first_in + k]];
         if (in->v.numel == 1)
             fprintf(w->out, "  %c is %s = %s\n", (int)(gate->n_in > 1 ? 'a' + (char)k : 'x'),
@@ -57,6 +57,17 @@ static void explain_product(const gt__walk *w, const gt__edge *e) {
                 input->label, e->gx_f.norm);
 }
 
+static void explain_rule(const gt__walk *w, const gt__edge *e) {
+    const char *f = w->j->gate[w->j->output].label, *input = w->j->gate[e->input].label;
+    char rule[400];
+    gt__rule_text(w->j, e, rule, sizeof rule);
+    fprintf(w->out, "%s has a rule of its own: upstream in, the gradient of %s out\n",
+            gt_op_of(w->j->gate[e->gate].value)->name, input);
+    if (*rule)
+        fprintf(w->out, "  d%s/d%s = %s, with up = d%s/d%s\n", f, input, rule, f,
+                w->j->gate[e->gate].label);
+}
+
 static void explain_flow(const gt__walk *w, const gt__edge *e) {
     const gt__gate *gate = &w->j->gate[e->gate], *input = &w->j->gate[e->input];
     const gt__role role = gt__role_of(w->j, e->gate);
@@ -65,8 +76,7 @@ static void explain_flow(const gt__walk *w, const gt__edge *e) {
         fprintf(w->out, "%s passes nothing back to %s: its derivative is zero everywhere\n",
                 gate->label, input->label);
     else if (gt_is_none(e->local))
-        fprintf(w->out, "%s has a rule of its own: upstream in, the gradient of %s out\n",
-                gt_op_of(gate->value)->name, input->label);
+        explain_rule(w, e);
     else
         explain_product(w, e);
     if (*sentences[role]) fprintf(w->out, "  %s is %s\n", gate->label, sentences[role]);
@@ -225,7 +235,7 @@ void gt__walk_paths(gt__walk *w, const char *rest) {
         fputs("out of memory: paths\n", w->out);
         return;
     }
-    uint32_t *words = (uint32_t *)(block + n);
+    uint32_t *words = (void *)(block + n);
     routes r = {.w = w, .count = block, .first = words, .trail = words + n};
     r.arriving = words + 3 * n;
     paths_of(&r, gate, words + 2 * n);
@@ -257,7 +267,8 @@ void gt__walk_nudge(gt__walk *w, const char *rest) {
         fprintf(w->out, "%s\n", gt_journal_error(w->j));
         return;
     }
-    fprintf(w->out, "%s + %s: predicted %s, actual %s\n", w->j->gate[gate].label, number(by, text),
+    gt__walk_position(w, &w->j->gate[gate], element);
+    fprintf(w->out, " + %s: predicted %s, actual %s\n", number(by, text),
             number(slope * by, predicted), number(change, actual));
 }
 

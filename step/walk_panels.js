@@ -13,14 +13,6 @@ function formulaOf(gate, words) {
     return gate.numbers.length === 1 ? text.replace(/\b(number|exponent|slope|alpha)\b/, show(plain(gate.numbers[0]))) : text;
 }
 
-function localFormula(edge) {
-    const { gate, k } = journal.edges[edge], g = gates[gate], r = page.data.rows[g.op];
-    if (!r || g.inputs.length > 3) return "";
-    const names = { y: nameOf(gate), p: show(plain(g.numbers[0])), q: show(plain(g.numbers[1])) };
-    engine.row(g.op).letters.forEach((letter, i) => { if (g.inputs[i] !== undefined) names[letter] = nameOf(g.inputs[i]); });
-    return engine.show(engine.row(g.op).gradients[k], names);
-}
-
 const inBrackets = x => { const text = figure(x); return text.startsWith("−") ? `(${text})` : text; };
 
 function sentence(step) {
@@ -36,8 +28,8 @@ function sentence(step) {
     const e = now.edges[edge], to = journal.edges[edge].input;
     if (e.give === null) return t("none", nameOf(i), nameOf(to));
     const words = [t("flow", nameOf(i), nameOf(to), figure(e.up), e.local === null ? "…" : inBrackets(e.local), figure(e.give))];
-    const local = localFormula(edge);
-    if (local && typeof plain(e.local) === "number") words.push(t("localIs", `${local} = ${figure(e.local)}`));
+    const { symbol } = journal.edges[edge];
+    if (symbol && typeof plain(e.local) === "number") words.push(t("localIs", `${symbol} = ${figure(e.local)}`));
     if (typeof e.after === "number") words.push(t("sum", nameOf(to), show(e.before), show(e.after)));
     return words.join(" ");
 }
@@ -49,10 +41,8 @@ function choose(i) {
     render();
 }
 
-function roleText(i) {
-    const roles = [gates[i].role, arrivals[i].length > 1 ? "adder" : ""].filter(Boolean);
-    return roles.map(role => t(role)).join("; ");
-}
+const rolesOf = i => [gates[i].role, arrivals[i].length > 1 ? "adder" : ""].filter(Boolean);
+const roleText = i => rolesOf(i).map(role => t(role)).join("; ");
 
 function termText(edge) {
     const e = state.now.edges[edge];
@@ -85,9 +75,9 @@ function goToEdge(edge) {
 
 // ---- tensors: a map of the elements and a histogram
 const mix = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
-function color(x, most) {
+function color(x, largest) {
     if (!Number.isFinite(x)) return [255, 0, 255];
-    const share = most > 0 ? Math.min(1, Math.abs(x) / most) : 0;
+    const share = largest > 0 ? Math.min(1, Math.abs(x) / largest) : 0;
     return mix([245, 245, 245], x < 0 ? [33, 86, 184] : [196, 78, 20], share);
 }
 
@@ -95,23 +85,36 @@ function heatMap(elements, shape, label) {
     const columns = shape.at(-1) || 1, rows = Math.max(1, Math.ceil(elements.length / columns)), cell = Math.max(3, Math.min(22, Math.floor(300 / Math.max(columns, rows))));
     const canvas = make("canvas", { width: columns * cell, height: rows * cell, role: "img", "aria-label": label, class: "map" });
     const draw = canvas.getContext("2d"), numbers = elements.map(plain);
-    const most = Math.max(...numbers.map(Math.abs).filter(Number.isFinite), 0);
+    const largest = most([0, ...numbers.map(Math.abs).filter(Number.isFinite)]);
     numbers.forEach((x, i) => {
-        draw.fillStyle = `rgb(${color(x, most)})`;
+        draw.fillStyle = `rgb(${color(x, largest)})`;
         draw.fillRect(i % columns * cell, Math.floor(i / columns) * cell, cell - (cell > 5 ? 1 : 0), cell - (cell > 5 ? 1 : 0));
     });
     return canvas;
 }
 
 function histogram(counts, low, high) {
-    const most = Math.max(...counts, 1), wide = 240, svg = drawn("svg", { class: "histogram", viewBox: `0 0 ${wide} 74`, width: wide, height: 74, role: "img", "aria-label": counts.join(" ") });
-    counts.forEach((count, i) => svg.append(drawn("rect", { x: i * wide / counts.length + 0.5, y: 58 - 56 * count / most, width: wide / counts.length - 1, height: 56 * count / most })));
+    const top = most([1, ...counts]), wide = 240, svg = drawn("svg", { class: "histogram", viewBox: `0 0 ${wide} 74`, width: wide, height: 74, role: "img", "aria-label": counts.join(" ") });
+    counts.forEach((count, i) => svg.append(drawn("rect", { x: i * wide / counts.length + 0.5, y: 58 - 56 * count / top, width: wide / counts.length - 1, height: 56 * count / top })));
     [[low, 0, "start"], [high, wide, "end"]].forEach(([x, at, anchor]) => {
         const text = drawn("text", { x: at, y: 72, "text-anchor": anchor });
         text.textContent = show(plain(x));
         svg.append(text);
     });
     return svg;
+}
+
+// A few of the elements, under the wire that carries them.
+const MOST_COLUMNS = 13, MOST_ROWS = 3, CELL = 6;
+function smallMap(gate, x) {
+    const columns = gate.shape.at(-1) || 1, rows = Math.max(1, gate.value.elements.length / columns), map = drawn("g", { class: "small-map" });
+    const wide = Math.min(columns, MOST_COLUMNS), high = Math.min(rows, MOST_ROWS), numbers = gate.value.elements.map(plain);
+    const largest = most([0, ...numbers.map(Math.abs).filter(Number.isFinite)]);
+    for (let i = 0; i < wide * high; i++) {
+        const row = Math.floor(i / wide), column = i % wide, from = Math.floor(row * rows / high) * columns + Math.floor(column * columns / wide);
+        map.append(drawn("rect", { x: x + 6 + column * CELL, y: 20 + row * CELL, width: CELL - 1, height: CELL - 1, fill: `rgb(${color(numbers[from], largest)})` }));
+    }
+    return map;
 }
 
 function tensorMaps(i) {

@@ -17,7 +17,7 @@ const state = { now: stored(), given: new Map(), open: new Set(), chosen: NONE, 
 function figure(x) {
     if (x === null || x === undefined) return "–";
     if (typeof x !== "object") return show(plain(x));
-    return t("range", show(plain(x.low)), show(plain(x.high)), show(plain(x.norm)));
+    return t("range", ...[x.low, x.high, x.norm].map(number => show(Number(plain(number).toPrecision(3)))));
 }
 const shapeOf = gate => gate.shape.length ? gate.shape.join("×") : "1";
 const brief = (gate, x) => x === null || x === undefined ? "–" : typeof x === "object" ? shapeOf(gate) : show(plain(x));
@@ -36,17 +36,17 @@ function recompute() {
 function measure() {
     if (!live || gates.length > 200) return;
     const v = state.now.v.map(plain);
-    state.differences = gates.map((gate, i) => gate.parent === undefined && gate.dtype.startsWith("f") ? engine.difference(journal, v, i) : undefined);
+    state.differences = gates.map((gate, i) => gate.parent === undefined && gate.kind !== "constant" && gate.dtype.startsWith("f") ? engine.difference(journal, v, i) : undefined);
 }
 
 // ---- steps, as the journal orders them: the inside of an open composite comes first
 const VALUE = 0, SEED = 1, FLOW = 2;
 const isOpen = i => state.open.has(i) && gates[i].inside;
 function orderSteps() {
-    const flows = i => range(gates[i].edges).map(edge => [FLOW, i, edge]);
-    const main = gates.slice(0, journal.main).map((_, i) => i);
     const inner = i => isOpen(i) ? range(gates[i].inside).filter(k => gates[k].kind !== "alias") : [];
-    state.steps = [...main.flatMap(i => [...inner(i), i].map(k => [VALUE, k])), [SEED, journal.output],
-        ...main.reverse().flatMap(i => [...inner(i).reverse(), i].flatMap(flows))];
+    const flows = i => range(gates[i].edges).map(edge => [FLOW, i, edge]);
+    const before = ([kind, i, edge]) => kind === VALUE ? inner(i).map(k => [VALUE, k])
+        : kind === FLOW && edge === gates[i].edges[0] ? inner(i).reverse().flatMap(flows) : [];
+    state.steps = journal.steps.flatMap(step => [...before(step), step]);
 }
 const range = ([first, count]) => Array.from({ length: count }, (_, i) => first + i);

@@ -157,14 +157,23 @@ static void write_gradient(const gt__walk *w, const gt__watched *seen) {
         fprintf(w->out, "   grad norm %.6g", gate->g.norm);
 }
 
+void gt__walk_position(const gt__walk *w, const gt__gate *gate, int64_t element) {
+    const gt_shape shape = gt_shape_of(gate->value);
+    int64_t at[GT_MAX_RANK];
+    fputs(gate->label, w->out);
+    if (element < 0) return;
+    for (int d = shape.rank; d-- > 0; element /= shape.dim[d]) at[d] = element % shape.dim[d];
+    for (int d = 0; d < shape.rank; d++)
+        fprintf(w->out, "%s%lld%s", d ? "," : "[", (long long)at[d], d + 1 < shape.rank ? "" : "]");
+}
+
 void gt__walk_watches(const gt__walk *w) {
     for (int i = 0; i < w->n_watches; i++) {
         const gt__watched *seen = &w->watch[i];
         const gt__gate *gate = &w->j->gate[seen->gate];
         char text[40];
-        fprintf(w->out, "    %s", gate->label);
-        if (seen->element >= 0 && gate->v.numel > 1)
-            fprintf(w->out, " element %lld", (long long)seen->element);
+        fputs("    ", w->out);
+        gt__walk_position(w, gate, seen->element);
         if (seen->element >= 0)
             fprintf(w->out, " = %s",
                     gt__number_text(gt_element(gate->value, seen->element), text, sizeof text));
@@ -181,7 +190,9 @@ void gt__walk_watch(gt__walk *w, const char *rest) {
     for (int i = 0; i < w->n_watches; i++) {
         if (w->watch[i].gate != seen.gate || w->watch[i].element != seen.element) continue;
         w->watch[i] = w->watch[--w->n_watches];
-        fprintf(w->out, "no longer watching %s\n", w->j->gate[seen.gate].label);
+        fputs("no longer watching ", w->out);
+        gt__walk_position(w, &w->j->gate[seen.gate], seen.element);
+        fputc('\n', w->out);
         return;
     }
     if (w->n_watches == GT__WALK_MOST) {

@@ -28,8 +28,8 @@ static bool element_of(gt__walk *w, const char **rest, uint32_t gate, int64_t *e
         char *end;
         const long long i = strtoll(s, &end, 10);
         if (end == s || i < 0 || i >= shape.dim[d] || *end != (d + 1 < shape.rank ? ',' : ']')) {
-            fprintf(w->out, "%s has %d axes, and positions from 0 on\n", w->j->gate[gate].label,
-                    shape.rank);
+            fprintf(w->out, "give one position for each axis of %s, counted from 0\n",
+                    w->j->gate[gate].label);
             return false;
         }
         *element = *element * shape.dim[d] + i;
@@ -170,15 +170,14 @@ static void open_or_close(gt__walk *w, const char *rest, bool open) {
     uint32_t gate;
     int64_t element;
     if (!gt__walk_gate(w, &rest, &gate, &element)) return;
-    if (w->j->gate[gate].n_inner == 0) {
-        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
-        return;
-    }
     const gt__step was = w->j->step[w->at];
-    w->j->gate[gate].open = open;
-    if (!gt__journal_order(w->j)) {
+    if (!gt__journal_open(w->j, gate, open)) {
         fprintf(w->out, "%s\n", gt_journal_error(w->j));
         w->done = true;
+        return;
+    }
+    if (w->j->gate[gate].n_inner == 0) {
+        fprintf(w->out, "%s is not made of smaller gates\n", w->j->gate[gate].label);
         return;
     }
     find_again(w, was);
@@ -203,6 +202,11 @@ static void export(gt__walk *w, const char *name, bool (*write)(gt_journal *, FI
 static void export_text(gt__walk *w, const char *rest) { export(w, rest, gt_journal_text); }
 static void export_json(gt__walk *w, const char *rest) { export(w, rest, gt_journal_json); }
 static void export_dot(gt__walk *w, const char *rest) { export(w, rest, gt_journal_dot); }
+
+static void export_svg(gt__walk *w, const char *rest) { export(w, rest, gt_journal_svg); }
+
+static bool write_page(gt_journal *j, FILE *out) { return gt_journal_page(j, NULL, out); }
+static void export_page(gt__walk *w, const char *rest) { export(w, rest, write_page); }
 
 static void draw(gt__walk *w, const char *rest) {
     (void)rest;
@@ -243,6 +247,9 @@ static const gt__command commands[] = {
     {"text",  "write",  "[FILE]",      "the whole journal as text",                           export_text},
     {"json",  "data",   "[FILE]",      "the whole journal as JSON",                           export_json},
     {"dot",   "graph",  "[FILE]",      "the circuit for Graphviz",                            export_dot},
+    {"svg",   "picture", "[FILE]",     "the circuit as an SVG picture",                       export_svg},
+    {"html",  "page",   "FILE",        "a page to step through in a browser",                 export_page},
+    {"diff",  "claims", "FILE",        "compare derivatives found by hand: lines df/dx = z",  gt__walk_diff},
     {"h",     "help",   "",            "this list",                                           help},
     {"q",     "quit",   "",            "leave",                                               quit},
 };
@@ -325,7 +332,11 @@ bool gt_journal_walk(gt_journal *journal, const gt_walk_options *options) {
 
 bool gt_walk_with(gt_tape *tape, gt_tensor output, const gt_walk_options *options) {
     if (!options || !options->out) return false;
-    gt_journal *journal = output.tape == tape ? gt_journal_of(output) : NULL;
+    if (!tape || output.tape != tape) {
+        fputs("walk: the output is not of this tape\n", options->out);
+        return false;
+    }
+    gt_journal *journal = gt_journal_of(output);
     const bool ok = gt_journal_walk(journal, options);
     if (!ok) fprintf(options->out, "%s\n", gt_journal_error(journal));
     gt_journal_free(journal);

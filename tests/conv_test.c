@@ -309,26 +309,6 @@ Test(pool, a_line_is_an_image_of_one_row) {
     gt_tape_free(tape);
 }
 
-/* ---- layers ------------------------------------------------------------------------------------ */
-
-Test(conv, a_layer_without_bias_makes_none) {
-    gt_params *params = gt_params_new(NULL, 1);
-    gt_tape *tape = gt_tape_new(params);
-    const double values[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    gt_tensor x = image(tape, values, 3, 3);
-    gt_conv_options o = {.no_bias = true};
-    gt_param_info info;
-    gt_conv2d_layer(x, "plane", 2, 2, o);
-    gt_conv_transpose2d_layer(x, "up", 2, 2, o);
-    gt_tensor y = gt_conv1d_layer(gt_squeeze(x, GT_AXES(1)), "line", 2, 2, o);
-    cr_assert(gt_run(tape, &y, 1), "%s", gt_error(tape));
-    cr_assert_eq(gt_params_count(params), 3);
-    cr_assert(gt_params_find(params, "up/weight", &info));
-    cr_assert_not(gt_params_find(params, "plane/bias", &info));
-    gt_tape_free(tape);
-    gt_params_free(params);
-}
-
 /* On 0, 1, 2, ... the winner of a window is its last element, so the winners tell the windows. */
 static void check_fractional(gt_tape *tape, int64_t n, int64_t made, bool overlapping) {
     const gt_tensor x = gt_reshape(gt_arange(tape, 0, 1, n, GT_F64), GT_SHAPE(1, 1, 1, n));
@@ -487,6 +467,34 @@ Test(norm, rows_have_mean_0_and_variance_1) {
 }
 
 /* ---- layers ------------------------------------------------------------------------------------ */
+
+Test(conv, a_branch_that_begins_with_zeros_is_no_branch) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double values[4] = {1, 2, 3, 4};
+    gt_tensor x = image(tape, values, 2, 2);
+    gt_param(tape, "branch/weight", GT_SHAPE(1, 1, 3, 3), GT_F64, gt_init_zeros());
+    const gt_conv_options same = {.padding = {1, 1}};
+    expect_values(gt_residual(x, gt_conv2d_layer(x, "branch", 1, 3, same)), values);
+    gt_tape_free(tape);
+}
+
+Test(conv, a_layer_without_bias_makes_none) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    const double values[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    gt_tensor x = image(tape, values, 3, 3);
+    gt_conv_options o = {.no_bias = true};
+    gt_param_info info;
+    gt_conv2d_layer(x, "plane", 2, 2, o);
+    gt_conv_transpose2d_layer(x, "up", 2, 2, o);
+    gt_tensor y = gt_conv1d_layer(gt_squeeze(x, GT_AXES(1)), "line", 2, 2, o);
+    cr_assert(gt_run(tape, &y, 1), "%s", gt_error(tape));
+    cr_assert_eq(gt_params_count(params), 3);
+    cr_assert(gt_params_find(params, "up/weight", &info));
+    cr_assert_not(gt_params_find(params, "plane/bias", &info));
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
 
 /* Kaiming: variance 2 / (channels seen x kernel^2), which keeps the size of what passes through. */
 static void check_weights(gt_params *params, const char *name, double fan) {

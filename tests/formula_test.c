@@ -68,6 +68,7 @@ Test(formula, errors_point_at_the_character) {
         {"f = x; g/dx = 1", "no d before", 1, 8},
         {"f = x; dg/dx = 1", "g has not been defined", 1, 9},
         {"X[2, 3.5]", "whole number", 1, 6},
+        {"f = x + 1e999", "too large", 1, 9},
         {"f == x", "a number, a name", 1, 4},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -179,6 +180,7 @@ Test(formula, recording_computes_what_the_text_says) {
     cr_expect_eq(value("x = 3; f = -x^2 + 2x^3^0 - 12/2x"), -9 + 6 - 18);
     cr_expect_eq(value("a = [1 2 3]; b = [4 5 6]; f = a'*b"), 32);
     cr_expect_eq(value("a = [1 2]; b = [4 5]; f = sum(a*b')"), 27);
+    cr_expect_eq(value("A = [1 2; 3 4]; v = [1 1]; f = v'*A*v + (A*v)'*v + sum(A*v*v')"), 40);
     cr_expect_eq(value("A = [1 2; 3 4]; v = [1 1]; f = sum(A*v .* v - v'*A .* v)"), 0);
     cr_expect_eq(value("A = [1 2; 3 4]; f = sum(A'*A) + max(A) + max(0, -1) + sum(sum(A, 0)./2)"),
                  58 + 4 + 0 + 5);

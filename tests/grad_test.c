@@ -349,3 +349,30 @@ Test(grad, backward_is_done_when_the_effects_are_even_if_no_gradient_needs_the_l
     cr_assert_eq(quick_value(params, "scale"), 3);
     gt_tape_free(tape);
 }
+
+typedef struct seen {
+    int count;
+    gt_tensor gx[4];
+} seen;
+
+static void see(void *user, const gt_flow *flow) {
+    seen *s = user;
+    s->gx[s->count++] = flow->gx;
+}
+
+Test(grad, a_watch_is_told_of_every_contribution_in_order) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 3), y = quick_scalar(tape, 5);
+    const gt_tensor f = gt_mul(gt_add(x, y), y), wanted[2] = {x, y};
+    gt_tensor gx[2];
+    seen s = {0};
+    const gt_watch watch = {see, &s};
+    cr_assert(gt_watched_grads(f, gt_none(), wanted, 2, gx, &watch), "%s", gt_error(tape));
+    cr_assert_eq(s.count, 4);
+    const double expected[4] = {5, 8, 5, 5}; /* to the sum, y; then x, y */
+    for (int i = 0; i < 4; i++) cr_assert_eq(gt_item(s.gx[i]), expected[i]);
+    cr_assert_eq(gt_item(gx[1]), 13);
+    cr_assert(gt_grads(f, wanted, 2, gx)); /* watched no more */
+    cr_assert_eq(s.count, 4);
+    gt_tape_free(tape);
+}

@@ -102,9 +102,7 @@ Test(layout, the_same_circuit_gives_the_same_picture) {
     free_circuit(b);
 }
 
-static void box(circuit *c) {
-    c->box[c->layout.n_boxes++] = (gt__box){.wide = 40, .high = 30};
-}
+static void box(circuit *c) { c->box[c->layout.n_boxes++] = (gt__box){.wide = 40, .high = 30}; }
 static void wire(circuit *c, int from, int to, int slot, int n_slots) {
     c->wire[c->layout.n_wires++] = (gt__wire){from, to, slot, n_slots, 0, 0};
 }

@@ -15,7 +15,7 @@ static double element(gt_params *params, int i) {
                                 : (double)((const float *)info.data)[i];
 }
 
-static void done(gt_lbfgs *b, gt_params *params) {
+static void done(gt_lbfgs_optim *b, gt_params *params) {
     gt_lbfgs_free(b);
     gt_params_free(params);
 }
@@ -38,8 +38,8 @@ static gt_tensor narrow_rosenbrock(gt_tape *tape, void *user) {
 
 Test(lbfgs, finds_the_end_of_rosenbrocks_valley) {
     gt_params *params = gt_params_new(NULL, 0);
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 200});
-    cr_assert(gt_lbfgs_minimize(b, rosenbrock, NULL), "%s", gt_params_error(params));
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 200});
+    cr_assert(gt_lbfgs(b, rosenbrock, NULL), "%s", gt_params_error(params));
     const gt_lbfgs_report r = gt_lbfgs_last(b);
     for (int i = 0; i < 10; i++)
         cr_assert(quick_near(element(params, i), 1, 1e-7), "x[%d] = %.9g", i, element(params, i));
@@ -52,8 +52,8 @@ Test(lbfgs, finds_the_end_of_rosenbrocks_valley) {
 
 Test(lbfgs, in_f32_as_far_as_f32_goes) {
     gt_params *params = gt_params_new(NULL, 0);
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.gradient_tolerance = 1e-3});
-    cr_assert(gt_lbfgs_minimize(b, narrow_rosenbrock, NULL), "%s", gt_params_error(params));
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.gradient_tolerance = 1e-3});
+    cr_assert(gt_lbfgs(b, narrow_rosenbrock, NULL), "%s", gt_params_error(params));
     for (int i = 0; i < 2; i++)
         cr_assert(quick_near(element(params, i), 1, 5e-3), "x[%d] = %.9g", i, element(params, i));
     done(b, params);
@@ -71,9 +71,9 @@ static gt_tensor quadratic(gt_tape *tape, void *user) {
 Test(lbfgs, a_stretched_quadratic_and_a_short_memory) {
     for (int memory = 1; memory <= 20; memory += 19) {
         gt_params *params = gt_params_new(NULL, 0);
-        gt_lbfgs *b =
+        gt_lbfgs_optim *b =
             gt_lbfgs_new(params, (gt_lbfgs_options){.memory = memory, .iterations = 1000});
-        cr_assert(gt_lbfgs_minimize(b, quadratic, NULL), "%s", gt_params_error(params));
+        cr_assert(gt_lbfgs(b, quadratic, NULL), "%s", gt_params_error(params));
         cr_assert(gt_lbfgs_last(b).converged, "memory %d: gradient %g after %d", memory,
                   gt_lbfgs_last(b).gradient, gt_lbfgs_last(b).iterations);
         for (int i = 0; i < 8; i++) cr_assert(quick_near(element(params, i), i, 1e-6));
@@ -86,10 +86,10 @@ Test(lbfgs, the_pairs_stay_from_one_call_to_the_next) {
     int iterations[2];
     for (int split = 0; split < 2; split++) {
         gt_params *params = gt_params_new(NULL, 0);
-        gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = split ? 1 : 500});
+        gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = split ? 1 : 500});
         iterations[split] = 0;
         do {
-            cr_assert(gt_lbfgs_minimize(b, rosenbrock, NULL), "%s", gt_params_error(params));
+            cr_assert(gt_lbfgs(b, rosenbrock, NULL), "%s", gt_params_error(params));
             iterations[split] += gt_lbfgs_last(b).iterations;
         } while (split && !gt_lbfgs_last(b).converged && iterations[split] < 500);
         done(b, params);
@@ -110,9 +110,9 @@ static gt_tensor several(gt_tape *tape, void *user) {
 
 Test(lbfgs, several_parameters_by_pattern_with_the_same_noise) {
     gt_params *params = gt_params_new(NULL, 5);
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.pattern = "in/*"});
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.pattern = "in/*"});
     int calls = 0;
-    cr_assert(gt_lbfgs_minimize(b, several, &calls), "%s", gt_params_error(params));
+    cr_assert(gt_lbfgs(b, several, &calls), "%s", gt_params_error(params));
     cr_assert_eq(calls, gt_lbfgs_last(b).evaluations);
     cr_assert(quick_near(gt_lbfgs_last(b).loss, 25, 1e-9), "%.12g", gt_lbfgs_last(b).loss);
     cr_assert(quick_near(quick_value(params, "in/b"), -1, 1e-6));
@@ -130,8 +130,8 @@ static gt_tensor barrier(gt_tape *tape, void *user) {
 
 Test(lbfgs, steps_out_of_the_domain_are_shortened) {
     gt_params *params = gt_params_new(NULL, 0);
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 50});
-    cr_assert(gt_lbfgs_minimize(b, barrier, NULL), "%s", gt_params_error(params));
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 50});
+    cr_assert(gt_lbfgs(b, barrier, NULL), "%s", gt_params_error(params));
     cr_assert(quick_near(quick_value(params, "x"), 0.5, 1e-7), "%.9g", quick_value(params, "x"));
     done(b, params);
 }
@@ -147,9 +147,9 @@ Test(lbfgs, a_loss_that_fails_leaves_the_last_accepted_step) {
     double before = (double)INFINITY;
     for (int call = 0; call < 30; call++) {
         gt_params *params = gt_params_new(NULL, 0);
-        gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 1000});
+        gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 1000});
         int left = call;
-        cr_assert(!gt_lbfgs_minimize(b, brittle, &left));
+        cr_assert(!gt_lbfgs(b, brittle, &left));
         cr_assert(strstr(gt_params_error(params), "ran out"), "%s", gt_params_error(params));
         gt_tape *tape = gt_tape_new(params);
         const double now = gt_item(rosenbrock(tape, NULL));
@@ -189,15 +189,15 @@ Test(lbfgs, what_cannot_be_minimized_is_refused) {
     refused(params, gt_lbfgs_new(params, (gt_lbfgs_options){.memory = -1}), "memory");
     refused(params, gt_lbfgs_new(params, (gt_lbfgs_options){.loss_tolerance = -1}),
             "loss_tolerance");
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.pattern = "*"});
-    refused(params, gt_lbfgs_minimize(b, NULL, NULL), "no loss function");
-    refused(params, gt_lbfgs_minimize(b, no_parameter, NULL), "no trainable parameter");
-    refused(params, gt_lbfgs_minimize(b, not_finite, NULL), "to begin with");
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.pattern = "*"});
+    refused(params, gt_lbfgs(b, NULL, NULL), "no loss function");
+    refused(params, gt_lbfgs(b, no_parameter, NULL), "no trainable parameter");
+    refused(params, gt_lbfgs(b, not_finite, NULL), "to begin with");
     cr_assert_eq(quick_value(params, "x"), -1);
-    refused(params, gt_lbfgs_minimize(b, foreign, other), "not of the tape");
-    refused(params, gt_lbfgs_minimize(b, changing, &calls), "other parameters");
+    refused(params, gt_lbfgs(b, foreign, other), "not of the tape");
+    refused(params, gt_lbfgs(b, changing, &calls), "other parameters");
     cr_assert_eq(quick_value(params, "x"), -1);
-    cr_assert(!gt_lbfgs_minimize(NULL, rosenbrock, NULL));
+    cr_assert(!gt_lbfgs(NULL, rosenbrock, NULL));
     gt_tape_free(other);
     done(b, params);
 }
@@ -220,12 +220,11 @@ static void *spend(void *user, void *block, size_t old_size, size_t new_size) {
 }
 
 static bool train(gt_params *params) {
-    gt_lbfgs *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 3});
+    gt_lbfgs_optim *b = gt_lbfgs_new(params, (gt_lbfgs_options){.iterations = 3});
     gt_ema *ema = gt_ema_new(params, (gt_ema_options){.decay = 0.5});
     gt_optim *opt = gt_adagrad(params, (gt_adagrad_options){.rate_decay = 0.1});
     const bool ok = b && ema && opt && gt_optim_group(opt, "x", 2, 0) &&
-                    gt_lbfgs_minimize(b, rosenbrock, NULL) && gt_ema_update(ema) &&
-                    gt_ema_swap(ema);
+                    gt_lbfgs(b, rosenbrock, NULL) && gt_ema_update(ema) && gt_ema_swap(ema);
     gt_optim_free(opt);
     gt_ema_free(ema);
     gt_lbfgs_free(b);

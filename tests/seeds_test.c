@@ -1,6 +1,7 @@
 /* tests/seeds_test.c: the circuits and the loop of the course notes, with their exact figures. */
 #include <criterion/criterion.h>
 
+#include "step/journal.h"
 #include "support/quick.h"
 
 /* Value and gradient of a gate, to the digits that the notes (or our recomputation of them) give. */
@@ -98,6 +99,54 @@ Test(seeds, row_48_patterns_in_gradient_flow) {
     expect(y, -4, 6);
     expect(z, 2, 2);
     expect(w, -1, 0);
+    gt_tape_free(tape);
+}
+
+static double neuron_at(double w0) { return 1 / (1 + exp(-(w0 * -1 + -3 * -2 + -3))); }
+
+Test(seeds, row_43_differences_on_one_side_and_on_both) {
+    const double h = 1e-5, exact = -.19661193324148185;
+    const double forward = (neuron_at(2 + h) - neuron_at(2)) / h;
+    const double central = (neuron_at(2 + h) - neuron_at(2 - h)) / (2 * h);
+    cr_assert(quick_near(fabs(forward / exact - 1), 2.3e-6, 5e-8), "%g", forward / exact - 1);
+    /* 3.7e-11: what rounding leaves of it, so no more than its order is sure */
+    cr_assert(fabs(central / exact - 1) < 2e-10, "%g", central / exact - 1);
+}
+
+/* The notes' ComputationalGraph: forward() over the sorted gates, backward() over them reversed, which
+ * returns the gradients of the inputs. */
+Test(seeds, row_49_forward_over_sorted_gates_and_backward_reversed) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, -2), y = quick_scalar(tape, 5),
+                    z = quick_scalar(tape, -4);
+    const gt_tensor f = gt_mul(gt_add(x, y), z);
+    gt_journal *j = gt_journal_of(f);
+    cr_assert(gt__journal_ready(j) && j->n_main == 5, "%s", gt_journal_error(j));
+    for (uint32_t i = 0; i < j->n_main; i++)
+        for (uint32_t k = 0; k < j->gate[i].n_in; k++)
+            cr_assert_lt(j->input[j->gate[i].first_in + k], i, "an input behind its gate");
+    uint32_t i = 0, last = j->n_main;
+    for (; j->step[i].kind == GT__VALUE; i++) cr_assert_eq(j->step[i].gate, i);
+    cr_assert_eq(i, j->n_main);
+    cr_assert_eq(j->step[i].kind, GT__SEED);
+    for (i++; i < j->n_steps; i++) {
+        cr_assert(j->step[i].kind == GT__FLOW && j->step[i].gate <= last);
+        last = j->step[i].gate;
+    }
+    const gt_tensor inputs[] = {x, y, z};
+    gt_tensor gradients[3];
+    gt_grads(f, inputs, 3, gradients);
+    const double expected[] = {-4, -4, 3};
+    for (int k = 0; k < 3; k++) cr_assert_eq(gt_item(gradients[k]), expected[k]);
+    gt_journal_free(j);
+    gt_tape_free(tape);
+}
+
+Test(seeds, mistake_17_a_scalar_has_no_axis_a_vector_one_a_matrix_two) {
+    gt_tape *tape = gt_tape_new(NULL);
+    cr_assert_eq(gt_shape_of(quick_scalar(tape, 1)).rank, 0);
+    cr_assert_eq(gt_shape_of(gt_zeros(tape, GT_SHAPE(3), GT_F64)).rank, 1);
+    cr_assert_eq(gt_shape_of(gt_zeros(tape, GT_SHAPE(3, 2), GT_F64)).rank, 2);
     gt_tape_free(tape);
 }
 

@@ -537,3 +537,26 @@ Test(tape, a_user_operation_that_is_not_sound_is_an_error) {
     cr_assert(quick_failed_with(tape, "while the tape runs"), "%s", gt_error(tape));
     gt_tape_free(tape);
 }
+
+Test(tape, an_element_is_read_by_its_place) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const double data[4] = {1, 2, 3, 4};
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 2), GT_F64);
+    cr_assert_eq(gt_element(gt_t(x), 1), 3);
+    cr_assert(isnan(gt_element(x, 4)));
+    cr_assert(quick_failed_with(tape, "no element 4"));
+    gt_tape_free(tape);
+}
+
+Test(tape, an_operation_recorded_on_another_tape_keeps_its_numbers_and_its_ordinal) {
+    gt_params *params = gt_params_new(NULL, 3);
+    gt_tape *tape = gt_tape_new(params), *other = gt_tape_new(params);
+    const gt_tensor drawn = gt_rand(tape, GT_SHAPE(5), GT_F64), scaled = gt_mul_scalar(drawn, 3);
+    const gt_tensor again = gt_record_copy_on(other, drawn, NULL);
+    const gt_tensor copy = gt_record_copy_on(other, scaled, &again);
+    cr_assert(gt_valid(copy) && copy.tape == other, "%s", gt_error(other));
+    cr_assert_eq(memcmp(gt_data(copy), gt_data(scaled), 5 * sizeof(double)), 0);
+    gt_tape_free(other);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}

@@ -190,18 +190,6 @@ static void train(const text_model *m, const text *t, training *run, curve *c) {
     gt_optim_free(opt);
 }
 
-/* Takes --text FILE out of the options: the others are those of every training. */
-static const char *take_text_option(int *count, char **word) {
-    for (int i = 1; i + 1 < *count; i += 2) {
-        if (strcmp(word[i], "--text") != 0) continue;
-        const char *path = word[i + 1];
-        *count -= 2;
-        memmove(word + i, word + i + 2, (size_t)(*count - i) * sizeof *word);
-        return path;
-    }
-    return NULL;
-}
-
 static int learn(const text_model *m, const text *t, training *run) {
     static curve c;
     const double unigram = counted_bits(t, false), bigram = counted_bits(t, true);
@@ -221,8 +209,14 @@ static int learn(const text_model *m, const text *t, training *run) {
                               .y_label = "bits per character",
                               .series = line,
                               .n_series = 3};
-    return training_end(run,
-                        &(plot){.title = m->title, .width = 720, .panel = &panel, .n_panels = 1});
+    char subtitle[100];
+    snprintf(subtitle, sizeof subtitle,
+             "by predicting the next character; counted pairs of them need %.2f bits", bigram);
+    return training_end(run, &(plot){.title = m->title,
+                                     .subtitle = subtitle,
+                                     .width = 720,
+                                     .panel = &panel,
+                                     .n_panels = 1});
 }
 
 /* New parameters take the fingerprint of the text; those of a file must have it. */
@@ -239,7 +233,7 @@ static bool belongs(const training *run, const text *t, const char *path) {
 }
 
 int text_main(const text_model *m, int count, char **word) {
-    const char *asked = take_text_option(&count, word);
+    const char *asked = training_take_option("--text", &count, word);
     text t;
     training run;
     const char *path = find_text(&t, asked);

@@ -23,15 +23,20 @@ typedef struct training {
     const char *resume;             /* NULL: begin anew */
     char save[1024], picture[1024]; /* name.safetensors and name.svg unless asked otherwise */
     int64_t step, steps;            /* done, and wanted in all */
+    int64_t seed;
     gt_params *params;
     gt_tape *tape;
 } training;
 
+/* Takes an option that is the demo's own, "--text" say, out of the words. NULL: it is not there. */
+const char *training_take_option(const char *option, int *count, char **word);
 /* False: said why on stderr, and there is nothing to end. */
 bool training_begin(training *t, const char *name, int64_t steps, int count, char **word);
+/* The same of the parameters in a file, for what is no training. */
+bool training_open(training *t, const char *name, const char *path);
 /* Writes the file, unless a step has failed. False: training_end says why. */
 bool training_save(training *t);
-/* Draws, unless something has failed, frees, and gives what main returns. */
+/* Draws a picture, unless it is NULL or something has failed, frees, and gives what main returns. */
 int training_end(training *t, const plot *picture);
 
 #endif

@@ -54,8 +54,10 @@ static gt_tensor every_row(gt_tape *tape) {
         }
         const gt_marker before = gt_mark(tape);
         const gt_tensor y = gt_record(tape, op, in, n_in, NULL, 0, arg, 2);
-        if (gt_failed(tape) || gt_dtype_of(y) != GT_F64) gt_rewind(tape, before);
-        else sum = gt_add(sum, y);
+        if (gt_failed(tape) || gt_dtype_of(y) != GT_F64)
+            gt_rewind(tape, before);
+        else
+            sum = gt_add(sum, y);
     }
     return sum;
 }

@@ -11,6 +11,7 @@
  *     selftest api [SEED]         random sequences of public calls, or those of one seed
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
+ *     selftest claims             right and wrong claims about gradients, and how others judge them
  *     selftest batches            batches with a thread against batches without
  *
  * The last line is "N passed, N failed"; the exit status is 1 when something failed or nothing ran. */
@@ -49,6 +50,7 @@ int main(int argc, char **argv) {
         total.passed += right;
         total.failed += !right;
     }
+    if (!part || strcmp(part, "claims") == 0) sweep_claims(stdout, &total);
     if (!part || strcmp(part, "batches") == 0) sweep_batches(stdout, &total);
     printf("%d passed, %d failed\n", total.passed, total.failed);
     return total.failed > 0 || total.passed == 0;

@@ -85,6 +85,7 @@ LAYERS = {
     'conv1d_layer': convolution(F.conv1d, *variants({'padding': 2, 'dilation': 2})),
     'conv_transpose2d_layer': convolution(F.conv_transpose2d,
                                           *variants({'stride': 2, 'output_padding': (1, 0), 'groups': 2})),
+    'conv_transpose1d_layer': convolution(F.conv_transpose1d, {'stride': 3, 'padding': 1, 'output_padding': 2}),
     'upsample_nearest2d': resize('nearest'),
     'upsample_bilinear2d': resize('bilinear'),
     'residual': plain(lambda x, y: x + torch.tanh(y)),

@@ -199,7 +199,8 @@ static bool check_values(trial *t, saved *values) {
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 /* gx[i] = d<u, results> / d leaf[i], one sweep. */
-static bool record_gradient(trial *t, const gt__probe *p, const gt_tensor *leaf, int n, gt_tensor *gx) {
+static bool record_gradient(trial *t, const gt__probe *p, const gt_tensor *leaf, int n,
+                            gt_tensor *gx) {
     bool ok;
     if (p->n_results == 1) {
         ok = gt_vjps(p->result[0], gt__probe_upstream(p, 0), leaf, n, gx);

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/probe.h"
 #include "gradtape.h"
 #include "support/faults.h"
 #include "support/harness.h"
-#include "check/probe.h"
 #include "support/memory.h"
 #include "support/random_graph.h"
 #include "support/sweeps.h"
@@ -249,6 +249,20 @@ static bool tell_sample(const story *s, gt_tape *tape) {
     return gt_valid(u) && gt_vjps(y, u, leaf, n, gx) && gt_run(tape, gx, n);
 }
 
+/* A claim is judged, or its report says that memory was short. */
+static bool tell_claim(const story *s, gt_tape *tape) {
+    static gt_check_report report;
+    const double at[6] = {0.3, -0.7, 1.1, 0.5, -0.2, 0.9};
+    (void)s;
+    const gt_tensor x = gt_input(tape, at, GT_SHAPE(2, 3), GT_F64);
+    const gt_tensor y = gt_sum(gt_tanh(gt_matmul(gt_t(x), x)), GT_ALL, false);
+    const gt_tensor claim = gt_grad(y, x);
+    if (gt_failed(tape)) return false;
+    if (gt_check_claim(y, x, (gt_claim){.tensor = claim}, NULL, &report) == GT_RIGHT) return true;
+    if (!gt_failed(tape)) gt_fail(tape, "%s", report.text);
+    return false;
+}
+
 /* ---- telling them with failures -------------------------------------------------------------- */
 
 typedef struct teller {
@@ -343,6 +357,7 @@ void sweep_faults(FILE *out, const char *only, score *total) {
     maybe_tell(&t, only, (story){"bookkeeping", tell_bookkeeping, 1, NULL, NULL, 0, NULL});
     for (uint64_t k = 2; k <= 3; k++)
         maybe_tell(&t, only, (story){"emission", tell_emission, k, NULL, NULL, 0, NULL});
+    maybe_tell(&t, only, (story){"claim", tell_claim, 1, NULL, NULL, 0, NULL});
     for (int k = 1; k <= (is_soak() ? 200 : 10); k++) {
         story s = {.tell = tell_random_graph, .seed = (uint64_t)k};
         snprintf(s.name, sizeof s.name, "graph %d", k);

@@ -30,8 +30,9 @@ static void compare(story *s, const char *when, uint32_t i) {
     if (x && y && (bytes == 0 || memcmp(x, y, bytes) == 0)) return;
     char name[200];
     snprintf(s->why, sizeof s->why, "%s: %s %s", when, gt_label(a, name, sizeof name),
-             x && y ? "differs" : gt_failed(s->tape[0]) ? gt_error(s->tape[0])
-                                                        : gt_error(s->tape[1]));
+             x && y                  ? "differs"
+             : gt_failed(s->tape[0]) ? gt_error(s->tape[0])
+                                     : gt_error(s->tape[1]));
 }
 
 static void compare_leaves(story *s, const char *when) {
@@ -72,13 +73,29 @@ static void run_gradients(story *s) {
     compare(s, "the loss", s->graph[0].loss.index);
 }
 
-/* Half a step down each gradient, as an effect. */
+/* A new value for leaf k: half a step down its gradient, and more that reads leaves in ways that forbid or
+ * allow to write it into the leaf at once. */
+static gt_tensor next_value(const story *s, int which, int k) {
+    const random_graph *g = &s->graph[which];
+    const gt_tensor leaf = g->leaf[k], other = g->leaf[(k + 1) % g->n_leaves];
+    gt_tensor next = gt_sub(leaf, gt_mul_scalar(s->gradient[which][k], 0.5));
+    switch (draw(s, 6, (uint64_t)k, 6)) {
+    case 0: return gt_add(next, gt_mul_scalar(gt_flip(leaf, GT_ALL), 0.1));
+    case 1:
+        return gt_same_shape(gt_shape_of(leaf), gt_shape_of(other))
+                   ? gt_sub(next, gt_mul_scalar(other, 0.2))
+                   : next;
+    case 2: return gt_keep(next);
+    case 3: gt_mul(next, leaf); return next; /* a sink that reads both */
+    case 4: return gt_add(next, gt_mul_scalar(gt_sum(leaf, GT_ALL, false), 0.01));
+    default: return next;
+    }
+}
+
 static void descend(story *s) {
     for (int which = 0; which < 2; which++) {
-        for (int k = 0; k < s->graph[which].n_leaves; k++) {
-            const gt_tensor leaf = s->graph[which].leaf[k];
-            gt_assign(leaf, gt_sub(leaf, gt_mul_scalar(s->gradient[which][k], 0.5)));
-        }
+        for (int k = 0; k < s->graph[which].n_leaves; k++)
+            gt_assign(s->graph[which].leaf[k], next_value(s, which, k));
         gt_commit(s->tape[which]);
     }
     compare_leaves(s, "a leaf after a commit");

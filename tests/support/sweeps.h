@@ -26,6 +26,9 @@ void sweep_emission(FILE *out, const char *name, uint64_t first, int count, scor
 void sweep_api(FILE *out, uint64_t first, int count, score *total);
 /* Every allocation failed in turn, in every story, or in the one of that name. */
 void sweep_faults(FILE *out, const char *only, score *total);
+/* Right and wrong claims about gradients, judged. GT_CLAIMS=1 in the environment lists what was not named or not
+ * repaired. */
+void sweep_claims(FILE *out, score *s);
 /* Batches filled by a thread against the same without. */
 void sweep_batches(FILE *out, score *s);
 

@@ -1,0 +1,112 @@
+/* tests/plan_test.c: what planned runs promise beyond the reference's bits: several threads, loops that ask for no
+ * memory, steps that were refused, and what plans look like. */
+#define _POSIX_C_SOURCE 200809L /* open_memstream */
+#include <criterion/criterion.h>
+
+#include "support/faults.h"
+#include "support/quick.h"
+
+/* Large enough for threads: groups by tiles, by rows, folds, broadcasts, a transposed reader. */
+static gt_tensor large(gt_tape *tape, const float *data, gt_tensor *x) {
+    *x = gt_input(tape, data, GT_SHAPE(600, 300), GT_F32);
+    const gt_tensor bias = gt_slice(*x, 0, 7, 8, 1), share = gt_softmax(gt_add(*x, bias), 1);
+    const gt_tensor spread = gt_sub(*x, gt_mean(*x, GT_AXES(1), true));
+    const gt_tensor turned = gt_t(gt_tanh(gt_t(gt_mul(share, spread))));
+    return gt_sum(gt_mul(turned, gt_log(gt_add_scalar(gt_exp(spread), 1))), GT_ALL, false);
+}
+
+Test(plan, large_tensors_have_the_bits_of_the_reference_on_any_threads) {
+    float *data = malloc(600 * 300 * sizeof *data);
+    for (int i = 0; i < 600 * 300; i++) data[i] = (float)(i * 37 % 1009) / 500 - 1;
+    gt_tensor y[2], x[2], gx[2];
+    gt_tape *tape[2];
+    for (int k = 0; k < 2; k++) {
+        tape[k] = gt_tape_new(NULL);
+        gt_reference(tape[k], k == 1);
+        y[k] = large(tape[k], data, &x[k]);
+        gx[k] = gt_grad(y[k], x[k]);
+        cr_assert(gt_data(gx[k]), "%s", gt_error(tape[k]));
+    }
+    cr_assert(memcmp(gt_data(gx[0]), gt_data(gx[1]), 600 * 300 * sizeof *data) == 0);
+    cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), sizeof *data) == 0);
+    for (int k = 0; k < 2; k++) gt_tape_free(tape[k]);
+    free(data);
+}
+
+static gt_tensor perceptron(gt_tape *tape, int step) {
+    float data[8 * 5];
+    const int64_t label[8] = {0, 1, 2, 0, 1, 2, 0, 1};
+    for (int i = 0; i < 8 * 5; i++) data[i] = (float)((i + step) % 7);
+    gt_tensor x = gt_input(tape, data, GT_SHAPE(8, 5), GT_F32);
+    x = gt_relu(gt_linear(x, "first", 6));
+    return gt_cross_entropy(gt_linear(x, "second", 3), gt_input(tape, label, GT_SHAPE(8), GT_I64));
+}
+
+/* Numbers differ from step to step, the structure does not. */
+Test(plan, a_steady_loop_asks_for_no_memory) {
+    faults f = {.fail_at = -1};
+    const gt_allocator allocator = faults_allocator(&f);
+    gt_params *params = gt_params_new(&allocator, 3);
+    gt_tape *tape = gt_tape_new(params);
+    gt_optim *opt = gt_adam(params, (gt_adam_options){.rate = 0.01});
+    long after_three = 0;
+    for (int step = 0; step < 10; step++) {
+        cr_assert(gt_minimize(opt, perceptron(tape, step)), "%s", gt_error(tape));
+        gt_tape_reset(tape);
+        if (step == 2) after_three = f.requests;
+    }
+    cr_assert_eq(f.requests, after_three);
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
+static bool refuse(void *user) {
+    *(int *)user += 1;
+    return false;
+}
+
+/* The new value would be written into the leaf at once, but not before everybody has agreed. */
+Test(plan, a_refused_commit_overwrites_no_leaf) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const float data[3] = {1, 2, 3};
+    int asked = 0;
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(3), GT_F32);
+    gt_assign(x, gt_mul_scalar(gt_add(x, x), 2));
+    cr_assert(!gt_commit_with(tape, NULL, 0, refuse, &asked));
+    cr_assert(asked == 1 && memcmp(gt_data(x), data, sizeof data) == 0);
+    cr_assert(gt_commit(tape));
+    const float expected[3] = {4, 8, 12};
+    cr_assert(memcmp(gt_data(x), expected, sizeof expected) == 0);
+    gt_tape_free(tape);
+}
+
+/* What a function prints of a tape; the caller frees it. */
+static char *printed(void (*print)(gt_tape *, FILE *), gt_tape *tape) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    print(tape, out);
+    fclose(out);
+    return text;
+}
+
+Test(plan, print_and_drawing_show_groups) {
+    gt_tape *tape = gt_tape_new(NULL);
+    char *text = printed(gt_plan_print, tape);
+    cr_assert(strstr(text, "no planned run yet"), "%s", text);
+    free(text);
+    const float data[6] = {1, 2, 3, 4, 5, 6};
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F32);
+    gt_item(gt_sum(gt_tanh(gt_square(x)), GT_ALL, false));
+    text = printed(gt_plan_print, tape);
+    cr_assert(strstr(text, "group  square tanh sum f32[2,3]: reads 24, writes 4 bytes"), "%s",
+              text);
+    cr_assert(strstr(text, "3 operations in 1 steps, 1 of them groups; 28 bytes moved"), "%s",
+              text);
+    free(text);
+    text = printed(gt_plan_dot, tape);
+    cr_assert(strncmp(text, "digraph plan {", 14) == 0 && strstr(text, "e0 -> s0"), "%s", text);
+    free(text);
+    gt_tape_free(tape);
+}

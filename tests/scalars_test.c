@@ -1,0 +1,151 @@
+/* tests/scalars_test.c: large graphs of scalars take ways of their own, which must not show. */
+#include <criterion/criterion.h>
+
+#include "support/quick.h"
+
+enum { LONG = 400 }; /* more nodes than a small graph has */
+
+/* A graph that ends in a long chain: large, but what it computes is f. */
+static gt_tensor lengthened(gt_tensor f) {
+    for (int i = 0; i < LONG; i++) f = gt_add_scalar(f, i % 2 ? 0.25 : -0.25);
+    return f;
+}
+
+static gt_tensor param(gt_tape *tape, const char *name, double value, gt_dtype dtype) {
+    return gt_param(tape, name, GT_SCALAR, dtype, gt_init_constant(value));
+}
+
+/* Bits of a number of either kind; NaNs are all one. */
+static uint64_t bits_of(const void *number, gt_dtype dtype) {
+    uint64_t bits = 0;
+    const double value = dtype == GT_F64 ? *(const double *)number : (double)*(const float *)number;
+    if (isnan(value)) return UINT64_MAX;
+    memcpy(&bits, number, gt_dtype_size(dtype));
+    return bits;
+}
+
+/* f of two parameters that both fork, so that contributions are added up in both. */
+static gt_tensor forked(const gt_op *op, gt_tensor a, gt_tensor b) {
+    const gt_arg arg[2] = {{.real = 0.5}, {.real = 1.25}};
+    const gt_tensor x[2] = {gt_mul(a, b), b};
+    const gt_tensor y =
+        gt_record(a.tape, op, x, op->more.gradient_text[1] ? 2 : 1, NULL, 0, arg, 2);
+    return gt_add(gt_mul(y, a), gt_sub(b, y));
+}
+
+static void compare_bits(const gt_op *op, gt_dtype dtype, double a, double b) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
+    const gt_tensor loss = lengthened(forked(op, leaf[0], leaf[1]));
+    gt_tensor recorded[2];
+    uint64_t expected[2];
+    cr_assert(gt_grads(loss, leaf, 2, recorded), "%s: %s", op->name, gt_error(tape));
+    for (int k = 0; k < 2; k++) expected[k] = bits_of(gt_data(recorded[k]), dtype);
+    const uint32_t before = gt_tape_size(tape);
+    cr_assert(gt_backward(loss), "%s: %s", op->name, gt_error(tape));
+    cr_assert_lt(gt_tape_size(tape) - before, 10, "%s: the sweep was recorded", op->name);
+    for (int k = 0; k < 2; k++) {
+        gt_param_info info;
+        gt_params_at(gt_tape_params(tape), k, &info);
+        cr_assert_eq(bits_of(info.grad, dtype), expected[k], "%s at %g, %g: gradient %d", op->name,
+                     a, b, k);
+    }
+    gt_tape_free(tape);
+}
+
+Test(scalars, gradients_have_the_bits_of_those_that_the_sweep_records) {
+    static const double at[] = {0.7, -1.3, 0, 1, -0.0, (double)INFINITY};
+    const int n = (int)(sizeof at / sizeof *at);
+    for (int i = 0; gt_op_at(i); i++) {
+        const gt_op *op = gt_op_at(i);
+        if (!(op->more.traits & GT_PLAIN) || !op->more.scalar) continue;
+        for (int k = 0; k < n * n; k++) {
+            compare_bits(op, GT_F64, at[k / n], at[k % n]);
+            compare_bits(op, GT_F32, at[k / n], at[k % n]);
+        }
+    }
+}
+
+Test(scalars, a_replay_is_a_recording_with_the_present_values) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.1});
+    const gt_tensor w = quick_param(tape, "w", 3), x = quick_scalar(tape, 2);
+    const gt_tensor loss = lengthened(gt_square(gt_mul(w, x)));
+    cr_assert(gt_minimize(opt, loss), "%s", gt_error(tape));
+    cr_assert_eq(gt_item(loss), 36);
+    double now = 3 - 0.1 * (2 * 3 * 2) * 2;
+    cr_assert(quick_near(quick_value(gt_tape_params(tape), "w"), now, 1e-15));
+    const double other = 0.5;
+    gt_set(x, &other);
+    gt_replay(tape);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    cr_assert(quick_near(gt_item(loss), (now * 0.5) * (now * 0.5), 1e-12));
+    now -= 0.1 * (2 * (now * 0.5)) * 0.5;
+    cr_assert(quick_near(quick_value(gt_tape_params(tape), "w"), now, 1e-15));
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+}
+
+Test(scalars, old_values_and_new_are_never_mixed) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor w = quick_param(tape, "w", 3), x = quick_scalar(tape, 2);
+    const gt_tensor loss = lengthened(gt_mul(w, x));
+    cr_assert_eq(gt_item(loss), 6);
+    const double other = 5;
+    gt_set(x, &other);
+    cr_assert_eq(gt_item(loss), 6);
+    cr_assert_not(gt_backward(loss));
+    cr_assert(quick_failed_with(tape, "stale"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
+Test(scalars, what_is_overwritten_before_it_is_read_is_stale) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 2);
+    const gt_tensor y = lengthened(gt_square(x));
+    const double other = 5;
+    gt_set(x, &other);
+    cr_assert(isnan(gt_item(y)));
+    cr_assert(quick_failed_with(tape, "stale"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
+Test(scalars, a_parameter_that_only_a_zero_gradient_reaches_stays_alone) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_param_info a, b;
+    const gt_tensor loss =
+        lengthened(gt_mul(quick_param(tape, "a", 2), gt_sign(quick_param(tape, "b", 3))));
+    cr_assert(gt_backward(loss), "%s", gt_error(tape));
+    gt_params_find(gt_tape_params(tape), "a", &a);
+    gt_params_find(gt_tape_params(tape), "b", &b);
+    cr_assert_eq(*(const double *)a.grad, 1);
+    cr_assert_null(b.grad);
+    gt_tape_free(tape);
+}
+
+Test(scalars, backward_for_and_grad_of_work_on_them) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_param_info a, b;
+    const gt_tensor p = quick_param(tape, "net/a", 3), h = gt_square(p);
+    const gt_tensor loss = lengthened(gt_mul(h, quick_param(tape, "head/b", 5)));
+    cr_assert(gt_backward_for(loss, "net/*"), "%s", gt_error(tape));
+    gt_params_find(gt_tape_params(tape), "net/a", &a);
+    gt_params_find(gt_tape_params(tape), "head/b", &b);
+    cr_assert_eq(*(const double *)a.grad, 30);
+    cr_assert_null(b.grad);
+    cr_assert_eq(gt_item(gt_grad_of(h)), 5);
+    gt_tape_free(tape);
+}
+
+Test(scalars, sinks_are_stored_after_a_rewind_took_their_users) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.1});
+    const gt_tensor w = quick_param(tape, "w", 3), metric = gt_square(w);
+    const gt_marker mark = gt_mark(tape);
+    gt_square(metric);
+    gt_rewind(tape, mark);
+    cr_assert(gt_minimize(opt, gt_mul(w, w)), "%s", gt_error(tape));
+    cr_assert_eq(gt_item(metric), 9);
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+}
