@@ -254,14 +254,16 @@ static void say_prototype(gt_emitter *e, gt__text *t) {
 }
 
 static void say_head(gt_emitter *e, gt__text *t) {
+    gt__say(
+        e, t,
+        "/* Written by gradtape's gt_emit_c. C99, needs <math.h> only.\n *\n"
+        " * %s_run returns 0, or 1 when an index is out of range: then it has written nothing.\n"
+        " * Working memory: %lld bytes; state: %lld bytes; constants: %lld bytes. */\n"
+        "#include <math.h>\n\n",
+        e->name, (long long)arena_bytes(e), (long long)e->state_bytes, (long long)e->fixed_bytes);
     gt__say(e, t,
-            "/* Written by gradtape's gt_emit_c. C99, needs <math.h> only.\n *\n"
-            " * %s_run returns 0, or 1 when an index is out of range: then it has written nothing.\n"
-            " * Working memory: %lld bytes; state: %lld bytes; constants: %lld bytes. */\n"
-            "#include <math.h>\n\n",
-            e->name, (long long)arena_bytes(e), (long long)e->state_bytes,
-            (long long)e->fixed_bytes);
-    gt__say(e, t, "#define %s_ARENA_BYTES %lld\n#define %s_STATE_BYTES %lld\n#define %s_CONSTANT_BYTES %lld\n\n",
+            "#define %s_ARENA_BYTES %lld\n#define %s_STATE_BYTES %lld\n#define %s_CONSTANT_BYTES "
+            "%lld\n\n",
             e->upper, (long long)arena_bytes(e), e->upper, (long long)e->state_bytes, e->upper,
             (long long)e->fixed_bytes);
     gt__say(e, t, "typedef char %s_sizes[sizeof(int) == 4 && sizeof(long long) == 8 ? 1 : -1];\n\n",
@@ -312,9 +314,10 @@ static bool write_file(gt_emitter *e, FILE *out) {
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */
 
 static bool check_list(gt_tape *tape, gt_list list) {
+    if (list.count < 0 || (list.count > 0 && !list.at))
+        return gt__error(tape, "emit_c: %d tensors in a list", list.count);
     for (int k = 0; k < list.count; k++) {
-        if (list.at[k].tape != tape)
-            return gt__error(tape, "emit_c: a tensor is not of this tape");
+        if (list.at[k].tape != tape) return gt__error(tape, "emit_c: a tensor is not of this tape");
         if (!gt__check(list.at[k], "emit_c")) return false;
         const gt__node *n = gt__node_at(tape, list.at[k].index);
         if (n->op->more.traits & GT_EFFECT)
@@ -329,8 +332,8 @@ static void set_names(gt_emitter *e, const char *name) {
     gt__emit_clean(e->name, sizeof e->name, name && *name ? name : "step");
     if ((e->name[0] >= '0' && e->name[0] <= '9') || e->name[0] == '_') e->name[0] = 'x';
     for (size_t k = 0; k < sizeof e->upper; k++)
-        e->upper[k] = e->name[k] >= 'a' && e->name[k] <= 'z' ? (char)(e->name[k] - 'a' + 'A')
-                                                             : e->name[k];
+        e->upper[k] =
+            e->name[k] >= 'a' && e->name[k] <= 'z' ? (char)(e->name[k] - 'a' + 'A') : e->name[k];
     for (int k = 0; k < e->outputs.count; k++)
         e->out_name[k] = gt__emit_unique(e, e->outputs.at[k]);
 }

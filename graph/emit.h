@@ -35,8 +35,8 @@ typedef struct gt__emitted {
     unsigned local : 1;   /* a variable of a function or loop holds it */
     unsigned memory : 1;  /* an array does */
     unsigned written : 1; /* its array of constants or state is there */
-    unsigned copied : 1;  /* a view that needs a contiguous copy of its input, which is its memory */
-    unsigned dead : 1;    /* its memory is given back */
+    unsigned copied : 1; /* a view that needs a contiguous copy of its input, which is its memory */
+    unsigned dead : 1;   /* its memory is given back */
 } gt__emitted;
 
 typedef struct gt__unit {
@@ -73,7 +73,7 @@ struct gt_emitter {
     uint32_t *order, n_order;
     gt__unit *unit;
     uint32_t n_units, unit_room;
-    uint32_t *open, n_open; /* members of the group that still grows */
+    uint32_t *open, n_open;  /* members of the group that still grows */
     uint32_t function, load; /* the part being planned or written, and its statements, at most */
     bool *used;              /* arguments that the part uses: inputs, then outputs */
     gt__table names;
@@ -81,13 +81,13 @@ struct gt_emitter {
     int64_t state_bytes, fixed_bytes;
     gt__text fixed, state, helpers, part, parts, calls;
     int depth;
-    uint32_t present; /* unit */
+    uint32_t present;        /* unit */
     const gt_call *call;     /* of the operation that writes itself */
     const uint32_t *operand; /* nodes of its inputs; its first result */
     uint32_t result;
     gt__scratch scratch;
     const void *loops; /* of an element-wise one */
-    int64_t *copy; /* places of contiguous copies of its inputs; -1: none */
+    int64_t *copy;     /* places of contiguous copies of its inputs; -1: none */
     uint32_t copy_room;
     int next_text;
     char text[32][GT__EMIT_TEXT];

@@ -134,8 +134,8 @@ const char *gt_emit_index(gt_emitter *e, int count, const int64_t *stride) {
         if (stride[c] == 0) continue;
         const char *sign = stride[c] < 0 ? used ? " - " : "-" : used ? " + " : "";
         const int64_t step = stride[c] < 0 ? -stride[c] : stride[c];
-        used += (size_t)snprintf(text + used, GT__EMIT_TEXT - used, step == 1 ? "%si%d" : "%si%d * %lld",
-                                 sign, c, (long long)step);
+        used += (size_t)snprintf(text + used, GT__EMIT_TEXT - used,
+                                 step == 1 ? "%si%d" : "%si%d * %lld", sign, c, (long long)step);
     }
     if (!used) snprintf(text, GT__EMIT_TEXT, "0");
     return text;
@@ -189,13 +189,13 @@ static const char *operand(gt_emitter *e, const nest *l, uint32_t i, bool hide) 
     const gt__emitted *v = &e->value[i], *base = &e->value[v->base];
     const gt_dtype dtype = (gt_dtype)gt__emit_node(e, i)->dtype;
     if (is_fixed_number(e, i)) {
-        const char *text = gt__emit_literal(e, dtype, gt__value(e->tape, gt__node_at(e->tape, i)), 0);
+        const char *text =
+            gt__emit_literal(e, dtype, gt__value(e->tape, gt__node_at(e->tape, i)), 0);
         return hide ? hidden(e, dtype, text) : text;
     }
     const bool here = base->home == GT__COMPUTED && base->local &&
-                      (base->unit == e->present ||
-                       (gt__emit_shape(e, v->base)->rank == 0 &&
-                        e->unit[base->unit].function == e->function));
+                      (base->unit == e->present || (gt__emit_shape(e, v->base)->rank == 0 &&
+                                                    e->unit[base->unit].function == e->function));
     if (!here) return element(e, l, i);
     char *text = gt__emit_text(e);
     snprintf(text, GT__EMIT_TEXT, "v%u", v->base);
@@ -241,7 +241,7 @@ static void say_row(gt_emitter *e, const char *row, gt_dtype dtype, const char *
         if (is_word(*c))
             while (is_word(c[length]) || (c[0] >= '0' && c[0] <= '9' && c[length] == '.')) length++;
         const char *found = length == 1 ? strchr(letters, *c) : NULL;
-        if (found && *c)
+        if (found)
             gt__say(e, &e->part, "%s", in[found == letters ? 0 : found - letters - 1]);
         else if (length == 1 && (*c == 'p' || *c == 'q'))
             gt__say(e, &e->part, "%s", number_of(e, dtype, number[*c - 'p'].real, hide));
@@ -334,7 +334,8 @@ void gt_emit(gt_emitter *e, const char *format, ...) {
     gt__say_list(e, &e->part, format, list);
     va_end(list);
     if (!line) return;
-    if (format[strlen(format) - 1] == '{') e->depth++;
+    const size_t length = strlen(format);
+    if (length && format[length - 1] == '{') e->depth++;
     gt__say(e, &e->part, "\n");
 }
 
@@ -394,8 +395,9 @@ static void statement(gt_emitter *e, const nest *l, uint32_t i) {
     const bool rest = n->op->more.traits & GT_SUMS && n_in > SUMMANDS;
     const bool variable = e->value[i].local || rest;
     if (is_twice_the_same(e, i))
-        gt_emit(e, "const %s w%u = %s;", gt_emit_type((gt_dtype)gt__emit_node(e, gt__in(e->tape, n)[0])->dtype),
-                i, operand(e, l, gt__in(e->tape, n)[0], false));
+        gt_emit(e, "const %s w%u = %s;",
+                gt_emit_type((gt_dtype)gt__emit_node(e, gt__in(e->tape, n)[0])->dtype), i,
+                operand(e, l, gt__in(e->tape, n)[0], false));
     indent(e);
     if (variable)
         gt__say(e, &e->part, "%s%s v%u = ", rest ? "" : "const ", type, i);
@@ -428,6 +430,7 @@ void gt__emit_copy(gt_emitter *e, const char *array, int64_t place, uint32_t i) 
         step *= l.size[c];
     }
     gt_emit_loops(e, 0, l.count, l.size);
-    gt_emit(e, "%s[%s] = %s;", array, place_in(e, place, l.count, stride), operand(e, &l, i, false));
+    gt_emit(e, "%s[%s] = %s;", array, place_in(e, place, l.count, stride),
+            operand(e, &l, i, false));
     gt_emit_end(e, l.count);
 }

@@ -223,7 +223,8 @@ static bool can_be_emitted(gt_emitter *e, uint32_t i) {
     for (uint32_t k = 0; k < n_inputs(e, i); k++)
         if (gt__emit_node(e, inputs(e, i)[k])->dtype == GT_BF16)
             return fail_at(e, i, "reads bf16, which C does not have");
-    if (gt__emit_node(e, i)->dtype == GT_BF16) return fail_at(e, i, "is bf16, which C does not have");
+    if (gt__emit_node(e, i)->dtype == GT_BF16)
+        return fail_at(e, i, "is bf16, which C does not have");
     if (more->traits & GT_RANDOM)
         return fail_at(e, i, "is random: make it an input, and hand numbers in");
     if (more->traits & (GT_VIEW | GT_SUMS) || more->emit) return true;

@@ -58,8 +58,7 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void gt__emit_clean(char *to, size_t size, const char *from) {
     size_t k = 0;
-    for (; from[k] && k + 1 < size; k++)
-        to[k] = from[k];
+    for (; from[k] && k + 1 < size; k++) to[k] = from[k];
     for (size_t i = 0; i < k; i++)
         if (!is_letter(to[i]) && !is_digit(to[i])) to[i] = '_';
     to[k] = 0;
@@ -67,8 +66,9 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 
 /* Emitted files call their own things by a word and a number: no tensor is called so. */
 static bool is_own(const char *name) {
-    static const char *const words[] = {"f", "i", "bool", "part", "fixed", "number", "run", "sum",
-                                        "prod", "max", "min", "any", "all", "sizes", "none", "add"};
+    static const char *const words[] = {"f",   "i",     "bool", "part", "fixed", "number",
+                                        "run", "sum",   "prod", "max",  "min",   "any",
+                                        "all", "sizes", "none", "add"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;
@@ -147,7 +147,8 @@ const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, in
     return text;
 }
 
-void gt__emit_elements(gt_emitter *e, gt__text *t, gt_dtype dtype, const void *data, int64_t count) {
+void gt__emit_elements(gt_emitter *e, gt__text *t, gt_dtype dtype, const void *data,
+                       int64_t count) {
     char text[GT__EMIT_TEXT];
     for (int64_t i = 0; i < count; i++) {
         literal(text, dtype, data, i);

@@ -364,7 +364,9 @@ static bool cast_emit(gt_emitter *e, const gt_call *call) {
     else if (narrows)
         gt_emit(e, "(%s < %s ? %s : %s > %s ? %s : (int)%s)", x, least, least, x, most, most, x);
     else if ((to == GT_I32 || to == GT_I64) && gt_dtype_is_float(from))
-        gt_emit(e, "(%s != %s ? 0 : (double)%s <= (double)%s ? %s : (double)%s >= (double)%s ? %s : (%s)%s)",
+        gt_emit(e,
+                "(%s != %s ? 0 : (double)%s <= (double)%s ? %s : (double)%s >= (double)%s ? %s : "
+                "(%s)%s)",
                 x, x, x, least, least, x, most, most, gt_emit_type(to), x);
     else
         gt_emit(e, "(%s)%s", gt_emit_type(to), x);

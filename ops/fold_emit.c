@@ -5,12 +5,13 @@
 
 /* How a folding is called, begins and goes on; as the macros in fold.c. */
 static const struct {
-    const char *name, *real, *i32, *i64, *combine, *reals; /* reals: where they are combined otherwise */
+    const char *name, *real, *i32, *i64, *combine,
+        *reals; /* reals: where they are combined otherwise */
 } known[GT__N_FOLDINGS] = {
     [GT__SUM] = {"sum", "0", "0", "0", "a + b"},
     [GT__PRODUCT] = {"prod", "1", "1", "1", "a * b"},
-    [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1", "a > b ? a : b",
-                 "((a > b) | (a != a)) ? a : b"},
+    [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1",
+                 "a > b ? a : b", "((a > b) | (a != a)) ? a : b"},
     [GT__MIN] = {"min", "INFINITY", "2147483647", "9223372036854775807LL", "a < b ? a : b",
                  "((a < b) | (a != a)) ? a : b"},
     [GT__ANY] = {"any", "0", "0", "0", "a | b"},
@@ -25,29 +26,32 @@ static void helper(gt_emitter *e, gt__folding folding, gt_dtype in, gt_dtype out
     const char *identity = gt_dtype_is_float(out) ? known[folding].real
                            : out == GT_I64        ? known[folding].i64
                                                   : known[folding].i32;
-    gt_emit_helper(e, "\nstatic %s %s_%s_%s_of(%s a, %s b) { return (%s)(%s); }\n", type, name, word,
-                   kind, type, type, type, combine);
-    gt_emit_helper(e,
-                   "\nstatic %s %s_%s_%s(const %s *x, long n, long step) {\n"
-                   "    %s level[24] = {(%s)(%s)}, lane[16];\n"
-                   "    int top = 0;\n"
-                   "    for (long first = 0; first < n; first += 256) {\n"
-                   "        const long count = n - first < 256 ? n - first : 256;\n"
-                   "        for (int k = 0; k < 16; k++) lane[k] = (%s)(%s);\n"
-                   "        for (long r = 0; r < count; r++)\n"
-                   "            lane[r %% 16] = %s_%s_%s_of(lane[r %% 16], x[(first + r) * step]);\n"
-                   "        for (int half = 8; half; half /= 2)\n"
-                   "            for (int k = 0; k < half; k++) lane[k] = %s_%s_%s_of(lane[k], lane[k + half]);\n"
-                   "        level[top] = lane[0];\n"
-                   "        for (long carry = first / 256; carry & 1; carry /= 2, top--)\n"
-                   "            level[top - 1] = %s_%s_%s_of(level[top - 1], level[top]);\n"
-                   "        top++;\n"
-                   "    }\n"
-                   "    for (top--; top > 0; top--) level[top - 1] = %s_%s_%s_of(level[top - 1], level[top]);\n"
-                   "    return level[0];\n"
-                   "}\n",
-                   type, name, word, kind, gt_emit_type(in), type, type, identity, type, identity, name,
-                   word, kind, name, word, kind, name, word, kind, name, word, kind);
+    gt_emit_helper(e, "\nstatic %s %s_%s_%s_of(%s a, %s b) { return (%s)(%s); }\n", type, name,
+                   word, kind, type, type, type, combine);
+    gt_emit_helper(
+        e,
+        "\nstatic %s %s_%s_%s(const %s *x, long n, long step) {\n"
+        "    %s level[24] = {(%s)(%s)}, lane[16];\n"
+        "    int top = 0;\n"
+        "    for (long first = 0; first < n; first += 256) {\n"
+        "        const long count = n - first < 256 ? n - first : 256;\n"
+        "        for (int k = 0; k < 16; k++) lane[k] = (%s)(%s);\n"
+        "        for (long r = 0; r < count; r++)\n"
+        "            lane[r %% 16] = %s_%s_%s_of(lane[r %% 16], x[(first + r) * step]);\n"
+        "        for (int half = 8; half; half /= 2)\n"
+        "            for (int k = 0; k < half; k++) lane[k] = %s_%s_%s_of(lane[k], lane[k + "
+        "half]);\n"
+        "        level[top] = lane[0];\n"
+        "        for (long carry = first / 256; carry & 1; carry /= 2, top--)\n"
+        "            level[top - 1] = %s_%s_%s_of(level[top - 1], level[top]);\n"
+        "        top++;\n"
+        "    }\n"
+        "    for (top--; top > 0; top--) level[top - 1] = %s_%s_%s_of(level[top - 1], "
+        "level[top]);\n"
+        "    return level[0];\n"
+        "}\n",
+        type, name, word, kind, gt_emit_type(in), type, type, identity, type, identity, name, word,
+        kind, name, word, kind, name, word, kind, name, word, kind);
 }
 
 /* The kept axes of an array, then the folded ones. */
@@ -70,8 +74,10 @@ static bool lie_as_one(int count, const int64_t *size, const int64_t *stride, in
     *step = 1;
     for (int d = count - 1, seen = 0; d >= 0; d--) {
         if (size[d] == 1) continue;
-        if (!seen++) *step = stride[d];
-        else if (stride[d] != next) return false;
+        if (!seen++)
+            *step = stride[d];
+        else if (stride[d] != next)
+            return false;
         next = stride[d] * size[d];
     }
     return true;
@@ -99,7 +105,7 @@ bool gt__fold_emit(gt_emitter *e, const gt_call *call, gt__folding folding) {
     const gt_array *in = &call->in[0];
     const gt__over *over = call->attr;
     int64_t size[GT_MAX_RANK], stride[GT_MAX_RANK], count = 1, step;
-    char from[400];
+    char from[1000];
     unsigned mask;
     if (!gt__axis_mask(call, over->axes, in->shape.rank, &mask)) return false;
     const int kept = split_axes(in, mask, size, stride), folded = in->shape.rank - kept;

@@ -210,7 +210,7 @@ static void emit_rows(gt_emitter *e, const gt_call *call, gt_shape table, int ax
     }
     const int64_t size[3] = {outer, count, inner}, row[3] = {count * inner, inner, 1};
     const int64_t block[3] = {n * inner, 0, 1};
-    char in_table[400], in_source[400];
+    char in_table[1000], in_source[400];
     snprintf(in_table, sizeof in_table, "[%s + %s[i1] * %lld]", gt_emit_index(e, 3, block),
              gt_emit_in(e, 1), (long long)inner);
     snprintf(in_source, sizeof in_source, "[%s]", gt_emit_index(e, 3, row));
@@ -230,7 +230,7 @@ static void emit_along(gt_emitter *e, const gt_call *call, gt_shape x, gt_shape 
                        bool adds) {
     const gt_shape *index = &call->in[1].shape;
     int64_t own[GT_MAX_RANK], from[GT_MAX_RANK], place[GT_MAX_RANK];
-    char in_x[400], in_taken[400];
+    char in_x[1000], in_taken[400];
     gt__strides(taken, own);
     gt__strides(*index, from);
     gt__strides(x, place);
@@ -458,8 +458,8 @@ static bool scatter_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_scatter =
     GT_OP("scatter", scatter_shape, scatter_kernel, GT_PULL(scatter_pull), scatter_samples,
-          .linear = 1, .integer = 2, .accumulate = scatter_accumulate,
-          .emit = scatter_emit, .meaning = "zeros, and x added at index along an axis");
+          .linear = 1, .integer = 2, .accumulate = scatter_accumulate, .emit = scatter_emit,
+          .meaning = "zeros, and x added at index along an axis");
 
 static gt_tensor scatter(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     const gt_tensor in[2] = {g, index};
@@ -566,8 +566,8 @@ static bool scatter_add_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_scatter_add =
     GT_OP("scatter_add", scatter_add_shape, scatter_add_kernel, GT_PULL(scatter_add_pull),
-          scatter_add_samples, .linear = 1 | 4, .integer = 2,
-          .emit = scatter_add_emit, .meaning = "x, and slices of source added at index");
+          scatter_add_samples, .linear = 1 | 4, .integer = 2, .emit = scatter_add_emit,
+          .meaning = "x, and slices of source added at index");
 
 gt_tensor gt_scatter_add(gt_tensor x, gt_tensor index, gt_tensor source, int axis) {
     const gt_tensor in[3] = {x, index, source};
@@ -704,13 +704,15 @@ static gt_tensor take_samples(gt_samples *s, int i) {
 
 static bool take_along_axis_emit(gt_emitter *e, const gt_call *call) {
     const gt_shape x = call->in[0].shape;
-    emit_along(e, call, x, call->out[0].shape, gt__axis(call, *(const int *)call->attr, x.rank), false);
+    emit_along(e, call, x, call->out[0].shape, gt__axis(call, *(const int *)call->attr, x.rank),
+               false);
     return true;
 }
 
 const gt_op gt__op_take_along_axis =
     GT_OP("take_along_axis", take_shape, take_kernel, GT_PULL(take_pull), take_samples, .linear = 1,
-          .integer = 2, .emit = take_along_axis_emit, .meaning = "elements along an axis, each chosen by index");
+          .integer = 2, .emit = take_along_axis_emit,
+          .meaning = "elements along an axis, each chosen by index");
 
 gt_tensor gt_take_along_axis(gt_tensor x, gt_tensor index, int axis) {
     const gt_tensor in[2] = {x, index};
@@ -792,8 +794,8 @@ static bool scatter_along_axis_emit(gt_emitter *e, const gt_call *call) {
 const gt_op gt__op_scatter_along_axis =
     GT_OP("scatter_along_axis", scatter_along_shape, scatter_along_kernel,
           GT_PULL(scatter_along_pull), scatter_along_samples, .linear = 1, .integer = 2,
-          .accumulate = scatter_along_accumulate,
-          .emit = scatter_along_axis_emit, .meaning = "zeros, and each element of x added at its index along an axis");
+          .accumulate = scatter_along_accumulate, .emit = scatter_along_axis_emit,
+          .meaning = "zeros, and each element of x added at its index along an axis");
 
 gt_tensor gt__scatter_along(gt_tensor g, gt_tensor index, int axis, int64_t n) {
     const gt_tensor in[2] = {g, index};
@@ -869,15 +871,16 @@ static bool one_hot_emit(gt_emitter *e, const gt_call *call) {
     const int64_t size[2] = {gt_numel(call->in[0].shape), classes}, stride[2] = {classes, 1};
     emit_check(e, call, 0, classes);
     gt_emit_loops(e, 0, 2, size);
-    gt_emit(e, "%s[%s] = %s[i0] == i1 ? 1 : 0;", gt_emit_out(e, 0), gt_emit_index(e, 2, stride), gt_emit_in(e, 0));
+    gt_emit(e, "%s[%s] = %s[i0] == i1 ? 1 : 0;", gt_emit_out(e, 0), gt_emit_index(e, 2, stride),
+            gt_emit_in(e, 0));
     gt_emit_end(e, 2);
     return true;
 }
 
 const gt_op gt__op_one_hot =
     GT_OP("one_hot", one_hot_shape, one_hot_kernel, GT_NO_GRADIENT("an index carries no gradient"),
-          one_hot_samples, .integer = 1,
-          .emit = one_hot_emit, .meaning = "1 where the last, new axis is at index, else 0");
+          one_hot_samples, .integer = 1, .emit = one_hot_emit,
+          .meaning = "1 where the last, new axis is at index, else 0");
 
 gt_tensor gt_one_hot(gt_tensor index, int64_t classes, gt_dtype dtype) {
     const hot h = {classes, (int64_t)dtype};

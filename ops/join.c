@@ -130,9 +130,10 @@ static bool concat_emit(gt_emitter *e, const gt_call *call) {
     return true;
 }
 
-const gt_op gt__op_concat = GT_OP("concat", concat_shape, concat_kernel, GT_PULL(concat_pull),
-                                  concat_samples, .traits = GT_STRIDED, .linear = ~0u,
-                                  .emit = concat_emit, .meaning = "its inputs one after the other along an axis");
+const gt_op gt__op_concat =
+    GT_OP("concat", concat_shape, concat_kernel, GT_PULL(concat_pull), concat_samples,
+          .traits = GT_STRIDED, .linear = ~0u, .emit = concat_emit,
+          .meaning = "its inputs one after the other along an axis");
 
 gt_tensor gt_concat(gt_list list, int axis) {
     if (list.count <= 0 || !list.at) return gt_none();
@@ -211,9 +212,9 @@ static bool stack_emit(gt_emitter *e, const gt_call *call) {
     return true;
 }
 
-const gt_op gt__op_stack =
-    GT_OP("stack", stack_shape, stack_kernel, GT_PULL(stack_pull), stack_samples,
-          .traits = GT_STRIDED, .linear = ~0u, .emit = stack_emit, .meaning = "its inputs along a new axis");
+const gt_op gt__op_stack = GT_OP("stack", stack_shape, stack_kernel, GT_PULL(stack_pull),
+                                 stack_samples, .traits = GT_STRIDED, .linear = ~0u,
+                                 .emit = stack_emit, .meaning = "its inputs along a new axis");
 
 gt_tensor gt_stack(gt_list list, int axis) {
     if (list.count <= 0 || !list.at) return gt_none();

@@ -270,15 +270,26 @@ static bool matmul_combine(const gt_call *a, const gt_call *b) {
 static bool rounds_once(void) {
     const double x = 1 + 0x1p-30, a[2] = {-1, x}, b[2] = {x * x, x};
     double c;
-    const gt__gemm_job job = {.m = 1, .n = 1, .k = 2, .a = a, .a_row = 2, .a_col = 1,
-                              .b = b, .b_row = 1, .b_col = 1, .c = &c, .ldc = 1};
+    const gt__gemm_job job = {.m = 1,
+                              .n = 1,
+                              .k = 2,
+                              .a = a,
+                              .a_row = 2,
+                              .a_col = 1,
+                              .b = b,
+                              .b_row = 1,
+                              .b_col = 1,
+                              .c = &c,
+                              .ldc = 1};
     gt__gemm_f64(&job, NULL);
     return c != 0;
 }
 
 static void emit_helper(gt_emitter *e, gt_dtype dtype) {
     const char *type = gt_emit_type(dtype);
-    const char *sum = !rounds_once() ? "a * b + c" : dtype == GT_F32 ? "fmaf(a, b, c)" : "fma(a, b, c)";
+    const char *sum = !rounds_once()    ? "a * b + c"
+                      : dtype == GT_F32 ? "fmaf(a, b, c)"
+                                        : "fma(a, b, c)";
     gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type,
                    gt_emit_name(e), gt_dtype_name(dtype), type, type, type, sum);
 }
@@ -311,13 +322,14 @@ static walk walk_of(const gt_call *call) {
 /* `to` takes one more product. */
 static void emit_addition(gt_emitter *e, const gt_call *call, const walk *w, const char *to) {
     gt_emit(e, "%s = %s_add_%s(%s[%s], %s[%s], %s);", to, gt_emit_name(e),
-            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0), gt_emit_index(e, w->batch + 3, w->a),
-            gt_emit_in(e, 1), gt_emit_index(e, w->batch + 3, w->b), to);
+            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0),
+            gt_emit_index(e, w->batch + 3, w->a), gt_emit_in(e, 1),
+            gt_emit_index(e, w->batch + 3, w->b), to);
 }
 
 /* Rows of b are added to rows of the result: neighbours that a compiler makes vectors of. */
 static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w) {
-    char to[400];
+    char to[1000];
     snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
     gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
     gt_emit(e, "%s = 0;", to);
@@ -331,13 +343,13 @@ static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w) {
 static void emit_blocks(gt_emitter *e, const gt_call *call, const walk *w, int64_t depth) {
     const int along = w->batch + 1;
     const long long k = w->size[along], step = depth;
-    char to[400];
+    char to[1000];
     snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
     gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
     gt_emit(e, "for (long p = 0; p < %lld; p += %lld) {", k, step);
     gt_emit(e, "%s sum = 0;", gt_emit_type(call->out[0].dtype));
-    gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step, along, k,
-            along);
+    gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step,
+            along, k, along);
     emit_addition(e, call, w, "sum");
     gt_emit(e, "}");
     gt_emit(e, "%s = p ? %s + sum : sum;", to, to);
@@ -423,10 +435,10 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_matmul =
-    GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
-          .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3, .absorb = matmul_absorb,
-          .combine = matmul_combine, .emit = matmul_emit, .meaning = "rows of a times columns of b");
+const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
+                                  matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3,
+                                  .absorb = matmul_absorb, .combine = matmul_combine,
+                                  .emit = matmul_emit, .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */
 static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {

@@ -309,8 +309,8 @@ static bool place_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_place =
     GT_OP("place", place_shape, place_kernel, GT_PULL(place_pull), place_samples,
-          .traits = GT_STRIDED, .linear = 1, .accumulate = place_add,
-          .emit = place_emit, .meaning = "zeros with x at some positions of an axis");
+          .traits = GT_STRIDED, .linear = 1, .accumulate = place_add, .emit = place_emit,
+          .meaning = "zeros with x at some positions of an axis");
 
 static gt_tensor place(gt_tensor g, int axis, int64_t start, int64_t step, int64_t size) {
     return record_cut(&gt__op_place, g, (cut){step, size, axis}, start);

@@ -30,7 +30,8 @@ int main(int argc, char **argv) {
     FILE *file = argc > 1 ? fopen(argv[1], "w") : stdout;
     bool ok = tape && opt && file && write_step(tape, opt, file);
     if (file && file != stdout && fclose(file) != 0) ok = false;
-    if (!ok) fprintf(stderr, "tiny_record: %s\n", tape && gt_failed(tape) ? gt_error(tape) : "failed");
+    if (!ok)
+        fprintf(stderr, "tiny_record: %s\n", tape && gt_failed(tape) ? gt_error(tape) : "failed");
     gt_optim_free(opt);
     gt_tape_free(tape);
     gt_params_free(params);

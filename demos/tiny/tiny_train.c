@@ -5,7 +5,8 @@
 #include "tiny_step.c"
 
 enum { BATCH = 32, CLASSES = 3, STEPS = 2000, REPORT = 400 };
-typedef char fits_64_kib[TINY_ARENA_BYTES + TINY_STATE_BYTES + TINY_CONSTANT_BYTES <= 65536 ? 1 : -1];
+typedef char
+    fits_64_kib[TINY_ARENA_BYTES + TINY_STATE_BYTES + TINY_CONSTANT_BYTES <= 65536 ? 1 : -1];
 
 static float point[BATCH * 2], loss, score[BATCH * CLASSES];
 static int arm[BATCH];

@@ -16,8 +16,9 @@
 #include "support/sweeps.h"
 
 enum { MOST = 20, CASES = 8000 };
-static const char warnings[] = "-std=c99 -O1 -ffp-contract=off -shared -fPIC -Wall -Wextra -Wpedantic -Werror "
-                               "-Wconversion -Wdouble-promotion -Wshadow";
+static const char warnings[] =
+    "-std=c99 -O1 -ffp-contract=off -shared -fPIC -Wall -Wextra -Wpedantic -Werror "
+    "-Wconversion -Wdouble-promotion -Wshadow";
 
 /* One emitted function: what goes in, and what must come out. */
 typedef struct emitted {
@@ -48,13 +49,16 @@ static void *copy_of(gt_tensor t, size_t *bytes) {
 
 /* A function of one signature for all: `int e7_call(void *const *a)`; and one that finds a leaf of state. */
 static void write_call(bench *b, int number, int arguments, int states) {
-    fprintf(b->file, "\nint e%d_call(void *const *a);\nint e%d_call(void *const *a) {\n    (void)a;\n    return e%d_run(",
+    fprintf(b->file,
+            "\nint e%d_call(void *const *a);\nint e%d_call(void *const *a) {\n    (void)a;\n    "
+            "return e%d_run(",
             number, number, number);
     for (int k = 0; k < arguments; k++) fprintf(b->file, "%sa[%d]", k ? ", " : "", k);
     fprintf(b->file, ");\n}\n");
     for (int k = 0; k < states; k++)
-        fprintf(b->file, "void *e%d_state%d(void);\nvoid *e%d_state%d(void) { return e%d_leaf%d; }\n", number, k,
-                number, k, number, k);
+        fprintf(b->file,
+                "void *e%d_state%d(void);\nvoid *e%d_state%d(void) { return e%d_leaf%d; }\n",
+                number, k, number, k, number, k);
 }
 
 static void clear(emitted *m) {
@@ -105,7 +109,8 @@ static bool emit(bench *b, emitted *m, gt_tape *tape, gt_list in, gt_list out, g
 /* ---- samples ------------------------------------------------------------------------------------------- */
 
 static void emit_sample(bench *b, const char *name, const gt_op *op,
-                        gt_tensor (*samples)(gt_samples *, int), int i, gt_dtype dtype, bool *ended) {
+                        gt_tensor (*samples)(gt_samples *, int), int i, gt_dtype dtype,
+                        bool *ended) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_samples s = {.tape = tape, .op = op, .dtype = dtype, .seed = 7 + (uint64_t)i};
     const gt_tensor y = samples(&s, i);
@@ -134,7 +139,8 @@ static void emit_samples(bench *b, const char *name, const gt_op *op,
         if (is_soak() || i % 2 == 0) emit_sample(b, name, op, samples, i, GT_F32, &ended);
         if (is_soak() || i % 2 == 1) emit_sample(b, name, op, samples, i, GT_F64, &ended);
     }
-    if (b->count == before && b->refused > refused) fprintf(b->report, "cannot be emitted: %s\n", name);
+    if (b->count == before && b->refused > refused)
+        fprintf(b->report, "cannot be emitted: %s\n", name);
 }
 
 /* ---- random tapes ---------------------------------------------------------------------------------------- */
@@ -161,14 +167,16 @@ static void emit_random(bench *b, uint64_t seed) {
         for (int k = 0; effects && k < g.n_leaves; k++)
             gt_assign(g.leaf[k], gt_sub(neighbour(&g, k), gt_mul_scalar(out[k], 0.5)));
         if (effects) gt_assign(g.leaf[0], neighbour(&g, 0));
-        emit(b, m, tape, effects ? none : leaves, gt_list_of(g.n_leaves + 1, out), effects ? leaves : none);
+        emit(b, m, tape, effects ? none : leaves, gt_list_of(g.n_leaves + 1, out),
+             effects ? leaves : none);
     }
     gt_tape_free(tape);
 }
 
 /* Numbers that fill several functions, with names that C does not have. */
 static void emit_chain(bench *b) {
-    static const char *const names[] = {"int", "*/ 1", "f32", "part0", "\"x\"", "\\\n", "a b", "a_b", "", "9", "NAN"};
+    static const char *const names[] = {"int", "*/ 1", "f32", "part0", "\"x\"", "\\\n",
+                                        "a b", "a_b",  "",    "9",     "NAN"};
     enum { LEAVES = sizeof names / sizeof *names, LINKS = 1500 };
     gt_tape *tape = gt_tape_new(NULL);
     gt_tensor x[LEAVES], out[LEAVES + 1], y;
@@ -179,7 +187,8 @@ static void emit_chain(bench *b) {
     }
     y = x[0];
     for (int i = 1; i < LINKS; i++)
-        y = i % 3 ? gt_mul(gt_sin(y), x[i % LEAVES]) : gt_add(gt_pow_scalar(y, 2), x[i * 7 % LEAVES]);
+        y = i % 3 ? gt_mul(gt_sin(y), x[i % LEAVES])
+                  : gt_add(gt_pow_scalar(y, 2), x[i * 7 % LEAVES]);
     out[LEAVES] = gt_name(y, "int");
     memset(m, 0, sizeof *m);
     snprintf(m->what, sizeof m->what, "a chain of numbers");
@@ -206,7 +215,8 @@ static bool is_right(bench *b, void *object, int number) {
     snprintf(name, sizeof name, "e%d_call", number);
     int (*call)(void *const *a);
     *(void **)&call = dlsym(object, name);
-    if (!call || call(m->argument) != 0) return fprintf(b->report, "%s does not run\n", m->what), false;
+    if (!call || call(m->argument) != 0)
+        return fprintf(b->report, "%s does not run\n", m->what), false;
     int outputs = 0;
     while (outputs < m->n_out && m->argument[m->n_in + outputs]) outputs++;
     for (int k = 0; k < m->n_out; k++) {
@@ -216,9 +226,10 @@ static bool is_right(bench *b, void *object, int number) {
         const char *got = k < outputs ? m->argument[m->n_in + k] : state ? state() : NULL;
         const size_t size = gt_dtype_size(m->dtype[k]);
         for (size_t i = 0; i < m->bytes[k]; i += size) {
-            if (got && equal_element(m->dtype[k], got + i, (const char *)m->expected[k] + i)) continue;
-            fprintf(b->report, "emission of %s (e%d): element %zu of result %d differs\n", m->what, number,
-                    i / size, k);
+            if (got && equal_element(m->dtype[k], got + i, (const char *)m->expected[k] + i))
+                continue;
+            fprintf(b->report, "emission of %s (e%d): element %zu of result %d differs\n", m->what,
+                    number, i / size, k);
             return false;
         }
     }
@@ -228,7 +239,8 @@ static bool is_right(bench *b, void *object, int number) {
 static void run_all(bench *b, void *object, score *total) {
     int right = 0;
     for (int k = 0; k < b->count; k++) right += is_right(b, object, k);
-    fprintf(b->report, "emitted C: %d functions with the bits of exact runs, %d without; %d refused\n", right,
+    fprintf(b->report,
+            "emitted C: %d functions with the bits of exact runs, %d without; %d refused\n", right,
             b->count - right, b->refused);
     total->passed += right;
     total->failed += b->count - right;
@@ -237,7 +249,8 @@ static void run_all(bench *b, void *object, score *total) {
 static void compile_and_run(bench *b, score *total) {
     char command[600];
     const char *compiler = getenv("GT_TEST_CC") ? getenv("GT_TEST_CC") : "cc";
-    snprintf(command, sizeof command, "%s %s -o %s %s -lm", compiler, warnings, b->object, b->source);
+    snprintf(command, sizeof command, "%s %s -o %s %s -lm", compiler, warnings, b->object,
+             b->source);
     void *object = system(command) == 0 ? dlopen(b->object, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (object) {
         run_all(b, object, total);
@@ -282,7 +295,8 @@ void sweep_emission(FILE *out, const char *name, uint64_t first, int count, scor
         for (int i = 0; lists[l](i); i++)
             if (!name || strcmp(name, lists[l](i)->name) == 0)
                 emit_samples(&b, lists[l](i)->name, NULL, lists[l](i)->samples);
-    for (int k = 0; !name && k < count && b.count + 1 < CASES; k++) emit_random(&b, first + (uint64_t)k);
+    for (int k = 0; !name && k < count && b.count + 1 < CASES; k++)
+        emit_random(&b, first + (uint64_t)k);
     if (!name || strcmp(name, "numbers") == 0) emit_chain(&b);
     fclose(b.file);
     if (b.count) compile_and_run(&b, total);
