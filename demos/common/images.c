@@ -138,7 +138,8 @@ plot_panel images_table(images_taken taken) {
     for (int i = 0; i < K * K; i++) {
         const int label = K - 1 - i / K, guess = i % K, n = taken[label][guess];
         const bool frequent = 25 * n > taken[label][label];
-        snprintf(text[i], sizeof text[i], n ? "%d" : "", n);
+        text[i][0] = '\0';
+        if (n) snprintf(text[i], sizeof text[i], "%d", n);
         note[i] = (plot_note){guess - 0.35, label - 0.15, label == guess ? 0 : 1, text[i]};
         color[i] = label == guess ? 0 : frequent ? 1 : PLOT_EMPTY;
     }
