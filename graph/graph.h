@@ -418,7 +418,8 @@ enum {
     GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
-    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
+    GT_PLAIN =
+        1 << 8 /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
 };
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
@@ -438,7 +439,7 @@ enum { GT_FOLD_PART = 512 };
 /* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
  * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
 typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
-                               const gt_arg *arg);
+                                   const gt_arg *arg);
 
 typedef struct gt_samples gt_samples;
 struct gt_emitter;

@@ -87,7 +87,9 @@ static gt_tensor prod_samples(gt_samples *s, int i) {
     }
 }
 
-static bool prod_emit(gt_emitter *e, const gt_call *call) { return gt__fold_emit(e, call, GT__PRODUCT); }
+static bool prod_emit(gt_emitter *e, const gt_call *call) {
+    return gt__fold_emit(e, call, GT__PRODUCT);
+}
 
 const gt_op gt__op_prod =
     GT_OP("prod", prod_shape, prod_kernel, GT_PULL(prod_pull), prod_samples,

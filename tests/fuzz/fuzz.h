@@ -20,8 +20,7 @@ typedef struct fuzz_target {
 
 enum { FUZZ_SEED_MOST = 8192 };
 
-extern const fuzz_target fuzz_idx, fuzz_csv, fuzz_npy, fuzz_cifar, fuzz_safetensors,
-    fuzz_formula;
+extern const fuzz_target fuzz_idx, fuzz_csv, fuzz_npy, fuzz_cifar, fuzz_safetensors, fuzz_formula;
 
 /* A file with these bytes: its path, the same one each time. */
 const char *fuzz_file(const uint8_t *bytes, size_t size);
