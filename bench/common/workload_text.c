@@ -34,7 +34,7 @@ static bool prepare_gpt(training *t) {
     for (int block = 0; ok && block < BLOCKS; block++) {
         for (size_t k = 0; ok && k < sizeof products / sizeof *products; k++) {
             const int64_t in = products[k].in, out = products[k].out;
-            char name[64];
+            char name[80];
             snprintf(name, sizeof name, "block%d/%s/weight", block, products[k].name);
             ok = bench_start_from(t, name, GT_SHAPE(in, out),
                                   bench_draw_normal(&draw, in * out, scale));
@@ -49,7 +49,7 @@ static gt_tensor gpt(training *t) {
     x = gt_learned_positions(gt_embedding(x, "tokens", VOCABULARY, MODEL, GT_F32), "positions",
                              LENGTH);
     for (int block = 0; block < BLOCKS; block++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "block%d", block);
         x = gt_transformer_block(x, name, HEADS, 4 * MODEL,
                                  (gt_transformer_options){.causal = true});
