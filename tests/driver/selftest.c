@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
     else if (!part || strcmp(part, "plans") == 0)
         sweep_plans(stdout, 1, is_soak() ? 100000 : 1000, &total);
     if (!part || strcmp(part, "emit") == 0)
-        sweep_emission(stdout, detail, 1, is_soak() ? 2000 : 40, &total);
+        sweep_emission(stdout, detail, 1, is_soak() ? 2000 : 15, &total);
     if (part && strcmp(part, "api") == 0 && detail)
         sweep_api(stdout, strtoull(detail, NULL, 10), 1, &total);
     else if (!part || strcmp(part, "api") == 0)
