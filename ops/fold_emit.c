@@ -8,14 +8,14 @@ static const struct {
     const char *name, *real, *i32, *i64, *combine,
         *reals; /* reals: where they are combined otherwise */
 } known[GT__N_FOLDINGS] = {
-    [GT__SUM] = {"sum", "0", "0", "0", "a + b"},
-    [GT__PRODUCT] = {"prod", "1", "1", "1", "a * b"},
+    [GT__SUM] = {"sum", "0", "0", "0", "a + b", NULL},
+    [GT__PRODUCT] = {"prod", "1", "1", "1", "a * b", NULL},
     [GT__MAX] = {"max", "-INFINITY", "-2147483647 - 1", "-9223372036854775807LL - 1",
                  "a > b ? a : b", "((a > b) | (a != a)) ? a : b"},
     [GT__MIN] = {"min", "INFINITY", "2147483647", "9223372036854775807LL", "a < b ? a : b",
                  "((a < b) | (a != a)) ? a : b"},
-    [GT__ANY] = {"any", "0", "0", "0", "a | b"},
-    [GT__ALL] = {"all", "1", "1", "1", "a & b"},
+    [GT__ANY] = {"any", "0", "0", "0", "a | b", NULL},
+    [GT__ALL] = {"all", "1", "1", "1", "a & b", NULL},
 };
 
 /* lane[r % 16] takes element r of a chunk; level holds sums of 1, 2, 4, ... chunks. */
