@@ -378,8 +378,11 @@ void gt__diagnose_array(const gt__evidence *evidence, gt_check_finding *finding)
     p.candidate = gt__take(evidence->allocator, bytes);
     p.flag = gt__take(evidence->allocator, (size_t)evidence->count);
     p.suspects = all_of(&p);
-    if (p.candidate && p.flag && evidence->count > 1) diagnose(&p);
-    if (evidence->count == 1 && (!diagnose_factor(&p) || !finding->mistake))
+    if (!p.candidate || !p.flag)
+        say(&p, GT_MISTAKE_UNKNOWN, "memory is short for a diagnosis");
+    else if (evidence->count > 1)
+        diagnose(&p);
+    else if (!diagnose_factor(&p) || !finding->mistake)
         say(&p, GT_MISTAKE_UNKNOWN, "no simple factor");
     if (finding->n_worst == 0) show_entries(&p);
     gt__give(evidence->allocator, p.candidate, bytes);

@@ -204,8 +204,9 @@ static void accept_choices(recording *r) {
     for (int64_t i = 0; i < r->n; i++) {
         gt_slope *t = &r->truth[i];
         if (t->doubt != GT_DOUBT_KINK || fabs(r->claim[i] - t->value) > t->error) continue;
+        const double high = fmax(fmax(t->left, t->right), t->value);
         t->left = fmin(fmin(t->left, t->right), t->value);
-        t->right = fmax(fmax(t->left, t->right), t->value);
+        t->right = high;
     }
 }
 

@@ -36,7 +36,8 @@ static gt__block *header_of(void *data) { return (gt__block *)((char *)data - AL
 void gt__large_pages(void *data, size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     const uintptr_t page = (uintptr_t)1 << 21;
-    char *first = (char *)data + (page - (uintptr_t)data % page) % page, *end = (char *)data + bytes;
+    char *first = (char *)data + (page - (uintptr_t)data % page) % page,
+         *end = (char *)data + bytes;
     if (bytes >= 4 * page && first < end)
         madvise(first, (size_t)(end - first) / page * page, MADV_HUGEPAGE);
 #else

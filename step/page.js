@@ -4,10 +4,10 @@
 const labels = {
     en: { language: "Language", theme: "Light or dark", auto: "as the system", light: "light", dark: "dark", first: "To the start",
         back: "Step back", next: "Step", last: "To the end", play: "Play", stop: "Stop", position: "Step {0} of {1}", print: "Print",
-        keys: "Keys: ← → step, Home End start and end, space plays", skip: "To the numbers" },
+        keys: "Keys: ← → step, Home End start and end, space plays" },
     ko: { language: "언어", theme: "밝게 또는 어둡게", auto: "시스템 설정", light: "밝게", dark: "어둡게", first: "처음으로",
         back: "이전 단계", next: "다음 단계", last: "끝으로", play: "재생", stop: "정지", position: "{1}단계 중 {0}단계", print: "인쇄",
-        keys: "키: ← → 한 단계씩, Home End 처음과 끝, 스페이스 재생", skip: "숫자 표로" },
+        keys: "키: ← → 한 단계씩, Home End 처음과 끝, 스페이스 재생" },
 };
 const page = { language: document.documentElement.lang === "ko" ? "ko" : "en", data: JSON.parse(document.getElementById("data").textContent) };
 

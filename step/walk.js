@@ -75,6 +75,8 @@ function build() {
         section("chosen", "chosen", make("div", { id: "chosen" })), section("inputs", "inputs", ...sliders()), section("claims", "claims", ...claims())),
     section("numbers", "numbers", make("div", { class: "scroll" }, make("table", { id: "numbers" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", { id: "rows" })))));
     document.querySelector("header").append(settings(render));
+    byId("circuit").setAttribute("role", "group");
+    byId("circuit").dataset.label = "circuit";
     for (const [part] of levels[0].boxes) prepareParts(part);
 }
 

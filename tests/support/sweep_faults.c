@@ -355,9 +355,9 @@ void sweep_faults(FILE *out, const char *only, score *total) {
     maybe_tell(&t, only, (story){"derivatives", tell_derivatives, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"checkpoint", tell_checkpoint, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"bookkeeping", tell_bookkeeping, 1, NULL, NULL, 0, NULL});
+    maybe_tell(&t, only, (story){"claim", tell_claim, 1, NULL, NULL, 0, NULL});
     for (uint64_t k = 2; k <= 3; k++)
         maybe_tell(&t, only, (story){"emission", tell_emission, k, NULL, NULL, 0, NULL});
-    maybe_tell(&t, only, (story){"claim", tell_claim, 1, NULL, NULL, 0, NULL});
     for (int k = 1; k <= (is_soak() ? 200 : 10); k++) {
         story s = {.tell = tell_random_graph, .seed = (uint64_t)k};
         snprintf(s.name, sizeof s.name, "graph %d", k);
