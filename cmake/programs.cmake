@@ -50,6 +50,7 @@ if(GT_BUILD_DEMOS)
         OUTPUT ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c
         COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/generated/tiny
         COMMAND demos_tiny_record ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c
+        DEPENDS demos_tiny_record
         COMMENT "Emitting the training step of demos/tiny"
         VERBATIM)
     add_executable(demos_tiny demos/tiny/tiny_train.c ${PROJECT_BINARY_DIR}/generated/tiny/tiny_step.c)

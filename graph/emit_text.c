@@ -68,7 +68,7 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 static bool is_own(const char *name) {
     static const char *const words[] = {"f",   "i",     "bool", "part", "fixed", "number",
                                         "run", "sum",   "prod", "max",  "min",   "any",
-                                        "all", "sizes", "none", "add"};
+                                        "all", "sizes", "none", "add",  "row"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;

@@ -319,24 +319,29 @@ static walk walk_of(const gt_call *call) {
     return w;
 }
 
-/* `to` takes one more product. */
-static void emit_addition(gt_emitter *e, const gt_call *call, const walk *w, const char *to) {
-    gt_emit(e, "%s = %s_add_%s(%s[%s], %s[%s], %s);", to, gt_emit_name(e),
-            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0),
-            gt_emit_index(e, w->batch + 3, w->a), gt_emit_in(e, 1),
-            gt_emit_index(e, w->batch + 3, w->b), to);
-}
-
-/* Rows of b are added to rows of the result: neighbours that a compiler makes vectors of. */
-static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w) {
-    char to[1000];
-    snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
-    gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
-    gt_emit(e, "%s = 0;", to);
+/* Rows of b are added to rows of the result. That they lie apart, only the helper tells the compiler. */
+static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w, const char *from) {
+    const gt_dtype dtype = call->out[0].dtype;
+    const char *type = gt_emit_type(dtype), *kind = gt_dtype_name(dtype), *name = gt_emit_name(e);
+    const int along = w->batch + 1, column = w->batch + 2;
+    gt_emit_helper(e,
+                   "\nstatic void %s_row_%s(%s *restrict c, %s a, const %s *restrict b, long n, "
+                   "long step) {\n"
+                   "    if (step == 1)\n"
+                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k], c[k]);\n"
+                   "    else\n"
+                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k * step], c[k]);\n"
+                   "}\n",
+                   name, kind, type, type, type, name, kind, name, kind);
+    gt_emit_loops(e, column, 1, &w->size[column]);
+    gt_emit(e, "%s[%s] = 0;", gt_emit_out(e, 0), gt_emit_index(e, column + 1, w->c));
     gt_emit_end(e, 1);
-    gt_emit_loops(e, w->batch + 1, 2, &w->size[w->batch + 1]);
-    emit_addition(e, call, w, to);
-    gt_emit_end(e, 2);
+    gt_emit_loops(e, along, 1, &w->size[along]);
+    gt_emit(e, "%s_row_%s(%s + (%s), %s[%s], %s + (%s), %lld, %lld);", name, kind,
+            gt_emit_out(e, 0), gt_emit_index(e, column, w->c), gt_emit_in(e, 0),
+            gt_emit_index(e, column, w->a), from, gt_emit_index(e, column, w->b),
+            (long long)w->size[column], (long long)w->b[column]);
+    gt_emit_end(e, 1);
 }
 
 /* The summation order of gemm.h: equal blocks, each from zero, are added in order. */
@@ -350,21 +355,46 @@ static void emit_blocks(gt_emitter *e, const gt_call *call, const walk *w, int64
     gt_emit(e, "%s sum = 0;", gt_emit_type(call->out[0].dtype));
     gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step,
             along, k, along);
-    emit_addition(e, call, w, "sum");
+    gt_emit(e, "sum = %s_add_%s(%s[%s], %s[%s], sum);", gt_emit_name(e),
+            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0),
+            gt_emit_index(e, w->batch + 3, w->a), gt_emit_in(e, 1),
+            gt_emit_index(e, w->batch + 3, w->b));
     gt_emit(e, "}");
     gt_emit(e, "%s = p ? %s + sum : sum;", to, to);
     gt_emit_end(e, 2);
 }
 
+/* Rows of b that do not lie together are brought together; `from` then names them. */
+static void emit_turn(gt_emitter *e, const gt_call *call, walk *w, char *from, size_t size) {
+    const int along = w->batch + 1, column = w->batch + 2;
+    snprintf(from, size, "%s", gt_emit_in(e, 1));
+    if (w->b[column] == 1 || w->size[w->batch] == 1) return;
+    const char *to = gt_emit_scratch(e, call->out[0].dtype, w->size[along] * w->size[column]);
+    int64_t own[GT_MAX_RANK + 1] = {0};
+    own[along] = w->size[column];
+    own[column] = 1;
+    gt_emit_loops(e, along, 2, &w->size[along]);
+    gt_emit(e, "%s[%s] = %s[%s];", to, gt_emit_index(e, column + 1, own), from,
+            gt_emit_index(e, column + 1, w->b));
+    gt_emit_end(e, 2);
+    snprintf(from, size, "%s", to);
+    memcpy(w->b, own, sizeof own);
+}
+
 static bool matmul_emit(gt_emitter *e, const gt_call *call) {
-    const walk w = walk_of(call);
+    walk w = walk_of(call);
     const int64_t depth = gt__gemm_depth(w.size[w.batch + 1]);
+    char from[400];
     emit_helper(e, call->out[0].dtype);
-    gt_emit_loops(e, 0, w.batch + 1, w.size);
-    if (depth == w.size[w.batch + 1])
-        emit_rows(e, call, &w);
-    else
+    gt_emit_loops(e, 0, w.batch, w.size);
+    if (depth == w.size[w.batch + 1]) {
+        emit_turn(e, call, &w, from, sizeof from);
+        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
+        emit_rows(e, call, &w, from);
+    } else {
+        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
         emit_blocks(e, call, &w, depth);
+    }
     gt_emit_end(e, w.batch + 1);
     return true;
 }
