@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check/check.h"
+#include "check/json_fields.h"
 
 /* ---- what there is to say -------------------------------------------------------------------------------------------- */
 
@@ -88,46 +89,29 @@ void gt_claim_print(const gt_claim_report *r, bool in_color, FILE *out) {
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------------- */
 
-static void json_text(const char *key, const char *text, FILE *out) {
-    fprintf(out, "\"%s\":\"", key);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c < 32)
-            fprintf(out, "\\u%04x", c);
-        else
-            fprintf(out, c == '"' || c == '\\' ? "\\%c" : "%c", c);
-    }
-    fputc('"', out);
-}
-
-static void json_number(const char *key, double value, FILE *out) {
-    if (isfinite(value))
-        fprintf(out, ",\"%s\":%.17g", key, value);
-    else
-        fprintf(out, ",\"%s\":null", key);
-}
-
 void gt_claim_print_json(const gt_claim_report *r, FILE *out) {
     fputc('{', out);
-    json_text("name", r->name, out);
+    gt__json_text_field("name", r->name, out);
     fputc(',', out);
-    json_text("claim", r->claim, out);
+    gt__json_text_field("claim", r->claim, out);
     fputc(',', out);
-    json_text("verdict", gt_verdict_name(r->verdict), out);
+    gt__json_text_field("verdict", gt_verdict_name(r->verdict), out);
     fprintf(out, ",\"carried\":%s,", r->carried ? "true" : "false");
-    json_text("doubt", r->verdict == GT_CANNOT_TELL ? gt_doubt_name(r->doubt) : "", out);
-    json_number("digits", r->digits, out);
-    json_number("witnessed", r->witnessed, out);
+    gt__json_text_field("doubt", r->verdict == GT_CANNOT_TELL ? gt_doubt_name(r->doubt) : "", out);
+    fputc(',', out);
+    gt__json_number_field("digits", r->digits, out);
+    fputc(',', out);
+    gt__json_number_field("witnessed", r->witnessed, out);
     fputs(",\"remarks\":[", out);
     for (int i = 0; i < r->n_remarks; i++) {
         fputs(i ? ",{" : "{", out);
-        json_text("mistake", gt_mistake_name(r->remark[i].mistake), out);
+        gt__json_text_field("mistake", gt_mistake_name(r->remark[i].mistake), out);
         fputc(',', out);
-        json_text("text", r->remark[i].text, out);
+        gt__json_text_field("text", r->remark[i].text, out);
         fputc('}', out);
     }
     fputs("],", out);
-    json_text("corrected", r->corrected, out);
+    gt__json_text_field("corrected", r->corrected, out);
     fputs(",\"changed\":[", out);
     for (int k = 0, n = 0; k < GT_CHECK_REMARKS; k++)
         if (r->changed[k].length)
@@ -136,16 +120,20 @@ void gt_claim_print_json(const gt_claim_report *r, FILE *out) {
     fputc(']', out);
     if (r->has_example) {
         fputc(',', out);
-        json_text("at", r->example, out);
-        json_number("yours", r->yours, out);
-        json_number("true", r->truth, out);
+        gt__json_text_field("at", r->example, out);
+        fputc(',', out);
+        gt__json_number_field("yours", r->yours, out);
+        fputc(',', out);
+        gt__json_number_field("true", r->truth, out);
     }
     if (r->verdict == GT_RIGHT_AT_KINK) {
-        json_number("left", r->left, out);
-        json_number("right", r->right, out);
+        fputc(',', out);
+        gt__json_number_field("left", r->left, out);
+        fputc(',', out);
+        gt__json_number_field("right", r->right, out);
     }
     fputc(',', out);
-    json_text("text", r->text, out);
+    gt__json_text_field("text", r->text, out);
     fputc('}', out);
 }
 

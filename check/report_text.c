@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "check/check.h"
+#include "check/json_fields.h"
 
 /* "[3,4]" of an index into a shape. */
 static void place_of(gt_shape shape, int64_t at, char *text, size_t size) {
@@ -48,61 +49,39 @@ void gt_check_print(const gt_check_report *report, FILE *out) {
 
 /* ---- JSON --------------------------------------------------------------------------------------------------------- */
 
-static void write_text(const char *key, const char *text, FILE *out) {
-    fprintf(out, "\"%s\":\"", key);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 32)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
-
-/* JSON has no infinity and no NaN. */
-static void write_number(const char *key, double value, FILE *out) {
-    if (isfinite(value))
-        fprintf(out, "\"%s\":%.17g", key, value);
-    else
-        fprintf(out, "\"%s\":null", key);
-}
-
 static void write_entry(const gt_check_entry *e, FILE *out) {
     fprintf(out, "{\"at\":%" PRId64 ",", e->at);
-    write_number("claimed", e->claimed, out);
+    gt__json_number_field("claimed", e->claimed, out);
     fputc(',', out);
-    write_number("true", e->truth.value, out);
+    gt__json_number_field("true", e->truth.value, out);
     fputc(',', out);
-    write_number("error", e->truth.error, out);
+    gt__json_number_field("error", e->truth.error, out);
     fputc(',', out);
-    write_number("left", e->truth.left, out);
+    gt__json_number_field("left", e->truth.left, out);
     fputc(',', out);
-    write_number("right", e->truth.right, out);
+    gt__json_number_field("right", e->truth.right, out);
     fputc('}', out);
 }
 
 static void write_finding(const gt_check_finding *f, FILE *out) {
     fputc('{', out);
-    write_text("name", f->name, out);
+    gt__json_text_field("name", f->name, out);
     fputs(",\"shape\":[", out);
     for (int d = 0; d < f->shape.rank; d++)
         fprintf(out, "%s%" PRId64, d ? "," : "", f->shape.dim[d]);
     fputs("],", out);
-    write_text("verdict", gt_verdict_name(f->verdict), out);
+    gt__json_text_field("verdict", gt_verdict_name(f->verdict), out);
     fputc(',', out);
-    write_text("doubt", gt_doubt_name(f->doubt), out);
+    gt__json_text_field("doubt", gt_doubt_name(f->doubt), out);
     fputc(',', out);
-    write_text("mistake", gt_mistake_name(f->mistake), out);
+    gt__json_text_field("mistake", gt_mistake_name(f->mistake), out);
     fputc(',', out);
-    write_text("text", f->text, out);
+    gt__json_text_field("text", f->text, out);
     fputc(',', out);
-    write_number("digits", f->digits, out);
+    gt__json_number_field("digits", f->digits, out);
     fprintf(out, ",\"count\":%" PRId64 ",\"differing\":%" PRId64 ",\"beyond\":%" PRId64 ",",
             f->count, f->differing, f->beyond);
-    write_number("factor", f->factor, out);
+    gt__json_number_field("factor", f->factor, out);
     fputs(",\"worst\":[", out);
     for (int k = 0; k < f->n_worst; k++) {
         if (k) fputc(',', out);
@@ -114,11 +93,11 @@ static void write_finding(const gt_check_finding *f, FILE *out) {
 void gt_check_print_json(const gt_check_report *report, FILE *out) {
     if (!out) return;
     fputc('{', out);
-    write_text("verdict", gt_verdict_name(report->verdict), out);
+    gt__json_text_field("verdict", gt_verdict_name(report->verdict), out);
     fputc(',', out);
-    write_text("doubt", gt_doubt_name(report->doubt), out);
+    gt__json_text_field("doubt", gt_doubt_name(report->doubt), out);
     fputc(',', out);
-    write_text("text", report->text, out);
+    gt__json_text_field("text", report->text, out);
     fprintf(out, ",\"evaluations\":%" PRId64 ",\"arrays\":[", report->evaluations);
     for (int k = 0; k < report->n_arrays; k++) {
         if (k) fputc(',', out);
