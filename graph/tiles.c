@@ -284,8 +284,7 @@ static bool place_member(const job *j, uint32_t number) {
     *y = (place){NULL, 0, gt_dtype_size((gt_dtype)n->dtype), m->width};
     if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
     if (m->target != GT__NO_TARGET)
-        j->tape->slot[i].data =
-            gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+        j->tape->slot[i].data = gt__value(j->tape, index_of(j->tape, m->target));
     else if (!gt__place_value(j->tape, i))
         return false;
     y->base = j->tape->slot[i].data;
