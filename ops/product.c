@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/bf16.h"
 #include "ops/gemm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -97,28 +98,6 @@ static bool matmul_shape(gt_call *call) {
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
-/* Makes a contiguous f32 array of one of bf16. */
-static bool widen(const gt_call *call, gt_array *x) {
-    const int64_t n = gt_numel(x->shape);
-    const uint16_t *from = x->data;
-    float *to = gt_scratch(call, (size_t)n * sizeof *to);
-    if (!to) return false;
-    int64_t at[GT_MAX_RANK] = {0}, offset = 0;
-    for (int64_t i = 0; i < n; i++) {
-        to[i] = gt__bf16_value(from[offset]);
-        for (int d = x->shape.rank - 1; d >= 0; d--) {
-            offset += x->stride[d];
-            if (++at[d] < x->shape.dim[d]) break;
-            offset -= x->shape.dim[d] * x->stride[d];
-            at[d] = 0;
-        }
-    }
-    x->data = to;
-    x->dtype = GT_F32;
-    gt__strides(x->shape, x->stride);
-    return true;
-}
-
 /* How far apart an operand's matrices are along the batch axes of the result, in elements. */
 static void batch_steps(const gt_array *x, int batch_rank, int64_t step[GT_MAX_RANK]) {
     const int own = x->shape.rank - 2;
@@ -193,7 +172,7 @@ static bool matmul_kernel(gt_call *call) {
         memset(out->data, 0, (size_t)numel * size);
         return true;
     }
-    if (a.dtype == GT_BF16 && (!widen(call, &a) || !widen(call, &b))) return false;
+    if (a.dtype == GT_BF16 && (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b))) return false;
     gt__gemm_job job = first_product(&a, &b, out);
     int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
     batch_steps(&a, batch_rank, step_a);
@@ -208,15 +187,6 @@ static bool matmul_kernel(gt_call *call) {
 
 /* ---- gradient -------------------------------------------------------------------------------- */
 
-static gt_tensor widened(gt_tensor x) { return gt_dtype_of(x) == GT_BF16 ? gt_cast(x, GT_F32) : x; }
-
-/* A gradient in the kind of its operand. In bf16 it is summed over broadcast axes before it is
- * rounded, not after, as the sweep would. */
-static gt_tensor narrowed(gt_tensor gx, gt_tensor x) {
-    if (gt_dtype_of(x) != GT_BF16) return gx;
-    return gt_cast(gt_sum_to(gx, gt_shape_of(x)), GT_BF16);
-}
-
 /* The matrices of a batch, one below the other. */
 static gt_tensor stacked(gt_tensor x) {
     const gt_shape shape = gt_shape_of(x);
@@ -227,16 +197,14 @@ static gt_tensor stacked(gt_tensor x) {
 
 /* With one b for a whole batch of a, the sum over the batch is part of the one product. */
 static bool matmul_pull(gt_pull *pull) {
-    gt_tensor g = pull->up[0];
-    if (pull->wanted[0])
-        pull->gx[0] = narrowed(gt_matmul(g, gt_t(widened(pull->in[1]))), pull->in[0]);
+    gt_tensor a = pull->in[0], g = gt__as_operand(pull->up[0], a);
+    if (pull->wanted[0]) pull->gx[0] = gt_matmul(g, gt_t(pull->in[1]));
     if (pull->wanted[1]) {
-        gt_tensor a = widened(pull->in[0]);
         if (gt_rank(pull->in[1]) == 2 && gt_rank(a) > 2) {
             a = stacked(a);
             g = stacked(g);
         }
-        pull->gx[1] = narrowed(gt_matmul(gt_t(a), g), pull->in[1]);
+        pull->gx[1] = gt_matmul(gt_t(a), g);
     }
     return true;
 }
