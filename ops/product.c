@@ -125,10 +125,18 @@ static int fold(gt__gemm_job *job, const gt_shape *out, const int64_t *step_a,
     return rank;
 }
 
+/* One product of operands of this kind. False: oneDNN refuses those of bf16. */
+static bool multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
+    if (dtype == GT_BF16) return gt__gemm_bf16(job);
+    (dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(job, scratch);
+    return true;
+}
+
 /* Multiplies the matrices of the remaining batch axes, one after the other. */
-static void multiply_all(const gt__gemm_job *first, const gt_array *out, int batch_rank,
-                         const int64_t *step_a, const int64_t *step_b, void *scratch) {
-    const int64_t size = (int64_t)gt_dtype_size(out->dtype);
+static bool multiply_all(const gt__gemm_job *first, gt_dtype dtype, const gt_array *out,
+                         int batch_rank, const int64_t *step_a, const int64_t *step_b,
+                         void *scratch) {
+    const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
     int64_t count = 1;
     for (int d = 0; d < batch_rank; d++) count *= out->shape.dim[d];
     for (int64_t i = 0; i < count; i++) {
@@ -143,9 +151,10 @@ static void multiply_all(const gt__gemm_job *first, const gt_array *out, int bat
         gt__gemm_job job = *first;
         job.a = (const char *)first->a + offset_a * size;
         job.b = (const char *)first->b + offset_b * size;
-        job.c = (char *)first->c + i * job.m * job.n * size;
-        (out->dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(&job, scratch);
+        job.c = (char *)first->c + i * job.m * job.n * size_c;
+        if (!multiply(&job, dtype, scratch)) return false;
     }
+    return true;
 }
 
 /* The product of the first matrices of the batch. */
@@ -161,28 +170,38 @@ static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt
     /* clang-format on */
 }
 
+/* All matrices of the batch, where the sums have terms. False, without an error, where oneDNN does not take bf16. */
+static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b) {
+    const gt_array *out = &call->out[0];
+    const int batch_rank = out->shape.rank - 2;
+    gt__gemm_job job = first_product(a, b, out);
+    int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
+    batch_steps(a, batch_rank, step_a);
+    batch_steps(b, batch_rank, step_b);
+    const int left = fold(&job, &out->shape, step_a, step_b);
+    if (a->dtype == GT_BF16)
+        return gt__gemm_has_bf16(&job) &&
+               multiply_all(&job, a->dtype, out, left, step_a, step_b, NULL);
+    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, gt_dtype_size(out->dtype));
+    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+    if (bytes && !scratch) return false;
+    return multiply_all(&job, a->dtype, out, left, step_a, step_b, scratch);
+}
+
 static bool matmul_kernel(gt_call *call) {
     gt_array a = call->in[0], b = call->in[1];
     const gt_array *out = &call->out[0];
-    const size_t size = gt_dtype_size(out->dtype);
-    const int batch_rank = out->shape.rank - 2;
     const int64_t numel = gt_numel(out->shape);
     if (numel == 0) return true;
     if (a.shape.dim[a.shape.rank - 1] == 0) {
-        memset(out->data, 0, (size_t)numel * size);
+        memset(out->data, 0, (size_t)numel * gt_dtype_size(out->dtype));
         return true;
     }
-    if (a.dtype == GT_BF16 && (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b))) return false;
-    gt__gemm_job job = first_product(&a, &b, out);
-    int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
-    batch_steps(&a, batch_rank, step_a);
-    batch_steps(&b, batch_rank, step_b);
-    const int left = fold(&job, &out->shape, step_a, step_b);
-    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, size);
-    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
-    if (bytes && !scratch) return false;
-    multiply_all(&job, out, left, step_a, step_b, scratch);
-    return true;
+    if (a.dtype == GT_BF16) {
+        if (multiply_batch(call, &a, &b)) return true;
+        if (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b)) return false;
+    }
+    return multiply_batch(call, &a, &b);
 }
 
 /* ---- gradient -------------------------------------------------------------------------------- */

@@ -83,6 +83,23 @@ Test(bf16, views_multiply_like_floats) {
     gt_tape_free(tape);
 }
 
+/* Large enough for a processor's own products of bf16: of whole numbers, so the sums are exact in any order. */
+Test(bf16, large_products_are_exact) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = gt_cast(whole(tape, 60, 64), GT_BF16);
+    const gt_tensor tall = gt_concat(GT_LIST(x, x, x, x), 0), y = gt_matmul(tall, gt_t(tall));
+    const float *at = gt_data(y), *data = gt_data(gt_cast(x, GT_F32));
+    cr_assert(at && data, "%s", gt_error(tape));
+    for (int i = 0; i < 240; i++)
+        for (int j = 0; j < 240; j++) {
+            double sum = 0;
+            for (int p = 0; p < 64; p++)
+                sum += (double)data[i % 60 * 64 + p] * (double)data[j % 60 * 64 + p];
+            cr_assert_eq(at[i * 240 + j], (float)sum, "%d, %d", i, j);
+        }
+    gt_tape_free(tape);
+}
+
 Test(bf16, gradients_are_f32_and_summed_as_that) {
     const float one = 1;
     gt_tape *tape = gt_tape_new(NULL);
