@@ -604,7 +604,9 @@ static void say_missing(const subject *s, findings *f, const char *what) {
 verdict check_subject(const subject *s, bool thorough, findings *f) {
     *f = (findings){0};
     trial t = {.subject = s, .findings = f, .thorough = thorough};
-    for (int i = 0; i < MOST_SAMPLES && check_sample(&t, i); i++) continue;
+    /* Of a planted error it matters whether it is noticed at all. */
+    for (int i = 0; i < MOST_SAMPLES && check_sample(&t, i); i++)
+        if (s->planted && f->failed) break;
     const bool effect = s->op && s->op->more.traits & GT_EFFECT;
     if (f->failed) return FAIL;
     if (f->good == 0 && !(effect && f->bad > 0)) return say_missing(s, f, "no sample"), FAIL;
