@@ -2,6 +2,10 @@
  * that the samples of the operations are too small for. */
 #include <criterion/criterion.h>
 
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
 #include "support/quick.h"
 
 /* ---- plain loops ----------------------------------------------------------------------------- */
@@ -150,6 +154,77 @@ Test(conv, large_enough_for_every_way) {
         check_conv(GT_SHAPE(1, 6, 2, 25000), GT_SHAPE(6, 6, 1, 3), option(1, 0, 1, 1), kinds[k]);
     }
 }
+
+/* Enough work, and channels, for the code that oneDNN makes. */
+Test(conv, large_enough_for_a_library) {
+    static const struct {
+        gt_shape x, w;
+        int64_t stride, padding, dilation, groups;
+    } cases[] = {
+        {{4, {8, 16, 20, 21}}, {4, {24, 16, 3, 3}}, 1, 1, 1, 1},
+        {{4, {6, 32, 15, 14}}, {4, {16, 32, 3, 3}}, 2, 1, 1, 1},
+        {{4, {5, 16, 22, 20}}, {4, {16, 16, 4, 3}}, 3, 2, 1, 1},
+        {{4, {3, 24, 19, 23}}, {4, {8, 24, 3, 3}}, 1, 2, 2, 1},
+        {{4, {7, 32, 13, 13}}, {4, {32, 16, 3, 3}}, 1, 1, 1, 2},
+        {{4, {5, 32, 30, 31}}, {4, {32, 1, 3, 3}}, 1, 1, 1, 32},
+        {{4, {9, 32, 17, 18}}, {4, {40, 32, 1, 1}}, 2, 0, 1, 1},
+        {{4, {8, 3, 33, 32}}, {4, {16, 3, 3, 3}}, 1, 1, 1, 1},
+        {{4, {8, 1, 40, 40}}, {4, {16, 1, 5, 5}}, 1, 2, 1, 1},
+        {{4, {4, 11, 25, 24}}, {4, {13, 11, 3, 3}}, 1, 1, 1, 1},
+        {{4, {2, 96, 7, 7}}, {4, {160, 96, 3, 3}}, 1, 1, 1, 1},
+        {{4, {32, 16, 0, 20}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
+        {{4, {4, 16, 1, 400}}, {4, {16, 16, 1, 7}}, 1, 3, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_conv(cases[i].x, cases[i].w,
+                   option(cases[i].stride, cases[i].padding, cases[i].dilation, cases[i].groups),
+                   GT_F32);
+}
+
+#ifdef GT_WITH_OPENMP
+/* y and both gradients, one behind the other: the caller frees them. */
+static float *all_products(int threads, gt_shape x_shape, gt_shape w_shape, gt_conv_options o,
+                           int64_t *count) {
+    gt_tape *tape = gt_tape_new(NULL);
+    omp_set_num_threads(threads);
+    const gt_tensor x = gt_randn(tape, x_shape, GT_F32), w = gt_randn(tape, w_shape, GT_F32);
+    const gt_tensor y = gt_conv2d(x, w, o), u = gt_randn(tape, gt_shape_of(y), GT_F32);
+    const gt_tensor made[] = {gt_flatten(y, 0, -1), gt_flatten(gt_vjp(y, u, x), 0, -1),
+                              gt_flatten(gt_vjp(y, u, w), 0, -1)};
+    const gt_tensor all = gt_concat(gt_list_of(3, made), 0);
+    const void *data = gt_data(all);
+    cr_assert(data != NULL, "%s", gt_error(tape));
+    *count = gt_dim(all, 0);
+    float *copy = malloc((size_t)*count * sizeof *copy);
+    cr_assert(copy != NULL);
+    memcpy(copy, data, (size_t)*count * sizeof *copy);
+    gt_tape_free(tape);
+    return copy;
+}
+
+Test(conv, bits_do_not_depend_on_threads) {
+    static const struct {
+        gt_shape x, w;
+        int64_t stride;
+    } cases[] = {{{4, {16, 16, 20, 21}}, {4, {24, 16, 3, 3}}, 1},
+                 {{4, {7, 32, 15, 14}}, {4, {16, 32, 3, 3}}, 2},
+                 {{4, {10, 3, 33, 32}}, {4, {16, 3, 3, 3}}, 1},
+                 {{4, {6, 64, 9, 9}}, {4, {64, 64, 1, 1}}, 1},
+                 {{4, {16, 1, 28, 28}}, {4, {32, 1, 3, 3}}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t n, m;
+        const gt_conv_options o = option(cases[i].stride, 1, 1, 1);
+        float *one = all_products(1, cases[i].x, cases[i].w, o, &n);
+        for (int threads = 2; threads <= 4; threads++) {
+            float *several = all_products(threads, cases[i].x, cases[i].w, o, &m);
+            cr_assert(n == m && memcmp(one, several, (size_t)n * sizeof *one) == 0,
+                      "case %d, %d threads", (int)i, threads);
+            free(several);
+        }
+        free(one);
+    }
+}
+#endif
 
 Test(conv, one_image_of_many_channels) {
     check_conv(GT_SHAPE(70, 300, 1, 1), GT_SHAPE(20, 300, 1, 1), option(1, 0, 1, 1), GT_F64);
