@@ -317,6 +317,54 @@ Test(pool, largest_of_windows) {
     gt_tape_free(tape);
 }
 
+/* The place of the first largest element of window (p, q) of one plane; NaN is the largest. */
+static int64_t winner(const double *x, int64_t rows, int64_t columns, gt_pool_options o, int64_t p,
+                      int64_t q) {
+    int64_t best = -1;
+    for (int64_t i = 0; i < o.kernel[0]; i++)
+        for (int64_t j = 0; j < o.kernel[1]; j++) {
+            const int64_t row = p * o.stride[0] - o.padding[0] + i;
+            const int64_t column = q * o.stride[1] - o.padding[1] + j, at = row * columns + column;
+            if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
+            if (best < 0 || (!isnan(x[best]) && !(x[at] <= x[best]))) best = at;
+        }
+    return best;
+}
+
+static void expect_winners(const double *values, gt_pool_options o, gt_dtype dtype) {
+    enum { ROWS = 7, COLUMNS = 150 };
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_tensor y = gt_max_pool2d(gt_cast(image(tape, values, ROWS, COLUMNS), dtype), o);
+    const int64_t *place = gt_data(gt_out(y, 1)), across = gt_dim(y, 3);
+    cr_assert(place != NULL, "%s", gt_error(tape));
+    for (int64_t i = 0; i < gt_dim(y, 2) * across; i++) {
+        const int64_t expected = winner(values, ROWS, COLUMNS, o, i / across, i % across);
+        const double value = gt_element(y, i);
+        cr_assert(place[i] == expected && (value == values[expected] || isnan(value)),
+                  "window %d of %dx%d: place %d, not %d", (int)i, (int)o.kernel[0],
+                  (int)o.kernel[1], (int)place[i], (int)expected);
+    }
+    gt_tape_free(tape);
+}
+
+/* Many windows in a row, elements that are equal, and some that are NaN. */
+Test(pool, rows_of_windows) {
+    double values[7 * 150];
+    for (uint64_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const double drawn = gt_uniform(3, 1, i);
+        values[i] = drawn < 0.03 ? (double)NAN : floor(drawn * 6);
+    }
+    for (int64_t kernel = 1; kernel <= 4; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int64_t padding = 0; padding < kernel; padding++) {
+                const gt_pool_options o = {.kernel = {3, kernel},
+                                           .stride = {2, stride},
+                                           .padding = {1, padding}};
+                expect_winners(values, o, GT_F32);
+                expect_winners(values, o, GT_F64);
+            }
+}
+
 Test(pool, padding_never_wins) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_pool_options o = {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
