@@ -7,22 +7,30 @@
 
 #include <string.h>
 
+#include "graph/tape.h"
 #include "ops/ops.h"
 
-/* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g. */
-static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
+/* Both valid, and of one tape. */
+static bool same_shape(gt_tensor a, gt_tensor b) {
+    return gt__node_at(a.tape, a.index)->shape == gt__node_at(b.tape, b.index)->shape;
+}
+
+/* Upstream times local gradient, of the shape of y. The peepholes look at constants of rules alone: 1 g = g,
+ * -1 g = -g. */
+static gt_tensor chain(gt_tensor g, gt_tensor local, gt_tensor y) {
     const double factor = gt_is_constant(local) ? gt_args(local)[0].real : 0;
     if (factor == 1) return g;
     if (factor == -1) return gt_neg(g);
     if (gt_is_constant(g) && gt_args(g)[0].real == 1)
-        return gt_same_shape(gt_shape_of(local), shape) ? local : gt_expand(local, shape);
+        return gt_valid(local) && same_shape(local, y) ? local : gt_expand(local, gt_shape_of(y));
     return gt_chain(g, local);
 }
 
 /* Notes a contribution to the gradient of x; sums it over the axes along which x was broadcast. */
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor *gx) {
     if (gt_is_none(*gx)) return true;
-    if (!gt_same_shape(gt_shape_of(*gx), gt_shape_of(x))) *gx = gt_sum_to(*gx, gt_shape_of(x));
+    if (!gt_valid(*gx)) return false;
+    if (!same_shape(*gx, x)) *gx = gt_sum_to(*gx, gt_shape_of(x));
     if (gt_dtype_of(*gx) == GT_BF16) *gx = gt_cast(*gx, GT_F32); /* and summed as that */
     if (gt_is_leaf(*gx))
         *gx = gt_copy(*gx); /* a gradient is a value: a later write must not change it */
@@ -54,7 +62,7 @@ static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
     for (int k = 0; k < p->n_in; k++) {
         if (!p->wanted[k]) continue;
         const gt_tensor local = op->gradient.local ? op->gradient.local(p, k) : gt_none();
-        if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, gt_shape_of(p->out[0]));
+        if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, p->out[0]);
         if (!contribute(s, gt__sweep_original(s, k), &p->gx[k])) return false;
         tell(s, t, p, k, local);
     }
@@ -64,8 +72,8 @@ static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
     if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
-        const gt_tensor t = gt_tensor_at(s->tape, i);
-        if (!gt__sweep_depends(s, i) || gt_out_index(t) > 0) continue;
+        if (!gt__sweep_depends(s, i) || gt__node_at(s->tape, i)->out > 0) continue;
+        const gt_tensor t = gt__tensor(s->tape, i);
         gt_pull p;
         bool any = false;
         if (!gt__sweep_operands(s, t, &p)) return false;
