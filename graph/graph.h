@@ -422,6 +422,8 @@ enum {
         1 << 8 /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
 };
 
+enum { GT_MOST_SUMMANDS = 4 }; /* that a sum's tile takes at once */
+
 /* One tile of an element-wise operation: contiguous, n elements each. */
 typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_t n);
 
@@ -449,7 +451,8 @@ typedef struct gt_op_more {
     unsigned traits;
     unsigned linear;  /* bit k: the result is linear in input k */
     unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
-    /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input. */
+    /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input.
+     * GT_SUMS: y = 0 + x[0] + x[1] + ..., of at most GT_MOST_SUMMANDS, behind which NULL stands; y may be x[0]. */
     gt_tile (*tile)(gt_dtype in, gt_dtype out);
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */

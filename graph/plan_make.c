@@ -507,10 +507,11 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
     member->width = g->by_rows ? row_length(m, k) : 1;
     if (m->folds[k]) member->slot = g->n_folds++;
-    member->tile = tile_of(m, k);
+    member->tile = is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
+                                      : tile_of(m, k);
     member->kind = m->folds[k]          ? GT__FOLD
-                   : member->tile       ? GT__TILE
                    : is_plain_sum(m, k) ? GT__SUM
+                   : member->tile       ? GT__TILE
                    : is_view(m, k)      ? GT__COPY
                                         : GT__ROWS;
     if (member->kind == GT__FOLD || member->kind == GT__ROWS) {

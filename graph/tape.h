@@ -194,6 +194,10 @@ void gt__contiguous(gt_array *a); /* sets its strides */
 bool gt__is_contiguous(const gt_array *a);
 /* Copies elements [start, start + count) of an array of any stride, in row-major order; or all of them. */
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
+/* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */
+void gt__merge_axes(gt_array *a);
+/* Writes an element `count` times. */
+void gt__repeat(void *to, const void *element, int64_t count, size_t size);
 void gt__copy_strided(void *to, const gt_array *from);
 
 /* ---- errors.c */
