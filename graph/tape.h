@@ -142,7 +142,7 @@ struct gt_tape {
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
-    bool keep_all, eval, exact, reference, running;
+    bool keep_all, eval, exact, keep_denormals, reference, running;
     gt__plans plans;
     gt__slot *slot;
     uint32_t slot_room;
@@ -186,6 +186,13 @@ typedef struct gt__context {
     int next_text;
     char text[4][320];
 } gt__context;
+
+/* ---- denormals.c */
+/* Does an operation flush denormals, of the kinds of its last input and its result, and the larger of their ranks?
+ * If the tape's runs do. The mode in which a thread does. */
+bool gt__may_flush(const gt_op *op, gt_dtype in, gt_dtype out, int rank);
+bool gt__flushes(const gt_tape *tape);
+unsigned gt__flushing(unsigned mode);
 
 /* ---- array.c */
 bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);

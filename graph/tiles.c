@@ -98,10 +98,14 @@ bool gt__run_elementwise(gt_call *call) {
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
 #ifdef GT_WITH_OPENMP
     if (are_many(tiles)) {
+        const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
+            const unsigned own = gt_float_mode();
+            gt_set_float_mode(mode);
             run_tiles(call, tile, l, share * SHARE, end < tiles ? end : tiles);
+            gt_set_float_mode(own);
         }
         return true;
     }
@@ -131,6 +135,7 @@ typedef struct job {
     char *part;         /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
     int64_t rows, block; /* rows of the group, and how many of them make a tile */
+    bool flushes;        /* denormals, where members do */
 } job;
 
 static uint32_t index_of(const gt_tape *tape, uint32_t value) {
@@ -227,17 +232,25 @@ static place *own_places(const job *j, char *scratch, char *slots, int64_t first
 /* Tiles [first, last), in a worker's own scratch: its places, its slots, and slots to spread operands in. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
     const gt__group *g = j->group;
+    const gt__member *member = &j->plan->member[g->member];
     char *slots = scratch + (j->worker_bytes - (g->n_slots + SPARE) * j->slot_bytes);
     place *at = own_places(j, scratch, slots, first);
     stretch s = {.at = at, .spare = slots + g->n_slots * j->slot_bytes};
+    const unsigned mode = gt_float_mode(), flushing = gt__flushing(mode);
+    unsigned now = mode;
     for (int64_t t = first; t < last; t++) {
         s.row = t * j->block;
         s.rows = j->rows - s.row < j->block ? j->rows - s.row : j->block;
         for (uint32_t k = 0; k < g->n_loads; k++)
             load(&j->loader[k], at[k].tile, s.row * at[k].width, s.rows * at[k].width, t == first);
-        for (uint32_t k = 0; k < g->n_members; k++) run_member(j, &s, k);
+        for (uint32_t k = 0; k < g->n_members; k++) {
+            const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
+            if (now != wanted) gt_set_float_mode(now = wanted);
+            run_member(j, &s, k);
+        }
         for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
     }
+    if (now != mode) gt_set_float_mode(mode);
 }
 
 static void run_shares(const job *j, char *scratch, int threads) {
@@ -307,19 +320,23 @@ static bool find_places(const job *j) {
 }
 
 /* Parts become one in pairs; it goes where the fold's value has its place. */
+static void finish_fold(const job *j, const gt__member *m, const place *y) {
+    const gt_fold *fold = &j->plan->fold[m->fold];
+    const int64_t tiles = tiles_of(j);
+    const unsigned mode = gt_float_mode();
+    if (m->flushes && j->flushes) gt_set_float_mode(gt__flushing(mode));
+    for (int64_t apart = 1; apart < tiles; apart *= 2)
+        for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
+            fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
+    gt_set_float_mode(mode);
+    memcpy(y->base, part_of(j, m->slot, 0), y->size);
+}
+
 static void finish_folds(const job *j) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member];
-    const int64_t tiles = tiles_of(j);
-    for (uint32_t k = 0; k < g->n_members; k++, m++) {
-        if (m->kind != GT__FOLD) continue;
-        const gt_fold *fold = &j->plan->fold[m->fold];
-        for (int64_t apart = 1; apart < tiles; apart *= 2)
-            for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
-                fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
-        const place *y = &j->operand[g->n_loads + k];
-        memcpy(y->base, part_of(j, m->slot, 0), y->size);
-    }
+    for (uint32_t k = 0; k < g->n_members; k++)
+        if (m[k].kind == GT__FOLD) finish_fold(j, &m[k], &j->operand[g->n_loads + k]);
 }
 
 /* How a group's block is cut: what is shared, then each worker's own. */
@@ -364,7 +381,8 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .slot_bytes = c.slot_bytes,
                    .worker_bytes = c.worker_bytes,
                    .rows = c.rows,
-                   .block = c.block};
+                   .block = c.block,
+                   .flushes = gt__flushes(tape)};
     if (!find_places(&j)) return false;
     run_shares(&j, block + c.workers, c.threads);
     finish_folds(&j);
