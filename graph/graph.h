@@ -280,6 +280,9 @@ GT_API void gt_eval(gt_tape *tape, bool on);
 /* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
  * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
 GT_API void gt_exact(gt_tape *tape, bool on);
+/* On x86 processors, which are slow at them, element-wise operations and folds of f32 tensors take numbers
+ * below the smallest normal one (1.2e-38) for 0, unless this is on. Scalars, f64 and gt_exact keep them. */
+GT_API void gt_keep_denormals(gt_tape *tape, bool on);
 /* Runs of this tape go node by node in the order of the tape, without fusing anything: slower, with the
  * same bits. For tests, and to find out whether the planner is to blame. */
 GT_API void gt_reference(gt_tape *tape, bool on);
@@ -371,6 +374,10 @@ GT_API bool gt_call_fail(const gt_call *call, const char *format, ...) GT_PRINTF
 GT_API const char *gt_operand(const gt_call *call, int k);
 /* Scratch memory for a kernel, 64-aligned, freed when the call ends. NULL (and failed) when short. */
 GT_API void *gt_scratch(const gt_call *call, size_t bytes);
+/* How the calling thread treats denormal numbers, and rounds: a kernel's own threads take over its caller's
+ * mode while they compute for it, or results would depend on their number. */
+GT_API unsigned gt_float_mode(void);
+GT_API void gt_set_float_mode(unsigned mode);
 
 /* What a pull rule is given: inputs, results and upstream gradients as tensors. It records, with public
  * operations, one contribution per wanted input into gx; an input left absent gets none. Upstreams of
@@ -420,6 +427,8 @@ enum {
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
     GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give a scalar of that kind */
 };
+
+enum { GT_MOST_SUMMANDS = 4 }; /* that a sum's tile takes at once */
 
 /* One tile of an element-wise operation: contiguous, n elements each. */
 typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_t n);
@@ -485,7 +494,8 @@ typedef struct gt_op_more {
     unsigned traits;
     unsigned linear;  /* bit k: the result is linear in input k */
     unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
-    /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input. */
+    /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input.
+     * GT_SUMS: y = 0 + x[0] + x[1] + ..., of at most GT_MOST_SUMMANDS, behind which NULL stands; y may be x[0]. */
     gt_tile (*tile)(gt_dtype in, gt_dtype out);
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */

@@ -158,7 +158,7 @@ struct gt_tape {
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
-    bool keep_all, eval, exact, reference, running;
+    bool keep_all, eval, exact, keep_denormals, reference, running;
     gt__plans plans;
     gt__slot *slot;
     uint32_t slot_room;
@@ -211,6 +211,13 @@ typedef struct gt__context {
     char text[4][320];
 } gt__context;
 
+/* ---- denormals.c */
+/* Does an operation flush denormals, of the kinds of its last input and its result, and the larger of their ranks?
+ * If the tape's runs do. The mode in which a thread does. */
+bool gt__may_flush(const gt_op *op, gt_dtype in, gt_dtype out, int rank);
+bool gt__flushes(const gt_tape *tape);
+unsigned gt__flushing(unsigned mode);
+
 /* ---- array.c */
 bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);
 const char *gt__shape_text(gt_shape shape, char *buffer, size_t size);
@@ -218,6 +225,10 @@ void gt__contiguous(gt_array *a); /* sets its strides */
 bool gt__is_contiguous(const gt_array *a);
 /* Copies elements [start, start + count) of an array of any stride, in row-major order; or all of them. */
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
+/* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */
+void gt__merge_axes(gt_array *a);
+/* Writes an element `count` times. */
+void gt__repeat(void *to, const void *element, int64_t count, size_t size);
 void gt__copy_strided(void *to, const gt_array *from);
 
 /* ---- errors.c */
