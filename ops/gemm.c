@@ -405,3 +405,17 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(float), scratch); }
 
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
+
+#ifdef GT_WITH_ONEDNN
+bool gt__gemm_has_bf16(const gt__gemm_job *job) { return gt__onednn_has_bf16(job); }
+bool gt__gemm_bf16(const gt__gemm_job *job) { return gt__onednn_bf16(job); }
+#else
+bool gt__gemm_has_bf16(const gt__gemm_job *job) {
+    (void)job;
+    return false;
+}
+bool gt__gemm_bf16(const gt__gemm_job *job) {
+    (void)job;
+    return false;
+}
+#endif
