@@ -143,11 +143,6 @@ typedef struct job {
     int64_t rows, block; /* rows of the group, and how many of them make a tile */
 } job;
 
-static uint32_t index_of(const gt_tape *tape, uint32_t value) {
-    return value & GT__EXTERNAL ? tape->plans.external_index[value & ~GT__EXTERNAL]
-                                : tape->plans.index[value];
-}
-
 static void add_up(const gt_op *op, void *y, const place *at, const uint32_t *in, uint32_t n_in,
                    gt_dtype dtype, int64_t start, int64_t count) {
     gt_array x = {.dtype = dtype, .shape = {1, {count}}, .stride = {1}}, sum = x;
@@ -266,7 +261,7 @@ static gt_shape shape_of_rows(const job *j, int64_t width) {
 
 static void place_load(const job *j, uint32_t k) {
     gt_array in;
-    gt__fill_array(j->tape, index_of(j->tape, j->plan->load[j->group->load + k]), &in);
+    gt__fill_array(j->tape, gt__value_index(j->tape, j->plan->load[j->group->load + k]), &in);
     const bool rows = j->group->by_rows && in.shape.rank > 0;
     const int64_t width = rows ? in.shape.dim[in.shape.rank - 1] : 1;
     const size_t size = gt_dtype_size(in.dtype);
@@ -285,7 +280,7 @@ static bool place_member(const job *j, uint32_t number) {
     if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
     if (m->target != GT__NO_TARGET)
         j->tape->slot[i].data =
-            gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+            gt__value(j->tape, gt__node_at(j->tape, gt__value_index(j->tape, m->target)));
     else if (!gt__place_value(j->tape, i))
         return false;
     y->base = j->tape->slot[i].data;
@@ -371,7 +366,7 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
 static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g, place *at) {
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
-        gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
+        gt__fill_array(tape, gt__value_index(tape, plan->load[g->load + k]), &in);
         at[k] = (place){.base = in.data};
     }
     const gt__member *m = &plan->member[g->member];
