@@ -1,6 +1,6 @@
 /*
- * onednn.h: what gradtape uses of oneDNN. Private to ops/. Only onednn.c and
- * onednn_convolve.c include oneDNN's own headers, so a new version of its interface is a matter of
+ * onednn.h: what gradtape uses of oneDNN. Private to ops/. Only onednn*.c
+ * include oneDNN's own headers, so a new version of its interface is a matter of
  * these.
  */
 #ifndef GT_OPS_ONEDNN_H
@@ -10,9 +10,14 @@
 #include "ops/gemm.h"
 
 /* The product of float matrices, each of A and B given by its leading dimension and whether it is
-   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused. */
+   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused, or if
+   the processor has no AVX-512: then its bits would depend on the number of threads. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
+
+/* gt__gemm_has_bf16 and gt__gemm_bf16. */
+bool gt__onednn_has_bf16(const gt__gemm_job *job);
+bool gt__onednn_bf16(const gt__gemm_job *job);
 
 /* Which tensor of a convolution is computed from the other two. */
 typedef enum gt__made { GT__MAKES_W, GT__MAKES_X, GT__MAKES_Y } gt__made;
