@@ -74,13 +74,13 @@ peer_settings() {
 }
 
 run() { # PROGRAM WORKLOAD: its lines, behind the number of the round
-    flags="--seconds $seconds"
-    # The first seed loop saturates its sigmoids: both flush what is too small to matter.
-    [ "$2" != W1 ] || flags="$flags --flush-denormals"
+    flags="--seconds $seconds" peer_flags=
+    # The first seed loop saturates its sigmoids: what is too small to matter is flushed here always, there on request.
+    [ "$2" != W1 ] || peer_flags=--flush-denormals
     case $1 in
         record) "$program" "$2" $flags ;;
         replay) "$program" "$2" $flags --replay ;;
-        peer) (peer_settings; "$torch" "$here/peer_torch.py" "$2" "$OMP_NUM_THREADS" $flags) ;;
+        peer) (peer_settings; "$torch" "$here/peer_torch.py" "$2" "$OMP_NUM_THREADS" $flags $peer_flags) ;;
     esac >"$log.part" || die "$1 failed on $2"
     sed "s/^/$round /" "$log.part" >>"$log"
 }

@@ -2,7 +2,7 @@
  * (or reading the gradient, where nothing is trained), on one batch that stays in memory; docs/performance.md says
  * what each workload is.
  *
- *     workloads NAME [--replay] [--seconds S] [--flush-denormals]
+ *     workloads NAME [--replay] [--seconds S]
  *
  * Without --replay each step records its graph anew; with it the first step's recording runs again. */
 #include "common/measure.h"
@@ -10,10 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef __SSE2__
-#include <xmmintrin.h>
-#endif
 
 static const workload *const tables[] = {bench_perceptrons, bench_images, bench_text, bench_arrays,
                                          bench_scalars};
@@ -93,18 +89,6 @@ static void end(training *t) {
     free(t->index);
 }
 
-/* Numbers below the smallest normal one become 0, as a user may ask of the processor. Threads that start
- * later inherit it. */
-static bool flush_denormals(void) {
-#ifdef __SSE2__
-    _mm_setcsr(_mm_getcsr() | 0x8040U); /* results, and operands */
-    return true;
-#else
-    fprintf(stderr, "workloads: no --flush-denormals on this processor\n");
-    return false;
-#endif
-}
-
 static int threads_in_use(void) {
 #ifdef GT_WITH_OPENMP
     const char *text = getenv("OMP_NUM_THREADS");
@@ -125,8 +109,7 @@ static void print_work(bench_labels labels, const workload *what) {
 }
 
 static int usage(void) {
-    fprintf(stderr,
-            "usage: workloads NAME [--replay] [--seconds S] [--flush-denormals], NAME one of");
+    fprintf(stderr, "usage: workloads NAME [--replay] [--seconds S], NAME one of");
     for (int i = 0; i < N_TABLES; i++)
         for (const workload *w = tables[i]; w->name; w++) fprintf(stderr, " %s", w->name);
     fputc('\n', stderr);
@@ -144,7 +127,7 @@ int main(int argc, char **argv) {
             replay = true;
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
             seconds = atof(argv[++i]);
-        else if (strcmp(argv[i], "--flush-denormals") != 0 || !flush_denormals())
+        else
             return usage();
     }
     training t;

@@ -9,13 +9,31 @@
 
 #include "ops/ops.h"
 
-/* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g. */
-static gt_tensor chain(gt_tensor g, gt_tensor local, gt_shape shape) {
+/* Is t a rule's constant, or a view of one? */
+static bool spreads_constant(gt_tensor t, double *number) {
+    while (gt_op_of(t)->more.traits & GT_VIEW) t = gt_in(t, 0);
+    if (!gt_is_constant(t)) return false;
+    *number = gt_args(t)[0].real;
+    return true;
+}
+
+static gt_tensor spread(gt_tensor t, gt_shape shape) {
+    return gt_same_shape(gt_shape_of(t), shape) ? t : gt_expand(t, shape);
+}
+
+/* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g, which is
+ * negated after it was summed over the axes along which x_k was broadcast. */
+static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
+    const gt_tensor g = p->up[0];
+    const gt_shape shape = gt_shape_of(p->out[0]);
     const double factor = gt_is_constant(local) ? gt_args(local)[0].real : 0;
+    double number;
     if (factor == 1) return g;
-    if (factor == -1) return gt_neg(g);
-    if (gt_is_constant(g) && gt_args(g)[0].real == 1)
-        return gt_same_shape(gt_shape_of(local), shape) ? local : gt_expand(local, shape);
+    if (spreads_constant(g, &number)) {
+        if (number == 1) return spread(local, shape);
+        if (number == -1) return gt_neg(spread(local, shape));
+    }
+    if (factor == -1) return gt_neg(gt_sum_to(g, gt_shape_of(p->in[k])));
     return gt_chain(g, local);
 }
 
@@ -54,7 +72,7 @@ static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
     for (int k = 0; k < p->n_in; k++) {
         if (!p->wanted[k]) continue;
         const gt_tensor local = op->gradient.local ? op->gradient.local(p, k) : gt_none();
-        if (!gt_is_none(local)) p->gx[k] = chain(p->up[0], local, gt_shape_of(p->out[0]));
+        if (!gt_is_none(local)) p->gx[k] = chain(p, k, local);
         if (!contribute(s, gt__sweep_original(s, k), &p->gx[k])) return false;
         tell(s, t, p, k, local);
     }

@@ -71,54 +71,108 @@ void gt__contiguous(gt_array *a) {
 
 /* ---- copying out of strides -------------------------------------------------------------------------- */
 
+void gt__merge_axes(gt_array *a) {
+    int rank = 0;
+    for (int d = 0; d < a->shape.rank; d++) {
+        const int64_t dim = a->shape.dim[d], stride = a->stride[d];
+        if (dim == 1) continue;
+        if (rank && a->stride[rank - 1] == dim * stride) {
+            a->shape.dim[rank - 1] *= dim;
+        } else {
+            a->shape.dim[rank++] = dim;
+        }
+        a->stride[rank - 1] = stride;
+    }
+    a->shape.rank = rank;
+}
+
+/* Sizes known to the compiler: a call of memcpy for each element would cost more than the operation. */
+void gt__repeat(void *to, const void *element, int64_t count, size_t size) {
+    char *byte = to;
+    if (size == 4)
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, element, 4);
+    else if (size == 8)
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, element, 8);
+    else if (size == 1)
+        memset(to, *(const unsigned char *)element, (size_t)count);
+    else
+        for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
+}
+
 /* Copies `count` elements that are `stride` apart. */
 static void copy_line(char *to, const char *from, int64_t stride, int64_t count, size_t size) {
-    if (stride == 1) {
+    if (stride == 1)
         memcpy(to, from, (size_t)count * size);
-        return;
-    }
-    if (stride == 0 && size == 4) {
-        for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from, 4);
-    } else if (size == 4) {
+    else if (stride == 0)
+        gt__repeat(to, from, count, size);
+    else if (size == 4)
         for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from + i * stride * 4, 4);
-    } else if (size == 8) {
+    else if (size == 8)
         for (int64_t i = 0; i < count; i++) memcpy(to + i * 8, from + i * stride * 8, 8);
-    } else {
+    else
         for (int64_t i = 0; i < count; i++)
             memcpy(to + (size_t)i * size, from + i * stride * (int64_t)size, size);
+}
+
+/* Writes the `period` bytes before `to` again and again. */
+static void copy_periods(char *to, size_t period, size_t bytes) {
+    const char *from = to - period;
+    for (size_t known = period; bytes > 0; known *= 2) {
+        const size_t n = known < bytes ? known : bytes;
+        memcpy(to, from, n);
+        to += n;
+        bytes -= n;
+    }
+}
+
+/* To the next line along the last axis. */
+static void next_line(const gt_array *a, int64_t *at, int64_t *offset) {
+    for (int d = a->shape.rank - 2; d >= 0; d--) {
+        *offset += a->stride[d];
+        if (++at[d] < a->shape.dim[d]) return;
+        *offset -= a->shape.dim[d] * a->stride[d];
+        at[d] = 0;
     }
 }
 
 /* Copies elements [start, start + count) of a strided array, in row-major order. */
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count) {
     const size_t size = gt_dtype_size(a->dtype);
-    const int rank = a->shape.rank;
-    if (rank == 0) {
+    const int last = a->shape.rank - 1, above = last - 1;
+    if (last < 0) {
         memcpy(to, a->data, size);
         return;
     }
-    int64_t at[GT_MAX_RANK], rest = start;
-    for (int d = rank - 1; d >= 0; d--) {
+    const int64_t length = a->shape.dim[last];
+    int64_t at[GT_MAX_RANK], rest = start, offset = 0;
+    for (int d = last; d >= 0; d--) {
         at[d] = rest % a->shape.dim[d];
         rest /= a->shape.dim[d];
+        if (d < last) offset += at[d] * a->stride[d];
     }
-    const int last = rank - 1;
-    while (count > 0) {
-        int64_t offset = 0, run_length = a->shape.dim[last] - at[last];
-        for (int d = 0; d < rank; d++) offset += at[d] * a->stride[d];
-        if (run_length > count) run_length = count;
-        copy_line(to, (const char *)a->data + offset * (int64_t)size, a->stride[last], run_length,
-                  size);
-        to += (size_t)run_length * size;
-        count -= run_length;
-        at[last] = 0;
-        for (int d = last - 1; d >= 0 && ++at[d] == a->shape.dim[d]; d--) at[d] = 0;
+    for (int64_t in_line = at[last]; count > 0; in_line = 0) {
+        const int64_t left = length - in_line, run = left < count ? left : count;
+        const int64_t from = offset + in_line * a->stride[last];
+        copy_line(to, (const char *)a->data + from * (int64_t)size, a->stride[last], run, size);
+        to += (size_t)run * size;
+        count -= run;
+        if (above >= 0 && a->stride[above] == 0 && run == length) { /* equal lines follow */
+            const int64_t lines = a->shape.dim[above] - 1 - at[above];
+            const int64_t more = lines * length < count ? lines * length : count;
+            copy_periods(to, (size_t)length * size, (size_t)more * size);
+            to += (size_t)more * size;
+            count -= more;
+            at[above] += more / length;
+        }
+        next_line(a, at, &offset);
     }
 }
 
 void gt__copy_strided(void *to, const gt_array *from) {
+    gt_array merged = *from;
     const int64_t numel = gt_numel(from->shape);
-    if (numel) gt__gather(to, from, 0, numel);
+    gt__merge_axes(&merged);
+    if (numel) gt__gather(to, &merged, 0, numel);
 }
 
 bool gt__is_contiguous(const gt_array *a) {

@@ -21,8 +21,8 @@ void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
     const gt__slot *s = &tape->slot[i];
     a->dtype = (gt_dtype)n->dtype;
     a->shape = gt__shape(tape, n)->shape;
-    a->data = gt__value(tape, n);
-    const bool ready = n->flags & (GT__LEAF | GT__STORED);
+    a->data = gt__value(tape, i);
+    const bool ready = gt__is_ready(tape, i);
     const int64_t *stride = ready ? NULL : gt__bytes(&tape->layouts, s->layout, NULL);
     if (!ready) a->data = s->data;
     if (stride)
@@ -167,11 +167,24 @@ static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
     return true;
 }
 
+static bool may_flush(gt_tape *tape, uint32_t i) {
+    const gt__node *n = gt__node_at(tape, i);
+    if (!gt__n_in(n)) return false;
+    const gt__node *last = gt__node_at(tape, gt__in(tape, n)[gt__n_in(n) - 1]);
+    const int from = gt__shape(tape, last)->shape.rank, to = gt__shape(tape, n)->shape.rank;
+    return gt__may_flush(n->op, (gt_dtype)last->dtype, (gt_dtype)n->dtype, from > to ? from : to);
+}
+
 bool gt__compute(gt_tape *tape, uint32_t i) {
     const unsigned traits = gt__node_at(tape, i)->op->more.traits;
     if (traits & GT_VIEW) return call_node(tape, i, compute_view, NULL);
     const uint32_t count = gt__n_results(tape, i);
     for (uint32_t k = 0; k < count; k++)
         if (!gt__place_value(tape, i + k)) return false;
-    return call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel, NULL);
+    const unsigned mode = gt_float_mode();
+    const bool flushes = gt__flushes(tape) && may_flush(tape, i);
+    if (flushes) gt_set_float_mode(gt__flushing(mode));
+    const bool ok = call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel, NULL);
+    if (flushes) gt_set_float_mode(mode);
+    return ok;
 }

@@ -69,6 +69,7 @@ typedef struct gt__member {
         GT__ROWS, /* a fold of each row to one number */
         GT__COPY  /* a view of another member: the same elements, or each repeated for a row */
     } kind;
+    bool flushes;   /* denormals, if the tape's runs do */
     uint32_t width; /* of its rows; 1 where the group is not by rows */
     gt_tile tile;
     uint32_t node, slot; /* GT__FOLD: its place among the group's folds */

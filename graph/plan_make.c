@@ -495,6 +495,15 @@ static uint32_t row_length(const maker *m, uint32_t value) {
     return s->rank ? (uint32_t)s->dim[s->rank - 1] : 1;
 }
 
+/* Denormals; a fold's input has the larger rank, other results have. */
+static bool may_flush(const maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    const uint32_t last = inputs(m, k)[n->n_in - 1];
+    const int from = shape_entry(m, shape_of(m, last))->shape.rank;
+    const int to = shape_entry(m, n->shape)->shape.rank;
+    return gt__may_flush(n->op, dtype_of(m, last), (gt_dtype)n->dtype, from > to ? from : to);
+}
+
 static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
     gt__member *member = &m->plan->member[m->n_members++];
@@ -505,12 +514,14 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     if (m->final[unit] && may_overwrite(m, k)) member->target = target_of(m, k);
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
+    member->flushes = may_flush(m, k);
     member->width = g->by_rows ? row_length(m, k) : 1;
     if (m->folds[k]) member->slot = g->n_folds++;
-    member->tile = tile_of(m, k);
+    member->tile = is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
+                                      : tile_of(m, k);
     member->kind = m->folds[k]          ? GT__FOLD
-                   : member->tile       ? GT__TILE
                    : is_plain_sum(m, k) ? GT__SUM
+                   : member->tile       ? GT__TILE
                    : is_view(m, k)      ? GT__COPY
                                         : GT__ROWS;
     if (member->kind == GT__FOLD || member->kind == GT__ROWS) {

@@ -35,20 +35,8 @@ static loader make_loader(const gt_array *in, gt_shape shape) {
     }
     l.uniform = still && gt_numel(shape) > 0;
     l.array.shape = shape;
+    gt__merge_axes(&l.array);
     return l;
-}
-
-/* Sizes known to the compiler: a call of memcpy for each element would cost more than the operation. */
-static void repeat(void *to, const void *element, int64_t count, size_t size) {
-    char *byte = to;
-    if (size == 4)
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, element, 4);
-    else if (size == 8)
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, element, 8);
-    else if (size == 1)
-        memset(to, *(const unsigned char *)element, (size_t)count);
-    else
-        for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
 }
 
 static const void *load(const loader *l, void *scratch, int64_t start, int64_t count, bool first) {
@@ -57,7 +45,7 @@ static const void *load(const loader *l, void *scratch, int64_t start, int64_t c
     if (!l->uniform)
         gt__gather(scratch, &l->array, start, count);
     else if (first) /* no later tile is longer */
-        repeat(scratch, l->array.data, count, size);
+        gt__repeat(scratch, l->array.data, count, size);
     return scratch;
 }
 
@@ -110,10 +98,14 @@ bool gt__run_elementwise(gt_call *call) {
     for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
 #ifdef GT_WITH_OPENMP
     if (are_many(tiles)) {
+        const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
+            const unsigned own = gt_float_mode();
+            gt_set_float_mode(mode);
             run_tiles(call, tile, l, share * SHARE, end < tiles ? end : tiles);
+            gt_set_float_mode(own);
         }
         return true;
     }
@@ -126,9 +118,11 @@ bool gt__run_elementwise(gt_call *call) {
 
 /* Where an operand's tiles are: in memory one behind the other, or always in the same scratch. */
 typedef struct place {
-    char *base;        /* NULL: scratch */
-    size_t step, size; /* of an element: in bytes from one to the next, and its own */
-    int64_t width;     /* elements of a row; 1 where the group is not by rows */
+    char *base;    /* of all tiles; NULL: scratch */
+    char *tile;    /* of the present one */
+    size_t step;   /* bytes from a tile to the next */
+    size_t size;   /* of an element */
+    int64_t width; /* elements of a row; 1 where the group is not by rows */
 } place;
 
 typedef struct job {
@@ -141,6 +135,7 @@ typedef struct job {
     char *part;         /* of each fold, of each tile */
     size_t slot_bytes, worker_bytes;
     int64_t rows, block; /* rows of the group, and how many of them make a tile */
+    bool flushes;        /* denormals, where members do */
 } job;
 
 static uint32_t index_of(const gt_tape *tape, uint32_t value) {
@@ -148,15 +143,15 @@ static uint32_t index_of(const gt_tape *tape, uint32_t value) {
                                 : tape->plans.index[value];
 }
 
-static void add_up(const gt_op *op, void *y, const place *at, const uint32_t *in, uint32_t n_in,
-                   gt_dtype dtype, int64_t start, int64_t count) {
-    gt_array x = {.dtype = dtype, .shape = {1, {count}}, .stride = {1}}, sum = x;
-    const gt_call call = {.op = op, .n_in = 1, .n_out = 1, .in = &x, .out = &sum};
-    sum.data = y;
-    memset(y, 0, (size_t)count * gt_dtype_size(dtype));
-    for (uint32_t k = 0; k < n_in; k++) {
-        x.data = at[in[k]].base + (size_t)start * at[in[k]].step;
-        op->more.accumulate((gt_call *)&call);
+static void add_up(gt_tile sum, void *y, const place *at, const uint32_t *in, uint32_t n_in,
+                   int64_t count) {
+    const void *x[GT_MOST_SUMMANDS + 1];
+    for (uint32_t k = 0; k < n_in;) {
+        int given = 0;
+        if (k) x[given++] = y;
+        while (given < GT_MOST_SUMMANDS && k < n_in) x[given++] = at[in[k++]].tile;
+        x[given] = NULL;
+        sum(y, x, NULL, count);
     }
 }
 
@@ -166,77 +161,96 @@ static char *part_of(const job *j, uint32_t fold, int64_t tile) {
     return j->part + ((int64_t)fold * tiles_of(j) + tile) * GT__PART;
 }
 
-static void *tile_at(const place *p, int64_t row) {
-    return p->base + (size_t)(row * p->width) * p->step;
-}
-
 /* One number for each row, repeated along the row. */
 static const void *spread(char *to, const char *from, int64_t rows, int64_t width, size_t size) {
     for (int64_t r = 0; r < rows; r++)
-        repeat(to + (size_t)(r * width) * size, from + (size_t)r * size, width, size);
+        gt__repeat(to + (size_t)(r * width) * size, from + (size_t)r * size, width, size);
     return to;
 }
 
 /* A tile: rows [row, row + rows) of every member. */
 typedef struct stretch {
-    const place *at;
+    place *at;   /* of each load and member */
     char *spare; /* slots for operands that are spread */
     int64_t row, rows;
 } stretch;
+
+static void fold_rows(const gt_fold *fold, const place *y, const place *x, int64_t rows) {
+    for (int64_t r = 0; r < rows; r++)
+        fold->part(fold, y->tile + (size_t)r * y->size, x->tile + (size_t)(r * x->width) * x->size,
+                   x->width);
+}
 
 static void run_member(const job *j, const stretch *s, uint32_t number) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member + number];
     const uint32_t *in = &j->plan->operand[m->operand];
+    const place *y = &s->at[g->n_loads + number];
     const int64_t count = s->rows * m->width;
-    const gt__plan_node *n = &j->plan->work.node[m->node];
-    void *y = m->kind == GT__FOLD ? part_of(j, m->slot, s->row / j->block)
-                                  : tile_at(&s->at[g->n_loads + number], s->row);
-    if (m->kind == GT__SUM) {
-        add_up(n->op, y, s->at, in, m->n_in, (gt_dtype)n->dtype, s->row * m->width, count);
-        return;
-    }
-    const void *x[3] = {NULL, NULL, NULL};
-    for (uint32_t i = 0; i < m->n_in; i++) {
-        const place *p = &s->at[in[i]];
-        x[i] = tile_at(p, s->row);
-        if (p->width < m->width)
-            x[i] = spread(s->spare + i * j->slot_bytes, x[i], s->rows, m->width, p->size);
-    }
     const gt_fold *fold = &j->plan->fold[m->fold];
-    const int64_t width = s->at[in[0]].width;
+    const void *x[3] = {NULL, NULL, NULL};
     switch (m->kind) {
-    case GT__TILE: m->tile(y, x, j->arg[number], count); return;
-    case GT__FOLD: fold->part(fold, y, x[0], s->rows); return;
-    case GT__ROWS:
-        for (int64_t r = 0; r < s->rows; r++)
-            fold->part(fold, (char *)y + (size_t)r * s->at[g->n_loads + number].size,
-                       (const char *)x[0] + (size_t)(r * width) * s->at[in[0]].size, width);
+    case GT__TILE:
+        for (uint32_t i = 0; i < m->n_in; i++) {
+            const place *p = &s->at[in[i]];
+            x[i] = p->tile;
+            if (p->width < m->width)
+                x[i] = spread(s->spare + i * j->slot_bytes, p->tile, s->rows, m->width, p->size);
+        }
+        m->tile(y->tile, x, j->arg[number], count);
         return;
-    default: memmove(y, x[0], (size_t)count * s->at[in[0]].size);
+    case GT__SUM: add_up(m->tile, y->tile, s->at, in, m->n_in, count); return;
+    case GT__FOLD:
+        fold->part(fold, part_of(j, m->slot, s->row / j->block), s->at[in[0]].tile, s->rows);
+        return;
+    case GT__ROWS: fold_rows(fold, y, &s->at[in[0]], s->rows); return;
+    default:
+        if (s->at[in[0]].width < m->width)
+            spread(y->tile, s->at[in[0]].tile, s->rows, m->width, y->size);
+        else
+            memcpy(y->tile, s->at[in[0]].tile, (size_t)count * y->size);
     }
+}
+
+/* A worker's own places: in its slots, or in memory from tile `first` on. */
+static place *own_places(const job *j, char *scratch, char *slots, int64_t first) {
+    const gt__group *g = j->group;
+    const gt__member *member = &j->plan->member[g->member];
+    place *at = (place *)(void *)scratch;
+    for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
+        const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
+        const bool folds = k >= g->n_loads && member[k - g->n_loads].kind == GT__FOLD;
+        at[k] = j->operand[k];
+        if (at[k].base)
+            at[k].tile = at[k].base + (size_t)first * at[k].step;
+        else if (!folds)
+            at[k].tile = slots + slot * j->slot_bytes;
+    }
+    return at;
 }
 
 /* Tiles [first, last), in a worker's own scratch: its places, its slots, and slots to spread operands in. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
     const gt__group *g = j->group;
     const gt__member *member = &j->plan->member[g->member];
-    place *at = (place *)(void *)scratch;
     char *slots = scratch + (j->worker_bytes - (g->n_slots + SPARE) * j->slot_bytes);
-    for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
-        const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
-        at[k] = j->operand[k];
-        const bool folds = k >= g->n_loads && member[k - g->n_loads].kind == GT__FOLD;
-        if (!at[k].base && !folds) at[k].base = slots + slot * j->slot_bytes;
-    }
+    place *at = own_places(j, scratch, slots, first);
+    stretch s = {.at = at, .spare = slots + g->n_slots * j->slot_bytes};
+    const unsigned mode = gt_float_mode(), flushing = gt__flushing(mode);
+    unsigned now = mode;
     for (int64_t t = first; t < last; t++) {
-        const int64_t row = t * j->block;
-        const int64_t rows = j->rows - row < j->block ? j->rows - row : j->block;
-        const stretch s = {at, slots + g->n_slots * j->slot_bytes, row, rows};
+        s.row = t * j->block;
+        s.rows = j->rows - s.row < j->block ? j->rows - s.row : j->block;
         for (uint32_t k = 0; k < g->n_loads; k++)
-            load(&j->loader[k], at[k].base, row * at[k].width, rows * at[k].width, t == first);
-        for (uint32_t k = 0; k < g->n_members; k++) run_member(j, &s, k);
+            load(&j->loader[k], at[k].tile, s.row * at[k].width, s.rows * at[k].width, t == first);
+        for (uint32_t k = 0; k < g->n_members; k++) {
+            const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
+            if (now != wanted) gt_set_float_mode(now = wanted);
+            run_member(j, &s, k);
+        }
+        for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
     }
+    if (now != mode) gt_set_float_mode(mode);
 }
 
 static void run_shares(const job *j, char *scratch, int threads) {
@@ -264,6 +278,11 @@ static gt_shape shape_of_rows(const job *j, int64_t width) {
     return shape;
 }
 
+static void put_in_memory(const job *j, place *p, void *data) {
+    p->base = data;
+    p->step = (size_t)(j->block * p->width) * p->size;
+}
+
 static void place_load(const job *j, uint32_t k) {
     gt_array in;
     gt__fill_array(j->tape, index_of(j->tape, j->plan->load[j->group->load + k]), &in);
@@ -271,8 +290,8 @@ static void place_load(const job *j, uint32_t k) {
     const int64_t width = rows ? in.shape.dim[in.shape.rank - 1] : 1;
     const size_t size = gt_dtype_size(in.dtype);
     j->loader[k] = make_loader(&in, shape_of_rows(j, width));
-    j->operand[k] = (place){NULL, 0, size, width};
-    if (j->loader[k].direct) j->operand[k] = (place){in.data, size, size, width};
+    j->operand[k] = (place){.size = size, .width = width};
+    if (j->loader[k].direct) put_in_memory(j, &j->operand[k], in.data);
 }
 
 static bool place_member(const job *j, uint32_t number) {
@@ -281,15 +300,13 @@ static bool place_member(const job *j, uint32_t number) {
     const gt__node *n = gt__node_at(j->tape, i);
     place *y = &j->operand[j->group->n_loads + number];
     j->arg[number] = j->tape->arg + n->arg;
-    *y = (place){NULL, 0, gt_dtype_size((gt_dtype)n->dtype), m->width};
+    *y = (place){.size = gt_dtype_size((gt_dtype)n->dtype), .width = m->width};
     if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
     if (m->target != GT__NO_TARGET)
-        j->tape->slot[i].data =
-            gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+        j->tape->slot[i].data = gt__value(j->tape, index_of(j->tape, m->target));
     else if (!gt__place_value(j->tape, i))
         return false;
-    y->base = j->tape->slot[i].data;
-    y->step = y->size;
+    put_in_memory(j, y, j->tape->slot[i].data);
     return true;
 }
 
@@ -302,19 +319,23 @@ static bool find_places(const job *j) {
 }
 
 /* Parts become one in pairs; it goes where the fold's value has its place. */
+static void finish_fold(const job *j, const gt__member *m, const place *y) {
+    const gt_fold *fold = &j->plan->fold[m->fold];
+    const int64_t tiles = tiles_of(j);
+    const unsigned mode = gt_float_mode();
+    if (m->flushes && j->flushes) gt_set_float_mode(gt__flushing(mode));
+    for (int64_t apart = 1; apart < tiles; apart *= 2)
+        for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
+            fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
+    gt_set_float_mode(mode);
+    memcpy(y->base, part_of(j, m->slot, 0), y->size);
+}
+
 static void finish_folds(const job *j) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member];
-    const int64_t tiles = tiles_of(j);
-    for (uint32_t k = 0; k < g->n_members; k++, m++) {
-        if (m->kind != GT__FOLD) continue;
-        const gt_fold *fold = &j->plan->fold[m->fold];
-        for (int64_t apart = 1; apart < tiles; apart *= 2)
-            for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
-                fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
-        const place *y = &j->operand[g->n_loads + k];
-        memcpy(y->base, part_of(j, m->slot, 0), y->size);
-    }
+    for (uint32_t k = 0; k < g->n_members; k++)
+        if (m[k].kind == GT__FOLD) finish_fold(j, &m[k], &j->operand[g->n_loads + k]);
 }
 
 /* How a group's block is cut: what is shared, then each worker's own. */
@@ -359,7 +380,8 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .slot_bytes = c.slot_bytes,
                    .worker_bytes = c.worker_bytes,
                    .rows = c.rows,
-                   .block = c.block};
+                   .block = c.block,
+                   .flushes = gt__flushes(tape)};
     if (!find_places(&j)) return false;
     run_shares(&j, block + c.workers, c.threads);
     finish_folds(&j);
@@ -372,20 +394,20 @@ static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g,
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
         gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
-        at[k] = (place){.base = in.data};
+        at[k] = (place){.tile = in.data};
     }
     const gt__member *m = &plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++, m++) {
         const uint32_t i = tape->plans.index[m->node], *in = &plan->operand[m->operand];
         gt__node *n = gt__node_at(tape, i);
-        at[g->n_loads + k] = (place){.base = (char *)&n->value};
+        at[g->n_loads + k] = (place){.tile = (char *)&n->value};
         if (m->slot == GT__IN_MEMORY) gt__place_value(tape, i); /* cannot fail: no block */
         if (m->kind == GT__SUM) {
-            add_up(n->op, &n->value, at, in, m->n_in, (gt_dtype)n->dtype, 0, 1);
+            add_up(m->tile, &n->value, at, in, m->n_in, 1);
             continue;
         }
         const void *x[3];
-        for (uint32_t a = 0; a < m->n_in; a++) x[a] = at[in[a]].base;
+        for (uint32_t a = 0; a < m->n_in; a++) x[a] = at[in[a]].tile;
         m->tile(&n->value, x, tape->arg + n->arg, 1);
     }
 }

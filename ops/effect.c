@@ -1,6 +1,7 @@
 /* ops/effect.c: assignment to a leaf, and the sum in which contributions to a gradient meet. */
 #include <string.h>
 
+#include "ops/kernels.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/wide.h"
@@ -57,27 +58,53 @@ static bool accumulate_shape(gt_call *call) {
     return true;
 }
 
-GT__WIDE_VECTORS static void add_f32(float *restrict y, const float *restrict x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] += x[i];
-}
+/* One loop for each number of summands. The sum begins with +0, so that -0 alone gives +0. */
+#define ADD(name, T, sum)                                                                          \
+    GT__WIDE_VECTORS static void name(T *y, const T *x0, const T *x1, const T *x2, const T *x3,    \
+                                      int64_t n) {                                                 \
+        (void)x1;                                                                                  \
+        (void)x2;                                                                                  \
+        (void)x3;                                                                                  \
+        GT__APART for (int64_t i = 0; i < n; i++) y[i] = sum;                                      \
+    }
+#define ADD_TILE(name, T)                                                                          \
+    ADD(name##_1, T, 0 + x0[i])                                                                    \
+    ADD(name##_2, T, 0 + x0[i] + x1[i])                                                            \
+    ADD(name##_3, T, 0 + x0[i] + x1[i] + x2[i])                                                    \
+    ADD(name##_4, T, 0 + x0[i] + x1[i] + x2[i] + x3[i])                                            \
+    static void name(void *y, const void *const *x, const gt_arg *arg, int64_t n) {                \
+        (void)arg;                                                                                 \
+        if (!x[1])                                                                                 \
+            name##_1(y, x[0], NULL, NULL, NULL, n);                                                \
+        else if (!x[2])                                                                            \
+            name##_2(y, x[0], x[1], NULL, NULL, n);                                                \
+        else if (!x[3])                                                                            \
+            name##_3(y, x[0], x[1], x[2], NULL, n);                                                \
+        else                                                                                       \
+            name##_4(y, x[0], x[1], x[2], x[3], n);                                                \
+    }
+ADD_TILE(add_f32, float)
+ADD_TILE(add_f64, double)
 
-GT__WIDE_VECTORS static void add_f64(double *restrict y, const double *restrict x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+static gt_tile accumulate_tile(gt_dtype in, gt_dtype out) {
+    (void)out;
+    return in == GT_F32 ? add_f32 : add_f64;
 }
 
 static bool accumulate_add(gt_call *call) {
     const gt_array *in = &call->in[0], *out = &call->out[0];
-    const int64_t n = gt_numel(out->shape);
-    if (out->dtype == GT_F32)
-        add_f32(out->data, in->data, n);
-    else
-        add_f64(out->data, in->data, n);
+    const void *x[] = {out->data, in->data, NULL};
+    accumulate_tile(in->dtype, out->dtype)(out->data, x, NULL, gt_numel(out->shape));
     return true;
 }
 
 static bool accumulate_pull(gt_pull *pull) {
     for (int k = 0; k < pull->n_in; k++) pull->gx[k] = pull->up[0];
     return true;
+}
+
+static gt_scalar_rule accumulate_scalar(gt_dtype dtype) {
+    return gt__scalar_rule(dtype, GT_CODE_SUM, ~0u);
 }
 
 static gt_tensor accumulate_samples(gt_samples *s, int i) {
@@ -99,7 +126,8 @@ static gt_tensor accumulate_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_accumulate =
     GT_OP("accumulate", accumulate_shape, NULL, GT_PULL(accumulate_pull), accumulate_samples,
-          .traits = GT_SUMS | GT_STRIDED, .linear = ~0u, .accumulate = accumulate_add,
+          .traits = GT_SUMS | GT_STRIDED, .linear = ~0u, .tile = accumulate_tile,
+          .accumulate = accumulate_add, .scalar = accumulate_scalar,
           .meaning = "the sum of its inputs, in order");
 
 gt_tensor gt_accumulate(gt_list list) {

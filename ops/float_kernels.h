@@ -6,6 +6,8 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "ops/wide.h"
+
 #define WITH_FLOAT 2
 #define WITH_NUMBER 1
 #define WITH_COMPARE 1

@@ -358,9 +358,14 @@ static bool run_walk(const gt_call *call, const walk *w) {
     char *work = gt_scratch(call, (size_t)threads * w->work_bytes);
     if (!work) return false;
 #ifdef GT_WITH_OPENMP
+    const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-    for (int64_t job = 0; job < jobs; job++)
+    for (int64_t job = 0; job < jobs; job++) {
+        const unsigned own = gt_float_mode();
+        gt_set_float_mode(mode);
         fold_tile(w, job, work + (size_t)omp_get_thread_num() * w->work_bytes);
+        gt_set_float_mode(own);
+    }
 #else
     for (int64_t job = 0; job < jobs; job++) fold_tile(w, job, work);
 #endif

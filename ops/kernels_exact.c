@@ -4,6 +4,8 @@
 
 #include <tgmath.h>
 
+#include "ops/wide.h"
+
 #define GT__TARGET
 #define WITH_FLOAT 1
 #define WITH_NUMBER 1

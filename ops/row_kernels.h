@@ -11,15 +11,6 @@
 
 #define K(number) ((T)(number))
 
-/* A result may be written where an operand lay: no element depends on another. */
-#ifdef __clang__
-#define GT__APART _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
-#elif defined(__GNUC__)
-#define GT__APART _Pragma("GCC ivdep")
-#else
-#define GT__APART
-#endif
-
 #if WITH_FLOAT == 2
 #define GT__LANES ((int64_t)(64 / sizeof(T)))
 /* Calls a kernel that does whole vectors only; the rest of the elements fill one up with the first of them. */
@@ -129,7 +120,6 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
 #undef ONE
 #undef TWO
 
-#undef GT__APART
 #undef GT__LANES
 #undef GT__FLOAT
 #undef GT__FLOAT_

@@ -1,4 +1,4 @@
-/* ops/wide.h: the mark of functions whose loops are compiled once for every instruction set. */
+/* ops/wide.h: marks of loops over tiles: compiled once for every instruction set; free of dependences. */
 #ifndef GT_OPS_WIDE_H
 #define GT_OPS_WIDE_H
 
@@ -8,6 +8,15 @@
 #define GT__WIDE_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define GT__WIDE_VECTORS
+#endif
+
+/* A result may be written where an operand lay: no element depends on another. */
+#ifdef __clang__
+#define GT__APART _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
+#elif defined(__GNUC__)
+#define GT__APART _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
+#else
+#define GT__APART
 #endif
 
 #endif

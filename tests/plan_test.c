@@ -150,3 +150,47 @@ Test(plan, checkpoints_lower_the_memory_and_change_no_bit) {
     cr_assert(memcmp(plain, again, sizeof plain) == 0);
     cr_assert(3 * parts < 2 * whole, "%ld bytes with checkpoints, %ld without", parts, whole);
 }
+
+/* Groups, single operations and folds on one or more threads; scalars, f64 and whoever asks for it keep them. */
+static gt_tensor tiny(gt_tape *tape, float *data, int64_t count) {
+    const gt_tensor x = gt_borrow(tape, data, GT_SHAPE(count), GT_F32);
+    const gt_tensor half = gt_mul_scalar(x, 0.5), wide = gt_mul_scalar(gt_cast(half, GT_F64), 2);
+    const gt_tensor sum = gt_cast(gt_sum(half, GT_ALL, false), GT_F64);
+    return gt_add(gt_sum(gt_cast(wide, GT_F32), GT_ALL, false), gt_cast(sum, GT_F32));
+}
+
+Test(plan, denormals_are_flushed_alike_and_kept_on_request) {
+    enum { COUNT = 300000 };
+    float *data = malloc(COUNT * sizeof *data);
+    for (int i = 0; i < COUNT; i++) data[i] = 1e-40F;
+    data[7] = 3e-38F;
+    double sum[2][2];
+    for (int keep = 0; keep < 2; keep++)
+        for (int reference = 0; reference < 2; reference++) {
+            gt_tape *tape = gt_tape_new(NULL);
+            gt_keep_denormals(tape, keep);
+            gt_reference(tape, reference);
+            sum[keep][reference] = gt_item(tiny(tape, data, COUNT));
+            cr_assert(!gt_failed(tape), "%s", gt_error(tape));
+            gt_tape_free(tape);
+        }
+    const volatile float small = 1e-40F;
+    cr_assert_gt(small * 0.5F, 0);
+    cr_assert(memcmp(&sum[0][0], &sum[0][1], sizeof(double)) == 0);
+    cr_assert(memcmp(&sum[1][0], &sum[1][1], sizeof(double)) == 0);
+    cr_assert_float_eq(sum[1][0], 1.5 * 1e-40 * COUNT, 1e-37);
+#ifdef __SSE2__
+    cr_assert_float_eq(sum[0][0], 4.5e-38, 1e-43);
+#endif
+    free(data);
+}
+
+Test(plan, scalars_and_doubles_keep_denormals) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor scalar = gt_scalar(tape, 1e-40, GT_F32);
+    const double data[2] = {1e-310, 3};
+    const gt_tensor pair = gt_input(tape, data, GT_SHAPE(2), GT_F64);
+    cr_assert_gt(gt_item(gt_mul_scalar(scalar, 0.5)), 0);
+    cr_assert_gt(gt_element(gt_mul_scalar(pair, 0.5), 0), 0);
+    gt_tape_free(tape);
+}

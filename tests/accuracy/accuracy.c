@@ -65,6 +65,20 @@ static const char head[] =
     "where e^x is below the smallest normal number and has lost digits. `logaddexp` crosses zero, "
     "where only\n"
     "the absolute error is small.\n"
+    "\n"
+    "## Denormal numbers\n"
+    "\n"
+    "On x86 processors element-wise operations of f32 tensors, and sums and other folds that run "
+    "with them, take\n"
+    "numbers below the smallest normal one (1.2e-38) for 0, operands and results alike: many "
+    "processors need a\n"
+    "hundred times as long for them, and saturated sigmoids make many. `gt_keep_denormals(tape, "
+    "true)` keeps\n"
+    "them. f64, scalars (rank 0), matrix products and everything after `gt_exact(tape, true)` keep "
+    "them always, and so\n"
+    "do other processors. The mode is the processor's control register, set in the threads that "
+    "compute\n"
+    "and set back after each operation, or group of operations: the caller's own setting stays.\n"
     "\n";
 
 /* ---- the rows in question: they call functions ------------------------------------------------------ */
