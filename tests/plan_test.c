@@ -175,6 +175,46 @@ Test(plan, print_and_drawing_show_groups) {
     gt_tape_free(tape);
 }
 
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+enum { LAYERS = 24, SEGMENT = 6, WIDTH = 32, ROWS = 256 };
+
+/* Gradients of all layers, in one row; returns the bytes of values that were needed at once. */
+static long deep_gradient(bool checkpointed, float gradient[LAYERS * WIDTH * WIDTH]) {
+    gt_params *params = gt_params_new(NULL, 4);
+    gt_tape *tape = gt_tape_new(params);
+    gt_tensor x = gt_randn(tape, GT_SHAPE(ROWS, WIDTH), GT_F32);
+    for (int k = 0; k < LAYERS; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%d", k);
+        if (checkpointed && k % SEGMENT == 0) gt_checkpoint_begin(tape);
+        const gt_tensor w =
+            gt_param(tape, name, GT_SHAPE(WIDTH, WIDTH), GT_F32, gt_init_xavier_uniform());
+        x = gt_dropout(gt_tanh(gt_matmul(x, w)), 0.1);
+        if (checkpointed && (k + 1) % SEGMENT == 0) gt_checkpoint_end(tape);
+    }
+    cr_assert(gt_backward(gt_mean(gt_square(x), GT_ALL, false)), "%s", gt_error(tape));
+    char *text = printed(gt_plan_print, tape), *at_most = strstr(text, "; at most ");
+    cr_assert(at_most, "%s", text);
+    const long bytes = strtol(at_most + strlen("; at most "), NULL, 10);
+    free(text);
+    gt_param_info info;
+    for (int k = 0; k < LAYERS; k++) {
+        cr_assert(gt_params_at(params, k, &info) && info.grad);
+        memcpy(gradient + k * WIDTH * WIDTH, info.grad, WIDTH * WIDTH * sizeof *gradient);
+    }
+    gt_tape_free(tape);
+    gt_params_free(params);
+    return bytes;
+}
+
+Test(plan, checkpoints_lower_the_memory_and_change_no_bit) {
+    static float plain[LAYERS * WIDTH * WIDTH], again[LAYERS * WIDTH * WIDTH];
+    const long whole = deep_gradient(false, plain), parts = deep_gradient(true, again);
+    cr_assert(memcmp(plain, again, sizeof plain) == 0);
+    cr_assert(3 * parts < 2 * whole, "%ld bytes with checkpoints, %ld without", parts, whole);
+}
+
 /* Groups, single operations and folds on one or more threads; scalars, f64 and whoever asks for it keep them. */
 static gt_tensor tiny(gt_tape *tape, float *data, int64_t count) {
     const gt_tensor x = gt_borrow(tape, data, GT_SHAPE(count), GT_F32);
