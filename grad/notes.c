@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "grad/sweep.h"
+#include "graph/tape.h"
 #include "ops/ops.h"
 
 bool gt__sweep_grow(gt__sweep *s, void *block, uint32_t *room, uint64_t need, size_t item) {
@@ -55,9 +56,16 @@ gt__sweep *gt__sweep_of(gt_tape *tape) {
 
 /* ---- which nodes matter ------------------------------------------------------------------------------- */
 
-static bool carries_gradient(gt_tensor t) {
-    const gt_gradient *g = &gt_op_of(t)->gradient;
-    return gt_dtype_is_float(gt_dtype_of(t)) && (g->pull || g->local || g->backward);
+static bool carries_gradient(const gt__node *n) {
+    const gt_gradient *g = &n->op->gradient;
+    return gt_dtype_is_float((gt_dtype)n->dtype) && (g->pull || g->local || g->backward);
+}
+
+static bool has_marked_input(const gt__sweep *s, const gt__node *n) {
+    const uint32_t *in = gt__in(s->tape, n), n_in = gt__n_in(n);
+    for (uint32_t k = 0; k < n_in; k++)
+        if (in[k] >= s->low && s->visit[in[k] - s->low].depends) return true;
+    return false;
 }
 
 bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count) {
@@ -76,17 +84,13 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
         if (wanted[k].index <= s->root) s->visit[wanted[k].index - s->low].depends = true;
     for (uint32_t i = s->low; i <= s->root; i++) {
         gt__visit *v = &s->visit[i - s->low];
-        const gt_tensor t = gt_tensor_at(s->tape, i);
-        if (v->depends || gt_is_leaf(t) || !carries_gradient(t)) continue;
-        const int n_in = gt_n_in(t);
-        for (int k = 0; k < n_in && !v->depends; k++) {
-            const uint32_t j = gt_in(t, k).index;
-            v->depends = j >= s->low && s->visit[j - s->low].depends;
-        }
+        const gt__node *n = gt__node_at(s->tape, i);
+        if (!v->depends && !(n->flags & GT__LEAF) && carries_gradient(n))
+            v->depends = has_marked_input(s, n);
     }
     /* A first result must be visited when another result of its operation is. */
     for (uint32_t i = s->low; i <= s->root; i++) {
-        const uint32_t out = (uint32_t)gt_out_index(gt_tensor_at(s->tape, i));
+        const uint32_t out = gt__node_at(s->tape, i)->out;
         if (out && out <= i - s->low && s->visit[i - s->low].depends)
             s->visit[i - out - s->low].depends = true;
     }
@@ -164,23 +168,26 @@ static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
 
 bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p) {
     uint32_t begin, end;
-    if (!gt_is_leaf(t) && gt_is_none(s->visit[t.index - s->low].copy) &&
+    const gt__node *n = gt__node_at(s->tape, t.index);
+    if (!(n->flags & GT__LEAF) && gt_is_none(s->visit[t.index - s->low].copy) &&
         gt_checkpoint_range(s->tape, t.index, &begin, &end) && !copy_range(s, begin, end))
         return false;
-    const int n_in = gt_n_in(t), n_out = gt_n_out(t), n_arg = gt_n_args(t);
-    const uint64_t n = (uint64_t)n_in;
-    if (!gt__sweep_grow(s, &s->operand, &s->operand_room, 3 * n + GT_MAX_OUT, sizeof *s->operand) ||
-        !gt__sweep_grow(s, &s->wanted, &s->wanted_room, n + 1, sizeof *s->wanted) ||
+    const uint32_t *index = gt__in(s->tape, n), count = gt__n_in(n);
+    const int n_in = (int)count, n_out = gt_n_out(t), n_arg = gt_n_args(t);
+    if (!gt__sweep_grow(s, &s->operand, &s->operand_room, 3 * (uint64_t)count + GT_MAX_OUT,
+                        sizeof *s->operand) ||
+        !gt__sweep_grow(s, &s->wanted, &s->wanted_room, (uint64_t)count + 1, sizeof *s->wanted) ||
         !gt__sweep_grow(s, &s->arg, &s->arg_room, (uint64_t)n_arg + 1, sizeof *s->arg))
         return false;
     if (n_arg) memcpy(s->arg, gt_args(t), (size_t)n_arg * sizeof *s->arg);
-    gt_tensor *in = s->operand, *original = in + n, *gx = original + n, *out = gx + n;
-    for (int k = 0; k < n_in; k++) {
-        original[k] = gt_in(t, k);
+    gt_tensor *in = s->operand, *original = in + count, *gx = original + count, *out = gx + count;
+    for (uint32_t k = 0; k < count; k++) {
+        original[k] = gt__tensor(s->tape, index[k]);
         in[k] = copy_or_self(s, original[k]);
         s->wanted[k] = gt__sweep_depends(s, original[k].index);
     }
-    for (int k = 0; k < n_out; k++) out[k] = copy_or_self(s, gt_out(t, k));
+    for (int k = 0; k < n_out; k++)
+        out[k] = copy_or_self(s, gt__tensor(s->tape, t.index + (uint32_t)k));
     s->n_in = n_in;
     *p = (gt_pull){.tape = s->tape,
                    .attr = gt_attr(t),

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "graph/tape.h"
 #include "ops/ops.h"
 
 /* Is t a rule's constant, or a view of one? */
@@ -17,21 +18,26 @@ static bool spreads_constant(gt_tensor t, double *number) {
     return true;
 }
 
-static gt_tensor spread(gt_tensor t, gt_shape shape) {
-    return gt_same_shape(gt_shape_of(t), shape) ? t : gt_expand(t, shape);
+/* Both valid, and of one tape. */
+static bool same_shape(gt_tensor a, gt_tensor b) {
+    return gt__node_at(a.tape, a.index)->shape == gt__node_at(b.tape, b.index)->shape;
+}
+
+/* To the shape of y. */
+static gt_tensor spread(gt_tensor t, gt_tensor y) {
+    return gt_valid(t) && same_shape(t, y) ? t : gt_expand(t, gt_shape_of(y));
 }
 
 /* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g, which is
  * negated after it was summed over the axes along which x_k was broadcast. */
 static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
     const gt_tensor g = p->up[0];
-    const gt_shape shape = gt_shape_of(p->out[0]);
     const double factor = gt_is_constant(local) ? gt_args(local)[0].real : 0;
     double number;
     if (factor == 1) return g;
     if (spreads_constant(g, &number)) {
-        if (number == 1) return spread(local, shape);
-        if (number == -1) return gt_neg(spread(local, shape));
+        if (number == 1) return spread(local, p->out[0]);
+        if (number == -1) return gt_neg(spread(local, p->out[0]));
     }
     if (factor == -1) return gt_neg(gt_sum_to(g, gt_shape_of(p->in[k])));
     return gt_chain(g, local);
@@ -40,7 +46,8 @@ static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
 /* Notes a contribution to the gradient of x; sums it over the axes along which x was broadcast. */
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor *gx) {
     if (gt_is_none(*gx)) return true;
-    if (!gt_same_shape(gt_shape_of(*gx), gt_shape_of(x))) *gx = gt_sum_to(*gx, gt_shape_of(x));
+    if (!gt_valid(*gx)) return false;
+    if (!same_shape(*gx, x)) *gx = gt_sum_to(*gx, gt_shape_of(x));
     if (gt_dtype_of(*gx) == GT_BF16) *gx = gt_cast(*gx, GT_F32); /* and summed as that */
     if (gt_is_leaf(*gx))
         *gx = gt_copy(*gx); /* a gradient is a value: a later write must not change it */
@@ -82,8 +89,8 @@ static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
     if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
-        const gt_tensor t = gt_tensor_at(s->tape, i);
-        if (!gt__sweep_depends(s, i) || gt_out_index(t) > 0) continue;
+        if (!gt__sweep_depends(s, i) || gt__node_at(s->tape, i)->out > 0) continue;
+        const gt_tensor t = gt__tensor(s->tape, i);
         gt_pull p;
         bool any = false;
         if (!gt__sweep_operands(s, t, &p)) return false;

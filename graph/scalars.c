@@ -34,7 +34,7 @@ static inline bool is_known(gt_tape *tape, const gt__node *n, uint32_t i) {
     return false;
 }
 
-static bool all_known(gt_tape *tape, const gt__node *n) {
+static inline bool all_known(gt_tape *tape, const gt__node *n) {
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
     for (uint32_t k = 0; k < n_in; k++)
         if (!is_known(tape, n, in[k])) return false;

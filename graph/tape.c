@@ -102,7 +102,7 @@ gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
     return tape;
 }
 gt_tensor gt_at(gt_tensor t, const char *file, int line) {
-    gt_tape_at(t.tape, file, line);
+    if (t.tape) t.tape->site = (gt__site){file, line};
     return t;
 }
 gt_list gt_list_at(gt_list list, const char *file, int line) {
@@ -125,8 +125,7 @@ gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
     return before;
 }
 
-/* Room for one more node; errors for a full tape and a short memory. */
-static bool make_room(gt_tape *tape) {
+static bool make_room_slowly(gt_tape *tape) {
     if (tape->limit && tape->size >= tape->limit)
         return gt__error(
             tape,
@@ -144,17 +143,26 @@ static bool make_room(gt_tape *tape) {
     return true;
 }
 
+/* Room for one more node; errors for a full tape and a short memory. */
+static inline bool make_room(gt_tape *tape) {
+    return (!tape->limit && tape->size < tape->n_chunks * GT__CHUNK) || make_room_slowly(tape);
+}
+
+static bool intern_site(gt_tape *tape, gt__known_site *known) {
+    const uint32_t id = gt__intern(&tape->sites, &tape->site, sizeof tape->site);
+    if (id == 0) return gt__out_of_memory(tape, "a call site");
+    *known = (gt__known_site){tape->site, id};
+    return true;
+}
+
 /* The id of the present call site, 0 when there is none. */
-static bool site_id(gt_tape *tape, uint32_t *id) {
-    const gt__site site = tape->site;
+static inline bool site_id(gt_tape *tape, uint32_t *id) {
+    const gt__site *site = &tape->site;
     *id = 0;
-    if (!site.file) return true;
-    gt__known_site *known = &tape->known_site[(uint64_t)site.line % GT__KNOWN_SITES];
-    if (known->site.line != site.line || known->site.file != site.file) {
-        const uint32_t new_id = gt__intern(&tape->sites, &site, sizeof site);
-        if (new_id == 0) return gt__out_of_memory(tape, "a call site");
-        *known = (gt__known_site){site, new_id};
-    }
+    if (!site->file) return true;
+    gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
+    const bool same = known->site.line == site->line && known->site.file == site->file;
+    if (!same && !intern_site(tape, known)) return false;
     *id = known->id;
     return true;
 }
@@ -347,36 +355,43 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
     return true;
 }
 
+/* A node of numbers, which are valid and of one kind; false: see the tape's error. */
+static bool append_plain(gt_tape *tape, gt__node node, const gt_arg *arg, int n_arg) {
+    if (!copy_args(tape, node.op, arg, n_arg, &node.arg) || !make_room(tape) ||
+        !site_id(tape, &node.site))
+        return false;
+    node.clock = tape->dated ? tape->date : tape->params->clock;
+    node.generation = tape->generation;
+    *gt__node_at(tape, tape->size++) = node;
+    return true;
+}
+
 /* Graphs of scalars have very many of these: operations whose shape rule has nothing to decide. False: not one
  * of them. */
-static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const gt_arg *arg,
-                         int n_arg, gt_tensor *made) {
-    gt_tape *tape = n_in ? in[0].tape : NULL;
-    if (!tape || !tape->scalar_shape || n_in > 3) return false;
-    unsigned dtype = 0;
-    bool trained = false;
-    for (int k = 0; k < n_in; k++) {
-        if (in[k].tape != tape || !gt__valid(in[k])) return false;
-        const gt__node *n = gt__node_at(tape, in[k].index);
-        if (n->shape != tape->scalar_shape || (k > 0 && n->dtype != dtype)) return false;
-        dtype = n->dtype;
-        trained = trained || n->flags & GT__TRAINED;
-    }
-    uint32_t first_arg;
-    if (!is_scalar(tape, op, tape->scalar_shape, (gt_dtype)dtype)) return false;
-    *made = gt__poison(tape);
-    if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
-    gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);
-    if (!n) return true;
-    for (int k = 0; k < n_in; k++) {
-        n->in[k] = in[k].index;
-        if (tape->recorder == GT_BY_USER) gt__node_at(tape, in[k].index)->flags |= GT__USED;
-    }
-    n->arity = (unsigned)n_in & 3u;
-    n->arg = first_arg;
-    n->flags |= GT__SCALAR;
-    if (trained) n->flags |= GT__TRAINED;
-    *made = (gt_tensor){tape, tape->size - 1, tape->generation};
+static inline bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const gt_arg *arg,
+                                int n_arg, gt_tensor *made) {
+    if (n_in < 1 || n_in > 2) return false;
+    const gt_tensor a = in[0], b = in[n_in - 1];
+    gt_tape *tape = a.tape;
+    if (!tape || b.tape != tape || a.index >= tape->size || b.index >= tape->size) return false;
+    gt__node *x = gt__node_at(tape, a.index), *y = gt__node_at(tape, b.index);
+    if (x->generation != a.generation || y->generation != b.generation || x->shape != y->shape ||
+        x->dtype != y->dtype || !is_scalar(tape, op, x->shape, (gt_dtype)x->dtype))
+        return false;
+    const bool by_user = tape->recorder == GT_BY_USER;
+    const unsigned flags = (unsigned)GT__SCALAR | ((x->flags | y->flags) & GT__TRAINED) |
+                           (by_user ? 0u : (unsigned)GT__RULE);
+    if (by_user && !(x->flags & GT__USED)) x->flags |= GT__USED;
+    if (by_user && !(y->flags & GT__USED)) y->flags |= GT__USED;
+    const gt__node node = {.op = op,
+                           .in = {a.index, n_in > 1 ? b.index : 0},
+                           .shape = x->shape,
+                           .dtype = x->dtype,
+                           .arity = (unsigned)n_in & 3u,
+                           .flags = flags & 0x1fffffu};
+    *made = append_plain(tape, node, arg, n_arg)
+                ? (gt_tensor){tape, tape->size - 1, tape->generation}
+                : gt__poison(tape);
     return true;
 }
 

@@ -438,8 +438,8 @@ static gt_scalar_rule copy_scalar(gt_dtype dtype) {
 }
 
 const gt_op gt__op_copy =
-    GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples, .linear = 1,
-          .emit = copy_emit, .scalar = copy_scalar, .meaning = "x");
+    GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples, .traits = GT_PLAIN,
+          .linear = 1, .emit = copy_emit, .scalar = copy_scalar, .meaning = "x");
 
 gt_tensor gt_copy(gt_tensor x) { return gt_record(x.tape, &gt__op_copy, &x, 1, NULL, 0, NULL, 0); }
 

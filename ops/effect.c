@@ -126,7 +126,7 @@ static gt_tensor accumulate_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_accumulate =
     GT_OP("accumulate", accumulate_shape, NULL, GT_PULL(accumulate_pull), accumulate_samples,
-          .traits = GT_SUMS | GT_STRIDED, .linear = ~0u, .tile = accumulate_tile,
+          .traits = GT_SUMS | GT_STRIDED | GT_PLAIN, .linear = ~0u, .tile = accumulate_tile,
           .accumulate = accumulate_add, .scalar = accumulate_scalar,
           .meaning = "the sum of its inputs, in order");
 

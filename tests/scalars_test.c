@@ -58,7 +58,7 @@ Test(scalars, gradients_have_the_bits_of_those_that_the_sweep_records) {
     const int n = (int)(sizeof at / sizeof *at);
     for (int i = 0; gt_op_at(i); i++) {
         const gt_op *op = gt_op_at(i);
-        if (!(op->more.traits & GT_PLAIN) || !op->more.scalar) continue;
+        if (!(op->more.traits & GT_PLAIN) || !op->more.gradient_text[0]) continue;
         for (int k = 0; k < n * n; k++) {
             compare_bits(op, GT_F64, at[k / n], at[k % n]);
             compare_bits(op, GT_F32, at[k / n], at[k % n]);
