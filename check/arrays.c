@@ -7,7 +7,7 @@
 
 #include "check/judge.h"
 
-enum { MOST_FOUND = 64, MOST_ROWS = 8, SAMPLED = 24, SHOWN = 4 };
+enum { MOST_FOUND = 64, MOST_ROWS = 8, SAMPLED = 24, SHOWN = 4, WORTH_LOCATING = 8 };
 
 void *gt__take(const gt_allocator *allocator, size_t bytes) {
     return allocator->resize(allocator->user, NULL, 0, bytes ? bytes : 1);
@@ -17,16 +17,20 @@ void gt__give(const gt_allocator *allocator, void *block, size_t bytes) {
     if (block) allocator->resize(allocator->user, block, bytes ? bytes : 1, 0);
 }
 
-bool gt__in_group(const gt__group *group, int64_t i) {
+int64_t gt__place_of(const gt__group *group, int64_t i) {
     switch (group->kind) {
-    case GT__ROWS: return i / group->columns >= group->lo && i / group->columns < group->hi;
-    case GT__COLUMNS: return i % group->columns >= group->lo && i % group->columns < group->hi;
-    case GT__OF_COLUMN:
-        return i % group->columns == group->column && i / group->columns >= group->lo &&
-               i / group->columns < group->hi;
-    case GT__FLAGGED: return group->flag[i] != 0;
-    default: return i >= group->lo && i < group->hi;
+    case GT__ROWS:
+    case GT__OF_COLUMN: return i / group->columns;
+    case GT__COLUMNS: return i % group->columns;
+    default: return i;
     }
+}
+
+bool gt__in_group(const gt__group *group, int64_t i) {
+    if (group->kind == GT__FLAGGED) return group->flag[i] != 0;
+    if (group->kind == GT__OF_COLUMN && i % group->columns != group->column) return false;
+    const int64_t place = gt__place_of(group, i);
+    return place >= group->lo && place < group->hi;
 }
 
 /* An array under diagnosis. */
@@ -214,6 +218,17 @@ static bool diagnose_missing(patient *p, bool row) {
 
 /* ---- a few wrong ones among many: group testing ------------------------------------------------------------------------------ */
 
+/* Is a group that is known to be wrong so at one place alone? */
+static bool is_at_one_place(const patient *p, const gt__group *group, int64_t *place) {
+    gt__group rest = {.kind = GT__FLAGGED, .columns = p->columns, .flag = p->flag};
+    if (group->hi - group->lo < WORTH_LOCATING || !p->evidence->locate ||
+        !p->evidence->locate(p->evidence->user, group, place))
+        return false;
+    for (int64_t i = 0; i < p->evidence->count; i++)
+        p->flag[i] = gt__in_group(group, i) && gt__place_of(group, i) != *place;
+    return is_right(p, p->evidence->claim, &rest);
+}
+
 /* Halves a group that is known to be wrong until single entries, rows or columns are left. Breadth first, so
  * that where most are wrong it is noticed early. */
 static void halve(patient *p, gt__group group, int most) {
@@ -224,8 +239,9 @@ static void halve(patient *p, gt__group group, int most) {
     while (n > 0) {
         group = queue[first];
         first = (first + 1) % (2 * MOST_FOUND), n--;
-        if (group.hi - group.lo == 1) {
-            p->found[p->n_found++] = group.lo;
+        int64_t place = group.lo;
+        if (group.hi - group.lo == 1 || is_at_one_place(p, &group, &place)) {
+            p->found[p->n_found++] = place;
         } else {
             gt__group left = group, right = group;
             left.hi = right.lo = group.lo + (group.hi - group.lo) / 2;

@@ -56,8 +56,15 @@ static bool is_never_spent(void *user) { return !user; }
 
 void gt__diagnose_entries(gt__entries *e, const gt_allocator *allocator,
                           gt_check_finding *finding) {
-    const gt__evidence evidence = {e,        e->claim,   e->count, e->shape,      allocator,
-                                   wrong_on, has_factor, entry,    is_never_spent};
+    const gt__evidence evidence = {.user = e,
+                                   .claim = e->claim,
+                                   .count = e->count,
+                                   .shape = e->shape,
+                                   .allocator = allocator,
+                                   .wrong_on = wrong_on,
+                                   .has_factor = has_factor,
+                                   .entry = entry,
+                                   .is_spent = is_never_spent};
     const int64_t beyond = finding->beyond;
     gt__diagnose_array(&evidence, finding);
     finding->beyond = beyond;

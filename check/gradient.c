@@ -33,6 +33,7 @@ typedef struct question {
     const part *part; /* the one that is looked at */
     int64_t evaluations;
     double noise, step;
+    double centre; /* f(x), once it is known to be the same at each call */
     long double goal; /* how well a slope must be known: all entries of a large array need less */
     gt_slope entry[FEW], probe[PROBES]; /* what was measured of the part */
     gt__entries entries;
@@ -43,10 +44,11 @@ typedef struct question {
 static bool value_at(void *user, long double t, long double *value, long double *size) {
     question *q = user;
     const int64_t lo = q->part->at, hi = lo + q->part->count;
-    for (int64_t i = lo; i < hi; i++) q->moved[i] = q->x[i] + (double)t * q->along[i];
-    *value = (long double)q->f(q->moved, q->n, q->user);
+    const bool known = t == 0 && !isnan(q->centre);
+    for (int64_t i = lo; i < hi && !known; i++) q->moved[i] = q->x[i] + (double)t * q->along[i];
+    *value = (long double)(known ? q->centre : q->f(q->moved, q->n, q->user));
     *size = fabsl(*value);
-    q->evaluations++;
+    q->evaluations += !known;
     return true;
 }
 
@@ -197,6 +199,33 @@ static bool probes_have_factor(void *user, double *factor) {
     return isfinite(*factor);
 }
 
+/* How far the claim is from the truth in the present direction, and what is not known of that. */
+static double distance_along(question *q, double *error) {
+    const gt_slope truth = slope_of(q);
+    const double predicted = predict(q, claim_of(q), error);
+    *error += truth.error;
+    return predicted - truth.value;
+}
+
+/* The distance in one direction, and in the same with every place weighted by its number: their ratio is the
+ * place, if there is only one. The weights are sums of few powers of 2, so that steps stay exact. */
+static bool locate(void *user, const gt__group *group, int64_t *place) {
+    question *q = user;
+    const int64_t places = group->hi - group->lo;
+    const double unit = exp2(-ceil(log2((double)places + 1)));
+    double error, error_weighted;
+    aim(q, group, seed_of(0));
+    const double distance = distance_along(q, &error);
+    for (int64_t i = 0; i < q->part->count; i++)
+        q->along[q->part->at + i] *= unit * (double)(gt__place_of(group, i) - group->lo + 1);
+    const double weighted = distance_along(q, &error_weighted);
+    const double number = weighted / distance / unit, nearest = rint(number);
+    const double doubt = (error_weighted / unit + error * fabs(number)) / fabs(distance);
+    if (!(doubt < 0.05 && fabs(number - nearest) <= doubt)) return false;
+    *place = group->lo + (int64_t)nearest - 1;
+    return *place >= group->lo && *place < group->hi;
+}
+
 static gt_slope measure_entry(void *user, int64_t i) { return slope_of_entry(user, i); }
 
 /* ---- verdicts of a part ------------------------------------------------------------------------------------------------ */
@@ -214,6 +243,7 @@ static void diagnose_by_probes(question *q, gt_check_finding *f) {
                             .shape = q->part->shape,
                             .allocator = &q->allocator,
                             .wrong_on = is_wrong_along,
+                            .locate = locate,
                             .has_factor = probes_have_factor,
                             .entry = measure_entry,
                             .is_spent = is_spent};
@@ -250,11 +280,15 @@ static bool arrive(question *q) {
     for (int64_t i = 0; i < q->n; i++) q->claim[i] = (double)NAN;
     q->gradient(q->x, q->n, q->claim, q->user);
     q->noise = 0;
+    q->centre = (double)NAN;
     aim(q, NULL, 7);
     const double noise = gt__noise_of(value_at, q, 1e-10);
     move_back(q);
     q->noise = noise;
-    return isfinite(noise);
+    if (!isfinite(noise)) return false;
+    q->centre = q->f(q->x, q->n, q->user);
+    q->evaluations++;
+    return true;
 }
 
 /* A generic point at about that distance: no zeros, no two numbers equal. */

@@ -38,6 +38,8 @@ typedef struct gt__group {
 } gt__group;
 
 bool gt__in_group(const gt__group *group, int64_t i);
+/* The number that lo and hi count, of an entry: its own, or that of its row or column. */
+int64_t gt__place_of(const gt__group *group, int64_t i);
 
 /* ---- an array ------------------------------------------------------------------------------------------------- */
 
@@ -50,6 +52,8 @@ typedef struct gt__evidence {
     const gt_allocator *allocator;
     /* Does a candidate differ from the truth on a group? */
     bool (*wrong_on)(void *user, const double *candidate, const gt__group *group);
+    /* If the claim is wrong at one place of a group alone: at which? A guess. NULL: cannot be asked. */
+    bool (*locate)(void *user, const gt__group *group, int64_t *place);
     /* claim = factor * truth, all over? */
     bool (*has_factor)(void *user, double *factor);
     gt_slope (*entry)(void *user, int64_t i);

@@ -1,7 +1,7 @@
 /* demos/fashion.c: trains a network on Fashion-MNIST, 60,000 images of clothes in ten classes, and
  * tests it on 10,000 others. Draws the learning curve, saves the parameters; --evaluate FILE loads
- * them again and gets the same accuracy. Where the data set is missing, generated strokes take its
- * place.
+ * them again and gets the same accuracy. --bf16 multiplies in mixed precision. Where the data set is
+ * missing, generated strokes take its place.
  *
  * The last line is "test accuracy" and the share of test images that were recognized. */
 #include "common/images.h"
@@ -28,6 +28,7 @@ typedef struct options {
     const char *data; /* NULL: the usual place, or strokes */
     const char *save, *picture, *evaluate;
     long epochs, seed;
+    bool bf16;
 } options;
 
 typedef struct score {
@@ -185,6 +186,7 @@ static bool run(const options *o, const images *data, const images *test) {
     gt_tape *tape = params ? gt_tape_new(params) : NULL;
     score result = {0, 0};
     bool ok = tape || complain("out of memory");
+    gt_autocast(tape, o->bf16);
     if (ok && o->evaluate) {
         ok = gt_params_load(params, o->evaluate) || complain("%s", gt_params_error(params));
         ok = ok && evaluate(tape, test, &result);
@@ -200,7 +202,8 @@ static bool run(const options *o, const images *data, const images *test) {
 /* ---- command line ---------------------------------------------------------------------------- */
 
 static void print_usage(FILE *out) {
-    fputs("usage: fashion [OPTION VALUE]...\n"
+    fputs("usage: fashion [--bf16] [OPTION VALUE]...\n"
+          "  --bf16            products of numbers rounded to bf16\n"
           "  --data FOLDER     the IDX files (default " IMAGES_FOLDER ")\n"
           "  --epochs N        passes over the training images (default 8)\n"
           "  --seed N          of first values and order (default 1)\n"
@@ -219,6 +222,11 @@ static bool parse_number(const char *name, const char *value, long low, long hig
 
 static bool parse(options *o, int count, char **word) {
     for (int i = 1; i < count; i += 2) {
+        if (strcmp(word[i], "--bf16") == 0) {
+            o->bf16 = true;
+            i--; /* it takes no value */
+            continue;
+        }
         const char *name = word[i], *value = i + 1 < count ? word[i + 1] : NULL;
         const char **text = strcmp(name, "--data") == 0       ? &o->data
                             : strcmp(name, "--save") == 0     ? &o->save

@@ -60,7 +60,7 @@ bool gt__pull_by_hand(const gt_op *op, gt_pull *p) {
     for (int k = 0; k < p->n_out; k++) in[n++] = p->out[k];
     for (int k = 0; k < p->n_out; k++)
         in[n++] = gt_is_none(p->up[k])
-                      ? gt_zeros(p->tape, gt_shape_of(p->out[k]), gt_dtype_of(p->out[k]))
+                      ? gt_zeros(p->tape, gt_shape_of(p->out[k]), gt__gradient_kind(p->out[k]))
                       : p->up[k];
     whose w;
     memset(&w, 0, sizeof w);

@@ -18,7 +18,7 @@ static bool sweep_as_rule(gt__sweep *s, gt_tensor root, gt_tensor seed, const gt
 
 static gt_tensor seed_of(gt_tensor root) {
     const gt_recorder before = gt_record_as(root.tape, GT_BY_RULE);
-    gt_tensor one = gt_mark_constant(gt_full(root.tape, GT_SCALAR, 1, gt_dtype_of(root)));
+    gt_tensor one = gt_mark_constant(gt_full(root.tape, GT_SCALAR, 1, gt__gradient_kind(root)));
     if (gt_rank(root) > 0) one = gt_reshape(one, gt_shape_of(root));
     gt_record_as(root.tape, before);
     return one;
@@ -59,7 +59,7 @@ static bool fit_root(gt_tensor y, const char *who) {
 
 static gt_tensor zeros_like(gt_tensor x) {
     const gt_recorder before = gt_record_as(x.tape, GT_BY_RULE);
-    const gt_tensor zeros = gt_zeros(x.tape, gt_shape_of(x), gt_dtype_of(x));
+    const gt_tensor zeros = gt_zeros(x.tape, gt_shape_of(x), gt__gradient_kind(x));
     gt_record_as(x.tape, before);
     return zeros;
 }
@@ -102,7 +102,7 @@ gt_tensor gt_grad(gt_tensor y, gt_tensor x) {
 
 bool gt_vjps(gt_tensor y, gt_tensor u, const gt_tensor *x, int count, gt_tensor *gx) {
     if (!fit(y, y.tape, "vjp") || !fit(u, y.tape, "vjp")) return false;
-    if (!gt_same_shape(gt_shape_of(u), gt_shape_of(y)) || gt_dtype_of(u) != gt_dtype_of(y)) {
+    if (!gt_same_shape(gt_shape_of(u), gt_shape_of(y)) || gt_dtype_of(u) != gt__gradient_kind(y)) {
         char a[200], b[200];
         gt_fail(y.tape, "vjp: the upstream %s needs the shape and dtype of %s",
                 gt_label(u, a, sizeof a), gt_label(y, b, sizeof b));
@@ -127,7 +127,7 @@ gt_tensor gt_jvp(gt_tensor y, gt_tensor x, gt_tensor u) {
 
 static gt_tensor rows_of(gt_tensor y, gt_tensor x) {
     const int64_t n = gt_numel(gt_shape_of(y));
-    const gt_tensor unit = gt_eye(y.tape, n, gt_dtype_of(y));
+    const gt_tensor unit = gt_eye(y.tape, n, gt__gradient_kind(y));
     const size_t bytes = (size_t)(n + 1) * sizeof(gt_tensor);
     gt_tensor *row = gt_params_alloc(gt_tape_params(y.tape), NULL, 0, bytes);
     if (!row) return gt_fail(y.tape, "jacobian: out of memory");
@@ -153,7 +153,7 @@ gt_tensor gt_jacobian(gt_tensor y, gt_tensor x) {
     gt_shape shape = a;
     for (int d = 0; d < b.rank; d++) shape.dim[shape.rank++] = b.dim[d];
     const gt_recorder before = gt_record_as(y.tape, GT_BY_RULE);
-    const gt_tensor j = gt_numel(a) == 0 ? gt_zeros(y.tape, shape, gt_dtype_of(y))
+    const gt_tensor j = gt_numel(a) == 0 ? gt_zeros(y.tape, shape, gt__gradient_kind(y))
                                          : gt_reshape(rows_of(y, x), shape);
     gt_record_as(y.tape, before);
     return j;

@@ -3,7 +3,7 @@
  * The sweep goes from a root down the tape. At each node it sums what arrived (the upstream gradient),
  * multiplies it by the operation's local gradients, and passes the contributions on to the inputs. It
  * records what it does on the same tape: a gradient is a tensor like any other and can be differentiated
- * again.
+ * again. It has the kind of what it is the gradient of; that of a bf16 tensor is f32.
  *
  *     gt_tape *tape = gt_tape_new(NULL);
  *     const double at = 2;

@@ -41,6 +41,7 @@ static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor *gx) {
     if (gt_is_none(*gx)) return true;
     if (!gt_same_shape(gt_shape_of(*gx), gt_shape_of(x))) *gx = gt_sum_to(*gx, gt_shape_of(x));
+    if (gt_dtype_of(*gx) == GT_BF16) *gx = gt_cast(*gx, GT_F32); /* and summed as that */
     if (gt_is_leaf(*gx))
         *gx = gt_copy(*gx); /* a gradient is a value: a later write must not change it */
     if (!gt_valid(*gx)) return false;

@@ -59,6 +59,12 @@ bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p);
 gt_tensor gt__sweep_original(const gt__sweep *s, int k);
 bool gt__sweep_grow(gt__sweep *s, void *block, uint32_t *room, uint64_t need, size_t item);
 
+/* The kind of a tensor's gradient. */
+static inline gt_dtype gt__gradient_kind(gt_tensor t) {
+    const gt_dtype dtype = gt_dtype_of(t);
+    return dtype == GT_BF16 ? GT_F32 : dtype;
+}
+
 /* by_hand.c */
 bool gt__pull_by_hand(const gt_op *op, gt_pull *pull);
 

@@ -72,6 +72,10 @@ const char *gt_label(gt_tensor t, char *buffer, size_t size) {
         return buffer;
     }
     const gt__node *n = gt__node_at(t.tape, t.index);
+    while (n->flags & GT__CAST && !n->name) {
+        t.index = n->in[0];
+        n = gt__node_at(t.tape, t.index);
+    }
     const char *name = gt__bytes(&t.tape->names, n->name, NULL);
     if (!name && (n->flags & GT__PARAM)) name = gt__param_of(t.tape, n)->name;
     if (name)

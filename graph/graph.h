@@ -156,7 +156,7 @@ typedef struct gt_init {
 } gt_init;
 
 /* What is known of one parameter or buffer. data and grad are contiguous; grad is NULL until a
- * gradient has arrived. Read-only for callers: change values with gt_param_set. */
+ * gradient has arrived, and f32 where data is bf16. Read-only for callers: change values with gt_param_set. */
 typedef struct gt_param_info {
     const char *name;
     gt_shape shape;
@@ -422,7 +422,7 @@ enum {
     GT_VIEW = 1 << 2,     /* shares its first input's memory: gives `view` instead of a kernel */
     GT_RANDOM = 1 << 3,   /* takes the next ordinal as its last arg when recorded */
     GT_EFFECT = 1 << 4,   /* writes input 1 into the leaf input 0 at commit */
-    GT_AUTOCAST = 1 << 5, /* may run in bf16 under autocast */
+    GT_AUTOCAST = 1 << 5, /* takes bf16 operands for f32: see gt_cast_operands */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
     GT_PLAIN =
@@ -598,6 +598,10 @@ GT_API bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *
 /* A constant written by a rule: the only kind that peepholes may look at. */
 GT_API gt_tensor gt_mark_constant(gt_tensor t);
 GT_API bool gt_is_constant(gt_tensor t);
+/* From now on cast makes operands of f32 operands where the user records an operation of trait GT_AUTOCAST with at
+ * most three, all of f32 or already cast. NULL: they stay. What rules record is left to them. gt_autocast in
+ * ops/ops.h stands on this. */
+GT_API void gt_cast_operands(gt_tape *tape, gt_tensor (*cast)(gt_tensor x));
 /* State that grad/ keeps with a tape: the adjoints of the last backward. */
 typedef struct gt_attachment {
     void (*release)(gt_tape *tape, void *state);

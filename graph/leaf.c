@@ -319,18 +319,21 @@ void gt_scope_pop(gt_tape *tape) {
 
 /* ---- gradients of parameters ------------------------------------------------------------------------ */
 
+/* The gradient of a bf16 parameter is f32. */
+static size_t gradient_bytes(const gt__param *p) {
+    return (size_t)p->numel * gt_dtype_size(p->dtype == GT_BF16 ? GT_F32 : p->dtype);
+}
+
 bool gt_param_prepare_grad(gt_tensor leaf) {
     if (!gt_is_trainable(leaf)) return gt__error(leaf.tape, "no trainable parameter");
     gt__param *p = gt__param_of(leaf.tape, gt__node_at(leaf.tape, leaf.index));
-    if (!p->grad)
-        p->grad =
-            gt__pool_take(&leaf.tape->params->pool, (size_t)p->numel * gt_dtype_size(p->dtype));
+    if (!p->grad) p->grad = gt__pool_take(&leaf.tape->params->pool, gradient_bytes(p));
     return p->grad || gt__out_of_memory(leaf.tape, "a gradient");
 }
 
 void gt_param_add_grad(gt_tensor leaf, const void *values) {
     gt__param *p = gt__param_of(leaf.tape, gt__node_at(leaf.tape, leaf.index));
-    const size_t bytes = (size_t)p->numel * gt_dtype_size(p->dtype);
+    const size_t bytes = gradient_bytes(p);
     if (!p->has_grad && bytes)
         memcpy(p->grad, values, bytes);
     else if (p->dtype == GT_F64)

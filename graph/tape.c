@@ -433,6 +433,8 @@ gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_i
         for (int k = 0; !tape && k < n_in; k++) tape = in[k].tape;
         return tape ? gt__poison(tape) : gt_none();
     }
+    gt_tensor cast[GT__CAST_MOST];
+    if (!(in = gt__autocast(own, op, in, n_in, cast)) && n_in) return gt__poison(own);
     uint32_t attr_id = 0;
     uint32_t first_arg;
     if (attr_size) {

@@ -25,7 +25,8 @@ enum {
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
     GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
-    GT__SCALAR = 1 << 11   /* computed from scalars by an operation of trait GT_PLAIN, to a float */
+    GT__SCALAR = 1 << 11,  /* computed from scalars by an operation of trait GT_PLAIN, to a float */
+    GT__CAST = 1 << 12     /* an operand as gt_cast_operands made it: has its input's name */
 };
 
 typedef union gt__cell {
@@ -60,6 +61,13 @@ typedef struct gt__known_site {
     gt__site site;
     uint32_t id;
 } gt__known_site;
+
+/* Operands cast of late, by index. */
+enum { GT__KNOWN_CASTS = 32, GT__CAST_MOST = 3 };
+typedef struct gt__known_cast {
+    uint32_t from, generation;
+    gt_tensor to;
+} gt__known_cast;
 
 typedef struct gt__param {
     const char *name; /* bytes of params->names */
@@ -135,6 +143,8 @@ struct gt_tape {
     void *hook_user;
     gt__site site;
     gt__known_site known_site[GT__KNOWN_SITES];
+    gt_tensor (*cast)(gt_tensor x); /* see gt_cast_operands */
+    gt__known_cast known_cast[GT__KNOWN_CASTS];
     uint32_t scalar_shape; /* the id of rank 0; 0: not met yet */
     uint32_t scalars_run;  /* scalars before this node have been run, where they could be */
     uint32_t begun;        /* the clock when recording began: at it, nothing can be stale */
@@ -228,6 +238,11 @@ void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */
 uint32_t gt__layout(gt_tape *tape, const gt_array *a);
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
+
+/* ---- autocast.c: the operands that op is recorded with: in, or casts in room (GT__CAST_MOST); NULL when a cast
+ * failed. */
+const gt_tensor *gt__autocast(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
+                              gt_tensor *room);
 
 /* ---- leaf.c */
 /* Where the value of a stored node or leaf is, contiguous; NULL when it has none. */

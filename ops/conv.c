@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "ops/bf16.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 
@@ -55,14 +56,28 @@ static bool operands_fit(const gt_call *call, const setting *s, int first, int s
         if (x->shape.rank != 2 + s->axes)
             return gt_call_fail(call, "%s has rank %d: %s is needed", gt_operand(call, k),
                                 x->shape.rank, needed[kind[k]][s->axes - 1]);
-        if (x->dtype != GT_F32 && x->dtype != GT_F64)
-            return gt_call_fail(call, "%s is %s: f32 or f64 is needed", gt_operand(call, k),
+        if (!gt_dtype_is_float(x->dtype))
+            return gt_call_fail(call, "%s is %s: f32, f64 or bf16 is needed", gt_operand(call, k),
                                 gt_dtype_name(x->dtype));
     }
     if (call->in[0].dtype == call->in[1].dtype) return true;
     return gt_call_fail(call, "%s is %s and %s is %s: cast one of them", gt_operand(call, 0),
                         gt_dtype_name(call->in[0].dtype), gt_operand(call, 1),
                         gt_dtype_name(call->in[1].dtype));
+}
+
+/* Products of bf16 are summed, and stay, in f32. */
+static gt_dtype result_kind(const gt_call *call) {
+    return call->in[0].dtype == GT_F64 ? GT_F64 : GT_F32;
+}
+
+/* The operands as the arithmetic knows them. */
+static bool as_floats(const gt_call *call, gt_array in[2]) {
+    for (int k = 0; k < 2; k++) {
+        in[k] = call->in[k];
+        if (in[k].dtype == GT_BF16 && !gt__bf16_as_floats(call, &in[k])) return false;
+    }
+    return true;
 }
 
 /* Sizes of the last one or two axes as rows and columns. */
@@ -157,12 +172,14 @@ static bool conv_shape(gt_call *call) {
     field_of(w, of_w);
     if (!field_made(call, s, of_x, of_w, of_y)) return false;
     call->out[0].shape = with_field(s, x.dim[0], w.dim[0], of_y);
-    call->out[0].dtype = call->in[0].dtype;
+    call->out[0].dtype = result_kind(call);
     return true;
 }
 
 static bool conv_kernel(gt_call *call) {
-    const gt_array *x = &call->in[0], *w = &call->in[1], *y = &call->out[0];
+    gt_array in[2];
+    const gt_array *x = &in[0], *w = &in[1], *y = &call->out[0];
+    if (!as_floats(call, in)) return false;
     const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, y->dtype);
     return gt__convolve(call, &c, x->data, w->data, y->data);
 }
@@ -177,7 +194,7 @@ static gt_tensor record_input(gt_tensor y, gt_tensor w, const setting *s, gt_ten
 static gt_tensor record_weight(gt_tensor x, gt_tensor y, const setting *s, gt_tensor like);
 
 static bool conv_pull(gt_pull *p) {
-    const gt_tensor x = p->in[0], w = p->in[1], g = p->up[0];
+    const gt_tensor x = p->in[0], w = p->in[1], g = gt__as_operand(p->up[0], x);
     if (p->wanted[0]) p->gx[0] = record_input(g, w, p->attr, x);
     if (p->wanted[1]) p->gx[1] = record_weight(x, g, p->attr, w);
     return true;
@@ -236,13 +253,14 @@ static gt_tensor conv_samples(gt_samples *s, int i) {
     switch (i - SAMPLES) {
     case 0: return gt_conv2d(gt_transpose(x, 2, 3), gt_flip(w, GT_AXES(-1)), plain);
     case 1: return gt_sample_bad(s, "cast one"), gt_conv2d(x, gt_cast(w, other), plain);
-    case 2: return gt_sample_bad(s, "f32 or f64"), gt_conv2d(gt_cast(x, GT_I32), w, plain);
+    case 2: return gt_sample_bad(s, "f32, f64 or bf16"), gt_conv2d(gt_cast(x, GT_I32), w, plain);
     default: return gt_samples_end(s);
     }
 }
 
-const gt_op gt__op_conv = GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples,
-                                .linear = 3, .meaning = "x under a moving window, times w");
+const gt_op gt__op_conv =
+    GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples, .traits = GT_AUTOCAST,
+          .linear = 3, .meaning = "x under a moving window, times w");
 
 static gt_tensor record_conv(gt_tensor x, gt_tensor w, const setting *s) {
     setting own = *s;
@@ -267,18 +285,20 @@ static bool conv_input_shape(gt_call *call) {
         return gt_call_fail(call, "%lld groups of %s are too many", (long long)s->groups,
                             gt_operand(call, 1));
     call->out[0].shape = with_field(s, y.dim[0], w.dim[1] * s->groups, s->size);
-    call->out[0].dtype = call->in[0].dtype;
+    call->out[0].dtype = result_kind(call);
     return true;
 }
 
 static bool conv_input_kernel(gt_call *call) {
-    const gt_array *y = &call->in[0], *w = &call->in[1], *x = &call->out[0];
+    gt_array in[2];
+    const gt_array *y = &in[0], *w = &in[1], *x = &call->out[0];
+    if (!as_floats(call, in)) return false;
     const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, x->dtype);
     return gt__convolve_input(call, &c, y->data, w->data, x->data);
 }
 
 static bool conv_input_pull(gt_pull *p) {
-    const gt_tensor y = p->in[0], w = p->in[1], g = p->up[0];
+    const gt_tensor y = p->in[0], w = p->in[1], g = gt__as_operand(p->up[0], y);
     if (p->wanted[0]) p->gx[0] = record_conv(g, w, p->attr);
     if (p->wanted[1]) p->gx[1] = record_weight(g, y, p->attr, w);
     return true;
@@ -337,7 +357,8 @@ static gt_tensor conv_input_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_conv_input =
     GT_OP("conv_input", conv_input_shape, conv_input_kernel, GT_PULL(conv_input_pull),
-          conv_input_samples, .linear = 3, .meaning = "transposed convolution of y by w");
+          conv_input_samples, .traits = GT_AUTOCAST, .linear = 3,
+          .meaning = "transposed convolution of y by w");
 
 static gt_tensor record_input(gt_tensor y, gt_tensor w, const setting *s, gt_tensor like) {
     setting own = *s;
@@ -359,18 +380,20 @@ static bool conv_weight_shape(gt_call *call) {
     field_of(x, of_x);
     if (!field_is(call, s, of_x, s->size, 1)) return false;
     call->out[0].shape = with_field(s, y.dim[1], x.dim[1] / s->groups, s->size);
-    call->out[0].dtype = call->in[0].dtype;
+    call->out[0].dtype = result_kind(call);
     return true;
 }
 
 static bool conv_weight_kernel(gt_call *call) {
-    const gt_array *x = &call->in[0], *y = &call->in[1], *w = &call->out[0];
+    gt_array in[2];
+    const gt_array *x = &in[0], *y = &in[1], *w = &call->out[0];
+    if (!as_floats(call, in)) return false;
     const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, w->dtype);
     return gt__convolve_weight(call, &c, x->data, y->data, w->data);
 }
 
 static bool conv_weight_pull(gt_pull *p) {
-    const gt_tensor x = p->in[0], y = p->in[1], g = p->up[0];
+    const gt_tensor x = p->in[0], y = p->in[1], g = gt__as_operand(p->up[0], x);
     if (p->wanted[0]) p->gx[0] = record_input(y, g, p->attr, x);
     if (p->wanted[1]) p->gx[1] = record_conv(x, g, p->attr);
     return true;
@@ -399,7 +422,8 @@ static gt_tensor conv_weight_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_conv_weight =
     GT_OP("conv_weight", conv_weight_shape, conv_weight_kernel, GT_PULL(conv_weight_pull),
-          conv_weight_samples, .linear = 3, .meaning = "what each weight meets of x, times y");
+          conv_weight_samples, .traits = GT_AUTOCAST, .linear = 3,
+          .meaning = "what each weight meets of x, times y");
 
 static gt_tensor record_weight(gt_tensor x, gt_tensor y, const setting *s, gt_tensor like) {
     setting own = *s;

@@ -23,6 +23,7 @@
 #endif
 
 #include "ops/gemm.h"
+#include "ops/onednn.h"
 
 enum {
     ROOM = 1 << 17,       /* elements of the lines of a tile, if the least sizes below allow it */
@@ -261,9 +262,13 @@ static bool provide(const gt_call *call, work *k, int64_t m, int64_t n, int64_t 
 static void run_tasks(const work *k, void (*task)(const work *k, int64_t i, char *memory)) {
 #ifdef GT_WITH_OPENMP
     const int threads = threads_for(k->tasks);
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-    for (int64_t i = 0; i < k->tasks; i++)
-        task(k, i, k->memory + (size_t)omp_get_thread_num() * k->task_bytes);
+#pragma omp parallel num_threads(threads)
+    {
+        omp_set_num_threads(1); /* here only: bits of oneDNN's products depend on it */
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < k->tasks; i++)
+            task(k, i, k->memory + (size_t)omp_get_thread_num() * k->task_bytes);
+    }
 #else
     for (int64_t i = 0; i < k->tasks; i++) task(k, i, k->memory);
 #endif
@@ -345,6 +350,19 @@ static void *product_memory(const work *k, char *memory) {
     return memory + k->line_bytes + k->turned_bytes;
 }
 
+/* ---- by oneDNN ------------------------------------------------------------------------------- */
+
+/* Not without OpenMP: then nothing would tell oneDNN how many threads to use. */
+static gt__outcome by_library(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
+                              const void *x, const void *y) {
+#if defined(GT_WITH_ONEDNN) && defined(GT_WITH_OPENMP)
+    return gt__onednn_convolve(call, c, makes, w, x, y);
+#else
+    (void)call, (void)c, (void)makes, (void)w, (void)x, (void)y;
+    return GT__REFUSED;
+#endif
+}
+
 /* ---- y from x and w -------------------------------------------------------------------------- */
 
 static void forward_task(const work *k, int64_t i, char *memory) {
@@ -391,6 +409,8 @@ static bool is_empty(const gt__conv *c, void *result, int64_t n) {
 
 bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y) {
     if (is_empty(c, y, c->n * c->groups * c->out * c->y[0] * c->y[1])) return true;
+    const gt__outcome outcome = by_library(call, c, GT__MAKES_Y, w, x, y);
+    if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.x = x;
     k.w = w;
@@ -464,6 +484,8 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
                         void *x) {
     const int64_t n = c->n * c->groups * c->in * c->x[0] * c->x[1];
     if (n == 0 || is_empty(c, x, n)) return true;
+    const gt__outcome outcome = by_library(call, c, GT__MAKES_X, w, x, y);
+    if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.y = y;
     k.w = w;
@@ -527,6 +549,8 @@ bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, 
                          void *w) {
     const int64_t n = weight_count(c);
     if (is_empty(c, w, n)) return true;
+    const gt__outcome outcome = by_library(call, c, GT__MAKES_W, w, x, y);
+    if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.x = x;
     k.y = y;

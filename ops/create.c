@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/bf16.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 
@@ -38,13 +39,6 @@ static gt_tensor make(gt_tape *tape, const gt_op *op, gt_shape shape, gt_dtype d
     return gt_record(tape, op, NULL, 0, &m, sizeof m, arg, n_arg);
 }
 
-static uint16_t bf16_of(float value) { /* nearest, halves to even; NaN stays NaN */
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if (value != value) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /* Towards zero, saturating; NaN gives 0. */
 static int64_t integer_of(double v, double low, double high, int64_t least, int64_t most) {
     if (v != v) return 0;
@@ -62,7 +56,7 @@ void gt__put(void *to, gt_dtype dtype, int64_t i, double v) {
     case GT_I32: ((int32_t *)to)[i] = i32_of(v); break;
     case GT_I64: ((int64_t *)to)[i] = i64_of(v); break;
     case GT_BOOL: ((unsigned char *)to)[i] = v != 0; break;
-    default: ((uint16_t *)to)[i] = bf16_of((float)v); break;
+    default: ((uint16_t *)to)[i] = gt__bf16_of((float)v); break;
     }
 }
 
@@ -272,24 +266,37 @@ static double get_bf16(const void *x, int64_t i) {
     return (double)gt__bf16_value(((const uint16_t *)x)[i]);
 }
 
-/* One loop for each pair of kinds; i64 goes apart, since a double does not hold all of it. */
+/* One loop for each pair of kinds; i64 goes apart, since a double does not hold all of it, and so do f32 and bf16,
+ * which are to be fast. */
 #define CAST(from, to, kind)                                                                       \
     static void cast_##from##_##to(void *y, const void *const *x, const gt_arg *arg, int64_t n) {  \
         (void)arg;                                                                                 \
         for (int64_t i = 0; i < n; i++) gt__put(y, kind, i, get_##from(x[0], i));                  \
     }
 #define CASTS(from)                                                                                \
-    CAST(from, f32, GT_F32)                                                                        \
     CAST(from, f64, GT_F64)                                                                        \
     CAST(from, i32, GT_I32)                                                                        \
     CAST(from, i64, GT_I64)                                                                        \
-    CAST(from, flag, GT_BOOL)                                                                      \
+    CAST(from, flag, GT_BOOL)
+#define FLOAT_CASTS(from)                                                                          \
+    CASTS(from)                                                                                    \
+    CAST(from, f32, GT_F32)                                                                        \
     CAST(from, bf16, GT_BF16)
 CASTS(f32)
-CASTS(f64)
-CASTS(i32)
-CASTS(flag)
+CAST(f32, f32, GT_F32)
+FLOAT_CASTS(f64)
+FLOAT_CASTS(i32)
+FLOAT_CASTS(flag)
 CASTS(bf16)
+CAST(bf16, bf16, GT_BF16)
+static void cast_f32_bf16(void *y, const void *const *x, const gt_arg *arg, int64_t n) {
+    (void)arg;
+    gt__to_bf16(y, x[0], n);
+}
+static void cast_bf16_f32(void *y, const void *const *x, const gt_arg *arg, int64_t n) {
+    (void)arg;
+    gt__from_bf16(y, x[0], n);
+}
 #define CAST_I64(to, type, value)                                                                  \
     static void cast_i64_##to(void *y, const void *const *x, const gt_arg *arg, int64_t n) {       \
         const int64_t *in = x[0];                                                                  \
@@ -305,7 +312,7 @@ CAST_I64(f64, double, (double)v)
 CAST_I64(i32, int32_t, v<INT32_MIN ? INT32_MIN : v> INT32_MAX ? INT32_MAX : (int32_t)v)
 CAST_I64(i64, int64_t, v)
 CAST_I64(flag, unsigned char, v != 0)
-CAST_I64(bf16, uint16_t, bf16_of((float)v))
+CAST_I64(bf16, uint16_t, gt__bf16_of((float)v))
 
 #define CASTS_FROM(from)                                                                           \
     {                                                                                              \
@@ -328,10 +335,12 @@ static bool cast_shape(gt_call *call) {
     return true;
 }
 
-/* Integers carry no gradient: the sweep asks only between floats. */
+/* Integers carry no gradient: the sweep asks only between floats. Gradients of bf16 are f32, so nothing is rounded
+ * on the way back. */
 static bool cast_pull(gt_pull *pull) {
-    if (gt_dtype_is_float(gt_dtype_of(pull->in[0])))
-        pull->gx[0] = gt_cast(pull->up[0], gt_dtype_of(pull->in[0]));
+    const gt_dtype dtype = gt_dtype_of(pull->in[0]);
+    if (gt_dtype_is_float(dtype))
+        pull->gx[0] = gt_cast(pull->up[0], dtype == GT_BF16 ? GT_F32 : dtype);
     return true;
 }
 

@@ -40,13 +40,25 @@ typedef struct {
 #define PACK_PARAMETERS                                                                            \
     void *panel, const void *x, int64_t count, int64_t across, int64_t depth, int64_t along
 
+/* Rows of A: those that may be read, and how far apart rows and their elements are. */
+typedef struct {
+    const void *at;
+    int64_t rows, row, col;
+} left_rows;
+
+/* A part of C that is computed, or added to. */
+typedef struct {
+    void *at;
+    int64_t rows, columns, row, col;
+    bool add;
+} part;
+
 typedef struct {
     int64_t rows, columns; /* of a tile */
     size_t size;           /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
-    void (*multiply)(int64_t depth, const void *a, const void *b, int64_t rows, int64_t columns,
-                     void *c, int64_t c_row, int64_t c_col, bool add);
+    void (*multiply)(int64_t depth, left_rows a, const void *b, part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
 } kernel;
 
@@ -55,10 +67,13 @@ enum {
     BLOCK_ROWS = 1008,   /* of packed A: a multiple of every tile's rows */
     BLOCK_COLUMNS = 960, /* of packed B: a multiple of every tile's columns */
     TASK_COLUMNS = 192,  /* of C per task, likewise: their panels of B stay in the second-level */
+    PACK_DEPTH = 32,     /* packed at a time of lines that are neighbours */
+    FEW_ROWS = 4,        /* of a tile, read side by side without packing */
     MAX_TILE_ROWS = 12,
     MAX_TILE_COLUMNS = 32,
     THIN_COLUMNS = 256,      /* of C per task of a thin product */
     THIN = 8,                /* rows: up to here packing costs more than it gains */
+    WORTH_PACKING = 1 << 21, /* multiplications: up to here packing is a large part */
     WORTH_THREADS = 1 << 23, /* multiplications: up to here waking threads does */
 };
 
@@ -220,49 +235,64 @@ static void run_thin(const kernel *kr, const product *g, worker w) {
              least(share(w, w.id + 1, strips) * THIN_COLUMNS, g->n));
 }
 
-/* Packs `count` lines of x, `across` apart, into panels of `width` lines. */
+/* Packs `count` lines of x, `across` apart, into panels of `width` lines. Where lines are neighbours, a few
+   elements of all before the next few: they stand in common cache lines. */
 static void pack(const kernel *kr, worker w, void (*pack_panel)(PACK_PARAMETERS), int64_t width,
                  void *panels, const void *x, int64_t count, int64_t across, int64_t depth,
                  int64_t along) {
-    const int64_t n = ceil_div(count, width);
-    for (int64_t i = share(w, w.id, n) * width; i < share(w, w.id + 1, n) * width; i += width)
-        pack_panel(place(kr, panels, i * depth), element(kr, x, i * across),
-                   least(count - i, width), across, depth, along);
+    const int64_t n = ceil_div(count, width), step = across == 1 ? PACK_DEPTH : depth;
+    for (int64_t p = 0; p < depth; p += step)
+        for (int64_t i = share(w, w.id, n) * width; i < share(w, w.id + 1, n) * width; i += width)
+            pack_panel(place(kr, panels, i * depth + p * width),
+                       element(kr, x, i * across + p * along), least(count - i, width), across,
+                       least(depth - p, step), along);
 }
 
-/* C[rows, columns] (+)= packed A times packed B, for a block of C that starts at c. A task is one
-   panel of A and some panels of B; equal tasks, else the threads' shares would differ. */
-static void multiply_block(const kernel *kr, const product *g, worker w, int64_t rows,
-                           int64_t columns, int64_t depth, const void *a, const void *b, void *c,
-                           bool add) {
-    const int64_t panels = ceil_div(columns, kr->columns);
-    const int64_t width = ceil_div(panels, ceil_div(columns, TASK_COLUMNS)) * kr->columns;
-    const int64_t down = ceil_div(rows, kr->rows), tasks = ceil_div(columns, width) * down;
+/* A part of C (+)= rows of A times packed B. A task is one tile's rows and some panels of B; equal tasks, else the
+   threads' shares would differ. */
+static void multiply_block(const kernel *kr, worker w, int64_t depth, left_rows a, int64_t next,
+                           const void *b, part c) {
+    const int64_t panels = ceil_div(c.columns, kr->columns);
+    const int64_t width = ceil_div(panels, ceil_div(c.columns, TASK_COLUMNS)) * kr->columns;
+    const int64_t down = ceil_div(c.rows, kr->rows), tasks = ceil_div(c.columns, width) * down;
     for (int64_t task = share(w, w.id, tasks); task < share(w, w.id + 1, tasks); task++) {
-        const int64_t i = task % down * kr->rows, j = task / down * width;
-        kr->multiply(depth, element(kr, a, i * depth), element(kr, b, j * depth),
-                     least(rows - i, kr->rows), least(columns - j, width),
-                     place(kr, c, i * g->c_row + j * g->c_col), g->c_row, g->c_col, add);
+        const int64_t tile = task % down, i = tile * kr->rows, j = task / down * width;
+        const int64_t rows = least(c.rows - i, kr->rows);
+        kr->multiply(depth, (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col},
+                     element(kr, b, j * depth),
+                     (part){place(kr, c.at, i * c.row + j * c.col), rows,
+                            least(c.columns - j, width), c.row, c.col, c.add});
     }
 }
 
+/* B is packed so much at a time as the threads' second-level caches hold, and is still there when it is multiplied.
+   A need not be packed where a few rows are read along memory. */
 static void run_packed(const kernel *kr, const product *g, void *scratch, worker w) {
-    const int64_t block = block_depth(g->k);
+    const int64_t block = block_depth(g->k), width = least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
     const int64_t b_lines = ceil_div(least(g->n, BLOCK_COLUMNS), kr->columns) * kr->columns;
-    void *const b = scratch, *const a = place(kr, scratch, b_lines * block);
-    for (int64_t j = 0; j < g->n; j += BLOCK_COLUMNS)
-        for (int64_t p = 0; p < g->k; p += block) {
-            const int64_t depth = least(g->k - p, block), columns = least(g->n - j, BLOCK_COLUMNS);
-            pack(kr, w, kr->pack_b, kr->columns, b, element(kr, g->b, p * g->b_row + j * g->b_col),
-                 columns, g->b_col, depth, g->b_row);
-            for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) {
-                const int64_t rows = least(g->m - i, BLOCK_ROWS);
-                pack(kr, w, kr->pack_a, kr->rows, a, element(kr, g->a, i * g->a_row + p * g->a_col),
-                     rows, g->a_row, depth, g->a_col);
+    const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS;
+    void *const b = scratch, *const packed = place(kr, scratch, b_lines * block);
+    for (int64_t p = 0; p < g->k; p += block)
+        for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) {
+            const int64_t depth = least(g->k - p, block), rows = least(g->m - i, BLOCK_ROWS);
+            const void *from = element(kr, g->a, i * g->a_row + p * g->a_col);
+            left_rows a = {from, rows, g->a_row, 1};
+            if (!direct) {
+                pack(kr, w, kr->pack_a, kr->rows, packed, from, rows, g->a_row, depth, g->a_col);
+                a = (left_rows){packed, rows, 1, kr->rows};
+            }
+            for (int64_t j = 0; j < g->n; j += width) {
+                const part c = {place(kr, g->c, i * g->c_row + j * g->c_col),
+                                rows,
+                                least(g->n - j, width),
+                                g->c_row,
+                                g->c_col,
+                                g->accumulate || p > 0};
+                pack(kr, w, kr->pack_b, kr->columns, b,
+                     element(kr, g->b, p * g->b_row + j * g->b_col), c.columns, g->b_col, depth,
+                     g->b_row);
                 wait_for_others(w);
-                multiply_block(kr, g, w, rows, columns, depth, a, b,
-                               place(kr, g->c, i * g->c_row + j * g->c_col),
-                               g->accumulate || p > 0);
+                multiply_block(kr, w, depth, a, kr->rows * (direct ? g->a_row : depth), b, c);
                 wait_for_others(w);
             }
         }
@@ -319,6 +349,18 @@ static bool blas_layout(int64_t rows, int64_t cols, int64_t row, int64_t col, bo
     return !*turned || (row == 1 && col >= rows);
 }
 
+#ifndef GT_WITH_CBLAS
+/* Its kernels for AVX-512 are quicker than ours. Those for AVX2 are where little is gained by packing. */
+static bool suits_onednn(const gt__gemm_job *job) {
+#ifdef GEMM_X86
+    if (!__builtin_cpu_supports("avx512f"))
+        return (double)job->m * (double)job->n * (double)job->k <= WORTH_PACKING;
+#endif
+    (void)job;
+    return true;
+}
+#endif
+
 /* Hands the product to CBLAS or oneDNN; false if it cannot take it. Thinnest ones are ours. */
 static bool by_library(const gt__gemm_job *job, size_t size) {
     bool turn_a, turn_b;
@@ -342,7 +384,8 @@ static bool by_library(const gt__gemm_job *job, size_t size) {
                     job->c, lc);
     return true;
 #else
-    return size == sizeof(float) && gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
+    return size == sizeof(float) && suits_onednn(job) &&
+           gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
 #endif
 }
 #endif
@@ -362,3 +405,17 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(float), scratch); }
 
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
+
+#ifdef GT_WITH_ONEDNN
+bool gt__gemm_has_bf16(const gt__gemm_job *job) { return gt__onednn_has_bf16(job); }
+bool gt__gemm_bf16(const gt__gemm_job *job) { return gt__onednn_bf16(job); }
+#else
+bool gt__gemm_has_bf16(const gt__gemm_job *job) {
+    (void)job;
+    return false;
+}
+bool gt__gemm_bf16(const gt__gemm_job *job) {
+    (void)job;
+    return false;
+}
+#endif

@@ -49,4 +49,9 @@ int64_t gt__gemm_depth(int64_t k);
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch);
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch);
 
+/* Has oneDNN a faster product for these sizes of bf16 matrices, with f32 sums? c is of floats, a and b of bf16. */
+bool gt__gemm_has_bf16(const gt__gemm_job *job);
+/* That product, not accumulating. False, and nothing done, if it refused: for some strides, when memory is short. */
+bool gt__gemm_bf16(const gt__gemm_job *job);
+
 #endif

@@ -87,48 +87,61 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
-/* One tile: C[rows, columns] (+)= panel of A times panel of B. */
-TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t depth, const REAL *restrict a,
-                                                   const REAL *restrict b, int64_t rows,
-                                                   int64_t columns, REAL *restrict c, int64_t c_row,
-                                                   int64_t c_col, bool add) {
+/* One tile, at most `vectors` wide: part of C (+)= rows of A times a panel of B. Where A has fewer rows, the last
+   stands for the others. */
+TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t depth, left_rows a,
+                                                   const REAL *restrict b, part c) {
     VECTOR sum[TILE_ROWS][TILE_VECTORS] = {0};
-    for (int64_t p = 0; p < depth; p++, a += TILE_ROWS, b += TILE_COLUMNS) {
+    const REAL *restrict x = a.at;
+    int64_t at[TILE_ROWS];
+    EACH(i, TILE_ROWS) { at[i] = (i < a.rows ? i : a.rows - 1) * a.row; }
+    for (int64_t p = 0; p < depth; p++, x += a.col, b += TILE_COLUMNS) {
         EACH(i, TILE_ROWS) {
-            EACH(v, TILE_VECTORS) { sum[i][v] += a[i] * LOAD(b + v * LANES); }
+            EACH(v, vectors) { sum[i][v] += x[at[i]] * LOAD(b + v * LANES); }
         }
     }
-    if (rows == TILE_ROWS && columns == TILE_COLUMNS && c_col == 1) {
+    REAL *restrict to = c.at;
+    if (c.columns == vectors * LANES && c.col == 1) {
         EACH(i, TILE_ROWS) {
-            EACH(v, TILE_VECTORS) {
-                REAL *at = c + i * c_row + v * LANES;
-                if (add) sum[i][v] += LOAD(at);
-                STORE(at, sum[i][v]);
-            }
+            REAL *here = to + i * c.row;
+            if (i < c.rows) EACH(v, vectors) {
+                    if (c.add) sum[i][v] += LOAD(here + v * LANES);
+                    STORE(here + v * LANES, sum[i][v]);
+                }
         }
         return;
     }
     REAL edge[TILE_ROWS * TILE_COLUMNS];
     EACH(i, TILE_ROWS) {
-        EACH(v, TILE_VECTORS) { STORE(edge + i * TILE_COLUMNS + v * LANES, sum[i][v]); }
+        EACH(v, vectors) { STORE(edge + i * TILE_COLUMNS + v * LANES, sum[i][v]); }
     }
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            REAL *at = c + i * c_row + j * c_col;
-            *at = add ? *at + edge[i * TILE_COLUMNS + j] : edge[i * TILE_COLUMNS + j];
+    for (int64_t i = 0; i < c.rows; i++)
+        for (int64_t j = 0; j < c.columns; j++) {
+            REAL *here = to + i * c.row + j * c.col;
+            *here = c.add ? *here + edge[i * TILE_COLUMNS + j] : edge[i * TILE_COLUMNS + j];
         }
 }
 
-/* One panel of A times consecutive panels of B: A's stays in the first-level cache, B's come from
-   the second. */
-TARGET static void NAME(multiply)(int64_t depth, const void *a, const void *b, int64_t rows,
-                                  int64_t columns, void *c, int64_t c_row, int64_t c_col,
-                                  bool add) {
-    const REAL *panel = b;
-    for (int64_t j = 0; j < columns; j += TILE_COLUMNS, panel += TILE_COLUMNS * depth) {
-        int64_t width = columns - j < TILE_COLUMNS ? columns - j : TILE_COLUMNS;
-        NAME(tile)(depth, a, panel, rows, width, (REAL *)c + j * c_col, c_row, c_col, add);
+/* Rows of A, which stay in the first-level cache, times consecutive panels of B, which come from the second. */
+TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t depth, left_rows a, const REAL *b,
+                                                    part c) {
+    for (int64_t left = c.columns; left > 0; left -= TILE_COLUMNS, b += TILE_COLUMNS * depth) {
+        c.columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
+        if (left <= LANES)
+            NAME(tile)(1, depth, a, b, c);
+        else if (left <= 2 * LANES)
+            NAME(tile)(2, depth, a, b, c);
+        else
+            NAME(tile)(TILE_VECTORS, depth, a, b, c);
+        c.at = (REAL *)c.at + TILE_COLUMNS * c.col;
     }
+}
+
+TARGET static void NAME(multiply)(int64_t depth, left_rows a, const void *b, part c) {
+    if (a.col == TILE_ROWS && a.row == 1) /* packed: distances known when this is compiled */
+        NAME(tiles)(depth, (left_rows){a.at, TILE_ROWS, 1, TILE_ROWS}, b, c);
+    else
+        NAME(tiles)(depth, a, b, c);
 }
 
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */

@@ -1,15 +1,36 @@
 /*
- * onednn.h: what gradtape uses of oneDNN. Private to ops/. onednn.c alone includes oneDNN's own
- * headers, so a new version of its interface is a matter of one file.
+ * onednn.h: what gradtape uses of oneDNN. Private to ops/. Only onednn*.c
+ * include oneDNN's own headers, so a new version of its interface is a matter of
+ * these.
  */
 #ifndef GT_OPS_ONEDNN_H
 #define GT_OPS_ONEDNN_H
 
-#include "gemm.h"
+#include "ops/conv.h"
+#include "ops/gemm.h"
 
 /* The product of float matrices, each of A and B given by its leading dimension and whether it is
-   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused. */
+   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused, or if
+   the processor has no AVX-512: then its bits would depend on the number of threads. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
+
+/* gt__gemm_has_bf16 and gt__gemm_bf16. */
+bool gt__onednn_has_bf16(const gt__gemm_job *job);
+bool gt__onednn_bf16(const gt__gemm_job *job);
+
+/* Which tensor of a convolution is computed from the other two. */
+typedef enum gt__made { GT__MAKES_W, GT__MAKES_X, GT__MAKES_Y } gt__made;
+
+typedef enum gt__outcome {
+    GT__REFUSED, /* oneDNN has no quick code for it, or failed */
+    GT__DONE,
+    GT__FAILED /* scratch memory is short: the call has failed */
+} gt__outcome;
+
+/* One of the three products of conv.h, in floats. There must be something to add up. Bits do not
+   depend on the number of threads. */
+gt__outcome gt__onednn_convolve(const gt_call *call, const gt__conv *c, gt__made makes,
+                                const void *w, const void *x, const void *y);
 
 #endif

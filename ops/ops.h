@@ -45,7 +45,7 @@ GT_RECORDS gt_tensor gt_eye(gt_tape *tape, int64_t n, gt_dtype dtype);
 GT_RECORDS gt_tensor gt_rand(gt_tape *tape, gt_shape shape, gt_dtype dtype);
 GT_RECORDS gt_tensor gt_randn(gt_tape *tape, gt_shape shape, gt_dtype dtype);
 /* Converts elements: floats to integers towards zero, saturating, NaN to 0; to bool: nonzero. Gradients of
- * casts between floats are cast back. */
+ * casts between floats are cast back; the gradient of a bf16 tensor is f32. */
 GT_RECORDS gt_tensor gt_cast(gt_tensor x, gt_dtype dtype);
 /* x, with no gradient flowing to it. */
 GT_RECORDS gt_tensor gt_stop_gradient(gt_tensor x);
@@ -152,8 +152,20 @@ GT_RECORDS gt_tensor gt_outer(gt_tensor a, gt_tensor b);
  * Repeated letters in one operand take its diagonal. Two operands at most are multiplied at a time, from the
  * left. */
 GT_RECORDS gt_tensor gt_einsum(const char *formula, gt_list operands);
+/* From now on what is recorded multiplies in mixed precision: matrix products, einsum, layers and convolutions round
+ * their f32 operands to bf16 (8 significant bits, the range of f32), and so do the products of their gradients. Sums,
+ * results, parameters, gradients and all else stay f32; an operation with an f64 operand is left as it is. A
+ * parameter is thus trained in f32, and losses need no scaling:
+ *
+ *     gt_autocast(tape, true);
+ *     gt_tensor loss = gt_cross_entropy(gt_linear(x, "classes", 10), labels);
+ *     gt_minimize(adam, loss);
+ *
+ * It lasts until it is turned off; gt_tape_reset leaves it on. What helps is a processor with products of bf16, and
+ * oneDNN (GT_WITH_ONEDNN) to use them; others compute the same with products of f32. */
+GT_API void gt_autocast(gt_tape *tape, bool on);
 
-/* ---- convolution and pooling: images [n, channels, height, width]; f32 and f64 ---------------------------------- */
+/* ---- convolution and pooling: images [n, channels, height, width]; f32 and f64, convolution bf16 ---------------------------------- */
 
 /* One number for each axis of the field: {rows, columns}, in 1-D the first only. A stride, dilation or number of
  * groups left 0 is 1. A window starts every `stride` elements, from `padding` zeros before the first to as many

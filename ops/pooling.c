@@ -10,10 +10,13 @@
 #include "ops/ops.h"
 #include "ops/rows.h"
 
-/* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by. */
+/* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by.
+ * From it on so many are alike: of one length, and each as far from the next. */
 typedef struct range {
-    int64_t first, end, count;
+    int64_t first, end, count, alike;
 } range;
+
+enum { TOGETHER = 64 }; /* alike windows that are gone over at once */
 
 /* The windows over a plane of `size`: made[0] x made[1] of them. */
 typedef struct grid {
@@ -30,10 +33,12 @@ typedef struct kernels {
 } kernels;
 
 #define REAL float
+#define PLACE int32_t
 #define NAME(x) x##_f32
 #include "ops/pooling_kernel.h"
 
 #define REAL double
+#define PLACE int64_t
 #define NAME(x) x##_f64
 #include "ops/pooling_kernel.h"
 
@@ -57,8 +62,8 @@ typedef struct setting {
 
 static range grid_range(const setting *s, int axis, int64_t n, int64_t i) {
     const int64_t first = i * s->stride[axis] - s->padding[axis], end = first + s->kernel[axis];
-    const range r = {first < 0 ? 0 : first, end > n ? n : end, s->kernel[axis]};
-    return s->flag ? r : (range){r.first, r.end, r.end - r.first};
+    const range r = {first < 0 ? 0 : first, end > n ? n : end, s->kernel[axis], 1};
+    return s->flag ? r : (range){r.first, r.end, r.end - r.first, 1};
 }
 
 /* floor(i n / made) to ceil((i + 1) n / made), without the product. */
@@ -66,7 +71,7 @@ static range share_range(int64_t made, int64_t n, int64_t i) {
     const int64_t each = n / made, rest = n % made;
     const int64_t first = i * each + i * rest / made, last = (i + 1) * rest;
     const int64_t end = (i + 1) * each + last / made + (last % made != 0);
-    return (range){first, end, end - first};
+    return (range){first, end, end - first, 1};
 }
 
 /* Graham's sequence: ceil(n / made (i + u)), from 0 on. Where rounding moves one of its steps the
@@ -80,7 +85,7 @@ static range random_range(const setting *s, int axis, int64_t n, double u, int64
     const int64_t first = random_edge(s->made[axis], n, u, i);
     const int64_t next = random_edge(s->made[axis], n, u, i + 1);
     const int64_t end = s->flag && next < n ? next + 1 : next;
-    return (range){first, end, end - first};
+    return (range){first, end, end - first, 1};
 }
 
 static bool positive(const gt_call *call, const char *what, const int64_t value[2], int64_t most) {
@@ -137,6 +142,15 @@ static bool lay(const gt_call *call, const int64_t size[2], const int64_t made[2
     return true;
 }
 
+static void count_alike(range *r, int64_t n) {
+    for (int64_t i = n - 1; i-- > 0;) {
+        const bool long_as = r[i].end - r[i].first == r[i + 1].end - r[i + 1].first;
+        const bool far_as =
+            r[i + 1].alike == 1 || r[i + 1].first - r[i].first == r[i + 2].first - r[i + 1].first;
+        if (long_as && far_as) r[i].alike = r[i + 1].alike + 1;
+    }
+}
+
 /* Sets the windows of an image: random ones depend on which. */
 static void draw_windows(const gt_call *call, int64_t image, grid *g) {
     const setting *s = call->attr;
@@ -149,6 +163,7 @@ static void draw_windows(const gt_call *call, int64_t image, grid *g) {
             g->range[d][i] = s->rule == GRID     ? grid_range(s, d, g->size[d], i)
                              : s->rule == SHARES ? share_range(g->made[d], g->size[d], i)
                                                  : random_range(s, d, g->size[d], u, i);
+        count_alike(g->range[d], g->made[d]);
     }
 }
 
@@ -252,7 +267,11 @@ static gt_tensor bad_windows(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, gt_
 /* ---- max_pool: largest elements, and their places -------------------------------------------- */
 
 static bool max_shape(gt_call *call) {
+    const int64_t *size = &call->in[0].shape.dim[2];
     if (!pooled_shape(call)) return false;
+    if (size[0] > INT32_MAX / size[1])
+        return gt_call_fail(call, "%s: a plane of 2^31 elements or more is too large",
+                            gt_operand(call, 0));
     call->n_out = 2;
     call->out[1].shape = call->out[0].shape;
     call->out[1].dtype = GT_I64;
@@ -301,7 +320,10 @@ static gt_tensor max_samples(gt_samples *s, int i) {
     case 8:
         gt_sample_bad(s, "size 0 of axis 2");
         return gt_adaptive_max_pool2d(gt_sample(s, GT_SHAPE(1, 1, 4, 4)), 0, 2);
-    default: return bad_windows(s, i - 9, gt_max_pool2d);
+    case 9:
+        gt_sample_bad(s, "too large");
+        return gt_max_pool2d(gt_sample(s, GT_SHAPE(0, 1, 65536, 32768)), two);
+    default: return bad_windows(s, i - 10, gt_max_pool2d);
     }
 }
 

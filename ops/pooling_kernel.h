@@ -1,27 +1,51 @@
 /* ops/pooling_kernel.h: the loops of pooling over one kind of element. pooling.c includes this file
- * once for each, having defined REAL and NAME(x); they are undefined at the end. A plane is one
- * channel of one image; from and to are planes. */
+ * once for each, having defined REAL, PLACE (integers of that size) and NAME(x); they are
+ * undefined at the end. A plane is one channel of one image; from and to are planes. */
 
-/* Largest elements and their places. No later NaN replaces the first. Written without branches:
- * which of a few elements is the largest cannot be foreseen. */
+/* Windows `step` elements apart meet one more element each, the first of them x[0], which is `at`
+ * elements from the window's first. No later NaN replaces the first. Written without branches: which
+ * of a few elements is the largest cannot be foreseen. */
+static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, int64_t n,
+                              REAL *restrict top, PLACE *restrict best) {
+    for (int64_t q = 0; q < n; q++) {
+        const REAL value = x[q * step];
+        const PLACE wins = -(PLACE)(!(value <= top[q]) & (top[q] == top[q]));
+        best[q] = (at & wins) | (best[q] & ~wins);
+        top[q] = wins ? value : top[q];
+    }
+}
+
+/* At most TOGETHER windows of one size in a row, the first of them at x. Steps that are known make
+ * quicker loops. */
+static void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows, int64_t columns,
+                             int64_t step, int64_t n, REAL *top, PLACE *best) {
+    for (int64_t q = 0; q < n; q++) top[q] = x[q * step];
+    memset(best, 0, (size_t)n * sizeof *best);
+    for (int64_t i = 0; i < rows; i++)
+        for (PLACE at = (PLACE)(i * width); at < i * width + columns; at++)
+            if (step == 1)
+                NAME(meet)(x + at, 1, at, n, top, best);
+            else if (step == 2)
+                NAME(meet)(x + at, 2, at, n, top, best);
+            else
+                NAME(meet)(x + at, step, at, n, top, best);
+}
+
+/* Largest elements and their places. */
 static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *place) {
     const REAL *x = from;
-    REAL *y = to;
+    REAL *y = to, top[TOGETHER];
+    PLACE best[TOGETHER];
     for (int64_t p = 0; p < g->made[0]; p++)
-        for (int64_t q = 0; q < g->made[1]; q++, y++, place++) {
+        for (int64_t q = 0, n; q < g->made[1]; q += n, y += n, place += n) {
             const range down = g->range[0][p], across = g->range[1][q];
-            int64_t best = down.first * g->size[1] + across.first;
-            REAL top = x[best];
-            for (int64_t i = down.first; i < down.end; i++)
-                for (int64_t at = i * g->size[1] + across.first, end = i * g->size[1] + across.end;
-                     at < end; at++) {
-                    const REAL value = x[at];
-                    const bool wins = !(value <= top) & (top == top);
-                    best = wins ? at : best;
-                    top = wins ? value : top;
-                }
-            *y = top;
-            *place = best;
+            const int64_t step = across.alike > 1 ? g->range[1][q + 1].first - across.first : 1;
+            const int64_t first = down.first * g->size[1] + across.first;
+            const int64_t rows = down.end - down.first, columns = across.end - across.first;
+            n = across.alike < TOGETHER ? across.alike : TOGETHER;
+            NAME(largest_of)(x + first, g->size[1], rows, columns, step, n, top, best);
+            memcpy(y, top, (size_t)n * sizeof *y);
+            for (int64_t i = 0; i < n; i++) place[i] = first + i * step + best[i];
         }
 }
 
@@ -68,4 +92,5 @@ static void NAME(put)(const void *from, void *to, const int64_t *place, int64_t 
 static const kernels NAME(loops) = {NAME(largest), NAME(mean), NAME(spread), NAME(take), NAME(put)};
 
 #undef NAME
+#undef PLACE
 #undef REAL

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/bf16.h"
 #include "ops/gemm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -97,28 +98,6 @@ static bool matmul_shape(gt_call *call) {
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
-/* Makes a contiguous f32 array of one of bf16. */
-static bool widen(const gt_call *call, gt_array *x) {
-    const int64_t n = gt_numel(x->shape);
-    const uint16_t *from = x->data;
-    float *to = gt_scratch(call, (size_t)n * sizeof *to);
-    if (!to) return false;
-    int64_t at[GT_MAX_RANK] = {0}, offset = 0;
-    for (int64_t i = 0; i < n; i++) {
-        to[i] = gt__bf16_value(from[offset]);
-        for (int d = x->shape.rank - 1; d >= 0; d--) {
-            offset += x->stride[d];
-            if (++at[d] < x->shape.dim[d]) break;
-            offset -= x->shape.dim[d] * x->stride[d];
-            at[d] = 0;
-        }
-    }
-    x->data = to;
-    x->dtype = GT_F32;
-    gt__strides(x->shape, x->stride);
-    return true;
-}
-
 /* How far apart an operand's matrices are along the batch axes of the result, in elements. */
 static void batch_steps(const gt_array *x, int batch_rank, int64_t step[GT_MAX_RANK]) {
     const int own = x->shape.rank - 2;
@@ -146,10 +125,18 @@ static int fold(gt__gemm_job *job, const gt_shape *out, const int64_t *step_a,
     return rank;
 }
 
+/* One product of operands of this kind. False: oneDNN refuses those of bf16. */
+static bool multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
+    if (dtype == GT_BF16) return gt__gemm_bf16(job);
+    (dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(job, scratch);
+    return true;
+}
+
 /* Multiplies the matrices of the remaining batch axes, one after the other. */
-static void multiply_all(const gt__gemm_job *first, const gt_array *out, int batch_rank,
-                         const int64_t *step_a, const int64_t *step_b, void *scratch) {
-    const int64_t size = (int64_t)gt_dtype_size(out->dtype);
+static bool multiply_all(const gt__gemm_job *first, gt_dtype dtype, const gt_array *out,
+                         int batch_rank, const int64_t *step_a, const int64_t *step_b,
+                         void *scratch) {
+    const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
     int64_t count = 1;
     for (int d = 0; d < batch_rank; d++) count *= out->shape.dim[d];
     for (int64_t i = 0; i < count; i++) {
@@ -164,9 +151,10 @@ static void multiply_all(const gt__gemm_job *first, const gt_array *out, int bat
         gt__gemm_job job = *first;
         job.a = (const char *)first->a + offset_a * size;
         job.b = (const char *)first->b + offset_b * size;
-        job.c = (char *)first->c + i * job.m * job.n * size;
-        (out->dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(&job, scratch);
+        job.c = (char *)first->c + i * job.m * job.n * size_c;
+        if (!multiply(&job, dtype, scratch)) return false;
     }
+    return true;
 }
 
 /* The product of the first matrices of the batch. */
@@ -182,40 +170,41 @@ static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt
     /* clang-format on */
 }
 
+/* All matrices of the batch, where the sums have terms. False, without an error, where oneDNN does not take bf16. */
+static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b) {
+    const gt_array *out = &call->out[0];
+    const int batch_rank = out->shape.rank - 2;
+    gt__gemm_job job = first_product(a, b, out);
+    int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
+    batch_steps(a, batch_rank, step_a);
+    batch_steps(b, batch_rank, step_b);
+    const int left = fold(&job, &out->shape, step_a, step_b);
+    if (a->dtype == GT_BF16)
+        return gt__gemm_has_bf16(&job) &&
+               multiply_all(&job, a->dtype, out, left, step_a, step_b, NULL);
+    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, gt_dtype_size(out->dtype));
+    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+    if (bytes && !scratch) return false;
+    return multiply_all(&job, a->dtype, out, left, step_a, step_b, scratch);
+}
+
 static bool matmul_kernel(gt_call *call) {
     gt_array a = call->in[0], b = call->in[1];
     const gt_array *out = &call->out[0];
-    const size_t size = gt_dtype_size(out->dtype);
-    const int batch_rank = out->shape.rank - 2;
     const int64_t numel = gt_numel(out->shape);
     if (numel == 0) return true;
     if (a.shape.dim[a.shape.rank - 1] == 0) {
-        memset(out->data, 0, (size_t)numel * size);
+        memset(out->data, 0, (size_t)numel * gt_dtype_size(out->dtype));
         return true;
     }
-    if (a.dtype == GT_BF16 && (!widen(call, &a) || !widen(call, &b))) return false;
-    gt__gemm_job job = first_product(&a, &b, out);
-    int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
-    batch_steps(&a, batch_rank, step_a);
-    batch_steps(&b, batch_rank, step_b);
-    const int left = fold(&job, &out->shape, step_a, step_b);
-    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, size);
-    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
-    if (bytes && !scratch) return false;
-    multiply_all(&job, out, left, step_a, step_b, scratch);
-    return true;
+    if (a.dtype == GT_BF16) {
+        if (multiply_batch(call, &a, &b)) return true;
+        if (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b)) return false;
+    }
+    return multiply_batch(call, &a, &b);
 }
 
 /* ---- gradient -------------------------------------------------------------------------------- */
-
-static gt_tensor widened(gt_tensor x) { return gt_dtype_of(x) == GT_BF16 ? gt_cast(x, GT_F32) : x; }
-
-/* A gradient in the kind of its operand. In bf16 it is summed over broadcast axes before it is
- * rounded, not after, as the sweep would. */
-static gt_tensor narrowed(gt_tensor gx, gt_tensor x) {
-    if (gt_dtype_of(x) != GT_BF16) return gx;
-    return gt_cast(gt_sum_to(gx, gt_shape_of(x)), GT_BF16);
-}
 
 /* The matrices of a batch, one below the other. */
 static gt_tensor stacked(gt_tensor x) {
@@ -227,16 +216,14 @@ static gt_tensor stacked(gt_tensor x) {
 
 /* With one b for a whole batch of a, the sum over the batch is part of the one product. */
 static bool matmul_pull(gt_pull *pull) {
-    gt_tensor g = pull->up[0];
-    if (pull->wanted[0])
-        pull->gx[0] = narrowed(gt_matmul(g, gt_t(widened(pull->in[1]))), pull->in[0]);
+    gt_tensor a = pull->in[0], g = gt__as_operand(pull->up[0], a);
+    if (pull->wanted[0]) pull->gx[0] = gt_matmul(g, gt_t(pull->in[1]));
     if (pull->wanted[1]) {
-        gt_tensor a = widened(pull->in[0]);
         if (gt_rank(pull->in[1]) == 2 && gt_rank(a) > 2) {
             a = stacked(a);
             g = stacked(g);
         }
-        pull->gx[1] = narrowed(gt_matmul(gt_t(a), g), pull->in[1]);
+        pull->gx[1] = gt_matmul(gt_t(a), g);
     }
     return true;
 }

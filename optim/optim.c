@@ -278,7 +278,8 @@ static int gather_accumulated(gt_optim *opt) {
         if (!info.trainable || !info.grad || !gt_name_matches(opt->common.pattern, info.name))
             continue;
         opt->leaf[count] = gt_param_leaf(opt->tape, info.name);
-        opt->gradient[count++] = gt_borrow(opt->tape, info.grad, info.shape, info.dtype);
+        const gt_dtype dtype = info.dtype == GT_BF16 ? GT_F32 : info.dtype;
+        opt->gradient[count++] = gt_borrow(opt->tape, info.grad, info.shape, dtype);
     }
     return count;
 }

@@ -2,6 +2,10 @@
  * that the samples of the operations are too small for. */
 #include <criterion/criterion.h>
 
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
 #include "support/quick.h"
 
 /* ---- plain loops ----------------------------------------------------------------------------- */
@@ -151,6 +155,77 @@ Test(conv, large_enough_for_every_way) {
     }
 }
 
+/* Enough work, and channels, for the code that oneDNN makes. */
+Test(conv, large_enough_for_a_library) {
+    static const struct {
+        gt_shape x, w;
+        int64_t stride, padding, dilation, groups;
+    } cases[] = {
+        {{4, {8, 16, 20, 21}}, {4, {24, 16, 3, 3}}, 1, 1, 1, 1},
+        {{4, {6, 32, 15, 14}}, {4, {16, 32, 3, 3}}, 2, 1, 1, 1},
+        {{4, {5, 16, 22, 20}}, {4, {16, 16, 4, 3}}, 3, 2, 1, 1},
+        {{4, {3, 24, 19, 23}}, {4, {8, 24, 3, 3}}, 1, 2, 2, 1},
+        {{4, {7, 32, 13, 13}}, {4, {32, 16, 3, 3}}, 1, 1, 1, 2},
+        {{4, {5, 32, 30, 31}}, {4, {32, 1, 3, 3}}, 1, 1, 1, 32},
+        {{4, {9, 32, 17, 18}}, {4, {40, 32, 1, 1}}, 2, 0, 1, 1},
+        {{4, {8, 3, 33, 32}}, {4, {16, 3, 3, 3}}, 1, 1, 1, 1},
+        {{4, {8, 1, 40, 40}}, {4, {16, 1, 5, 5}}, 1, 2, 1, 1},
+        {{4, {4, 11, 25, 24}}, {4, {13, 11, 3, 3}}, 1, 1, 1, 1},
+        {{4, {2, 96, 7, 7}}, {4, {160, 96, 3, 3}}, 1, 1, 1, 1},
+        {{4, {32, 16, 0, 20}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
+        {{4, {4, 16, 1, 400}}, {4, {16, 16, 1, 7}}, 1, 3, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_conv(cases[i].x, cases[i].w,
+                   option(cases[i].stride, cases[i].padding, cases[i].dilation, cases[i].groups),
+                   GT_F32);
+}
+
+#ifdef GT_WITH_OPENMP
+/* y and both gradients, one behind the other: the caller frees them. */
+static float *all_products(int threads, gt_shape x_shape, gt_shape w_shape, gt_conv_options o,
+                           int64_t *count) {
+    gt_tape *tape = gt_tape_new(NULL);
+    omp_set_num_threads(threads);
+    const gt_tensor x = gt_randn(tape, x_shape, GT_F32), w = gt_randn(tape, w_shape, GT_F32);
+    const gt_tensor y = gt_conv2d(x, w, o), u = gt_randn(tape, gt_shape_of(y), GT_F32);
+    const gt_tensor made[] = {gt_flatten(y, 0, -1), gt_flatten(gt_vjp(y, u, x), 0, -1),
+                              gt_flatten(gt_vjp(y, u, w), 0, -1)};
+    const gt_tensor all = gt_concat(gt_list_of(3, made), 0);
+    const void *data = gt_data(all);
+    cr_assert(data != NULL, "%s", gt_error(tape));
+    *count = gt_dim(all, 0);
+    float *copy = malloc((size_t)*count * sizeof *copy);
+    cr_assert(copy != NULL);
+    memcpy(copy, data, (size_t)*count * sizeof *copy);
+    gt_tape_free(tape);
+    return copy;
+}
+
+Test(conv, bits_do_not_depend_on_threads) {
+    static const struct {
+        gt_shape x, w;
+        int64_t stride;
+    } cases[] = {{{4, {16, 16, 20, 21}}, {4, {24, 16, 3, 3}}, 1},
+                 {{4, {7, 32, 15, 14}}, {4, {16, 32, 3, 3}}, 2},
+                 {{4, {10, 3, 33, 32}}, {4, {16, 3, 3, 3}}, 1},
+                 {{4, {6, 64, 9, 9}}, {4, {64, 64, 1, 1}}, 1},
+                 {{4, {16, 1, 28, 28}}, {4, {32, 1, 3, 3}}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t n, m;
+        const gt_conv_options o = option(cases[i].stride, 1, 1, 1);
+        float *one = all_products(1, cases[i].x, cases[i].w, o, &n);
+        for (int threads = 2; threads <= 4; threads++) {
+            float *several = all_products(threads, cases[i].x, cases[i].w, o, &m);
+            cr_assert(n == m && memcmp(one, several, (size_t)n * sizeof *one) == 0,
+                      "case %d, %d threads", (int)i, threads);
+            free(several);
+        }
+        free(one);
+    }
+}
+#endif
+
 Test(conv, one_image_of_many_channels) {
     check_conv(GT_SHAPE(70, 300, 1, 1), GT_SHAPE(20, 300, 1, 1), option(1, 0, 1, 1), GT_F64);
     check_conv(GT_SHAPE(2, 128, 16, 16), GT_SHAPE(3, 128, 3, 3), option(1, 1, 1, 1), GT_F64);
@@ -240,6 +315,54 @@ Test(pool, largest_of_windows) {
     gt_tensor gx = gt_vjp(y, gt_ones(tape, gt_shape_of(y), GT_F64), x);
     expect_values(gx, (const double[]){0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0});
     gt_tape_free(tape);
+}
+
+/* The place of the first largest element of window (p, q) of one plane; NaN is the largest. */
+static int64_t winner(const double *x, int64_t rows, int64_t columns, gt_pool_options o, int64_t p,
+                      int64_t q) {
+    int64_t best = -1;
+    for (int64_t i = 0; i < o.kernel[0]; i++)
+        for (int64_t j = 0; j < o.kernel[1]; j++) {
+            const int64_t row = p * o.stride[0] - o.padding[0] + i;
+            const int64_t column = q * o.stride[1] - o.padding[1] + j, at = row * columns + column;
+            if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
+            if (best < 0 || (!isnan(x[best]) && !(x[at] <= x[best]))) best = at;
+        }
+    return best;
+}
+
+static void expect_winners(const double *values, gt_pool_options o, gt_dtype dtype) {
+    enum { ROWS = 7, COLUMNS = 150 };
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_tensor y = gt_max_pool2d(gt_cast(image(tape, values, ROWS, COLUMNS), dtype), o);
+    const int64_t *place = gt_data(gt_out(y, 1)), across = gt_dim(y, 3);
+    cr_assert(place != NULL, "%s", gt_error(tape));
+    for (int64_t i = 0; i < gt_dim(y, 2) * across; i++) {
+        const int64_t expected = winner(values, ROWS, COLUMNS, o, i / across, i % across);
+        const double value = gt_element(y, i);
+        cr_assert(place[i] == expected && (value == values[expected] || isnan(value)),
+                  "window %d of %dx%d: place %d, not %d", (int)i, (int)o.kernel[0],
+                  (int)o.kernel[1], (int)place[i], (int)expected);
+    }
+    gt_tape_free(tape);
+}
+
+/* Many windows in a row, elements that are equal, and some that are NaN. */
+Test(pool, rows_of_windows) {
+    double values[7 * 150];
+    for (uint64_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const double drawn = gt_uniform(3, 1, i);
+        values[i] = drawn < 0.03 ? (double)NAN : floor(drawn * 6);
+    }
+    for (int64_t kernel = 1; kernel <= 4; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int64_t padding = 0; padding < kernel; padding++) {
+                const gt_pool_options o = {.kernel = {3, kernel},
+                                           .stride = {2, stride},
+                                           .padding = {1, padding}};
+                expect_winners(values, o, GT_F32);
+                expect_winners(values, o, GT_F64);
+            }
 }
 
 Test(pool, padding_never_wins) {

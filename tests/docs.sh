@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every example of the documentation and compares what it prints with what the text says; compares
-# docs/operations.md with the operations. Takes a build tree made with GT_BUILD_TESTS and GT_WITH_JANSSON.
+# docs/operations.md with the operations, and the tables of docs/checker.md with the judged claims. Takes a build tree made with GT_BUILD_TESTS and GT_WITH_JANSSON.
 set -eu
 tree=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -42,6 +42,13 @@ elif ! diff -u "$tree/docs/operations.md" operations.md >operations.diff; then
     fail "docs/operations.md is not what the operations say: its head tells how to write it again"
 fi
 
+# docs/checker.md has a copy of how claims are judged.
+"$build/bin/tests/selftest" claims >claims.md || fail "selftest claims fails"
+grep '^|' claims.md >claims.table || fail "selftest claims prints no table"
+while IFS= read -r row; do
+    grep -qxF -e "$row" "$tree/docs/checker.md" || fail "docs/checker.md lacks the row $row"
+done <claims.table
+
 echo "documentation: $blocks blocks in $programs programs compiled and run"
-echo "$((programs + 1 - failures)) passed, $failures failed"
+echo "$((programs + 2 - failures)) passed, $failures failed"
 [ "$failures" = 0 ] && [ "$blocks" -gt 0 ]

@@ -12,6 +12,7 @@
  *     selftest faults [NAME]      every allocation failed in turn, in all stories or in NAME
  *     selftest chain [NODES]      a chain of a million nodes, by itself: run it under a small stack
  *     selftest claims             right and wrong claims about gradients, and how others judge them
+ *     selftest threads [NAME]     trainings with 1 to 4 threads: the same bits
  *     selftest batches            batches with a thread against batches without
  *
  * The last line is "N passed, N failed"; the exit status is 1 when something failed or nothing ran. */
@@ -51,6 +52,7 @@ int main(int argc, char **argv) {
         total.failed += !right;
     }
     if (!part || strcmp(part, "claims") == 0) sweep_claims(stdout, &total);
+    if (!part || strcmp(part, "threads") == 0) sweep_threads(stdout, detail, &total);
     if (!part || strcmp(part, "batches") == 0) sweep_batches(stdout, &total);
     printf("%d passed, %d failed\n", total.passed, total.failed);
     return total.failed > 0 || total.passed == 0;

@@ -130,6 +130,16 @@ static bool tell_backward(const story *s, gt_tape *tape) {
     return gt_item(loss) > 0 && gt_item(one) == 1;
 }
 
+static bool tell_mixed_precision(const story *s, gt_tape *tape) {
+    gt_autocast(tape, true);
+    const gt_tensor x = gt_cast(draw(tape, GT_SHAPE(5, 4), s->seed), GT_F32);
+    const gt_tensor y = gt_linear(gt_relu(gt_linear(x, "first", 6)), "second", 3);
+    const gt_tensor loss = gt_sum(gt_square(y), GT_ALL, false);
+    const bool ok = gt_valid(loss) && backward(s, loss);
+    gt_autocast(tape, false);
+    return ok && gt_item(loss) > 0;
+}
+
 static bool tell_training(const story *s, gt_tape *tape) {
     gt_params *params = gt_tape_params(tape);
     gt_optim *opt = s->seed == 1
@@ -348,6 +358,7 @@ static void tell_samples(teller *t, const char *only, const char *name, const gt
 void sweep_faults(FILE *out, const char *only, score *total) {
     teller t = {.out = out};
     maybe_tell(&t, only, (story){"backward", tell_backward, 1, NULL, NULL, 0, NULL});
+    maybe_tell(&t, only, (story){"mixed precision", tell_mixed_precision, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"sgd", tell_training, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"adam", tell_training, 2, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"adamw", tell_training, 3, NULL, NULL, 0, NULL});

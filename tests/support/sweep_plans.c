@@ -57,6 +57,7 @@ static void record(story *s, int which) {
     gt_reference(tape, which == 1);
     gt_keep_all(tape, draw(s, 0, 1, 8) == 0);
     gt_exact(tape, draw(s, 0, 2, 8) == 0);
+    gt_autocast(tape, draw(s, 0, 4, 4) == 0);
     random_graph_record_as(g, tape, s->seed, dtype, draw(s, 0, 3, 4) == 0);
     if (gt_failed(tape) || !gt_grads(g->loss, g->leaf, g->n_leaves, s->gradient[which])) return;
     for (uint64_t k = 0; k < KEPT; k++)

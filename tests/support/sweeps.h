@@ -29,6 +29,8 @@ void sweep_faults(FILE *out, const char *only, score *total);
 /* Right and wrong claims about gradients, judged. GT_CLAIMS=1 in the environment lists what was not named or not
  * repaired. */
 void sweep_claims(FILE *out, score *s);
+/* Trainings with 1 to 4 threads, or that of one name. */
+void sweep_threads(FILE *out, const char *name, score *total);
 /* Batches filled by a thread against the same without. */
 void sweep_batches(FILE *out, score *s);
 
