@@ -21,8 +21,8 @@ void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
     const gt__slot *s = &tape->slot[i];
     a->dtype = (gt_dtype)n->dtype;
     a->shape = gt__shape(tape, n)->shape;
-    a->data = gt__value(tape, n);
-    const bool ready = n->flags & (GT__LEAF | GT__STORED);
+    a->data = gt__value(tape, i);
+    const bool ready = gt__is_ready(tape, i);
     const int64_t *stride = ready ? NULL : gt__bytes(&tape->layouts, s->layout, NULL);
     if (!ready) a->data = s->data;
     if (stride)

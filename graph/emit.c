@@ -232,7 +232,7 @@ static void write_state(gt_emitter *e) {
         if (!e->value[i].needed || count == 0) continue;
         gt__say(e, &e->state, "%s %s[%lld] = {", gt_emit_type((gt_dtype)n->dtype),
                 state_array(e, i), (long long)count);
-        gt__emit_elements(e, &e->state, (gt_dtype)n->dtype, gt__value(tape, n), count);
+        gt__emit_elements(e, &e->state, (gt_dtype)n->dtype, gt__value(tape, i), count);
         gt__say(e, &e->state, "};\n");
         e->state_bytes += count * (int64_t)gt_dtype_size((gt_dtype)n->dtype);
     }

@@ -15,7 +15,7 @@ static void write_fixed(gt_emitter *e, uint32_t i) {
     v->written = true;
     gt__say(e, &e->fixed, "static const %s %s_fixed%u[%lld] = {", gt_emit_type((gt_dtype)n->dtype),
             e->name, i, (long long)count);
-    gt__emit_elements(e, &e->fixed, (gt_dtype)n->dtype, gt__value(e->tape, n), count);
+    gt__emit_elements(e, &e->fixed, (gt_dtype)n->dtype, gt__value(e->tape, i), count);
     gt__say(e, &e->fixed, "};\n");
     e->fixed_bytes += count * (int64_t)gt_dtype_size((gt_dtype)n->dtype);
 }
@@ -189,8 +189,7 @@ static const char *operand(gt_emitter *e, const nest *l, uint32_t i, bool hide) 
     const gt__emitted *v = &e->value[i], *base = &e->value[v->base];
     const gt_dtype dtype = (gt_dtype)gt__emit_node(e, i)->dtype;
     if (is_fixed_number(e, i)) {
-        const char *text =
-            gt__emit_literal(e, dtype, gt__value(e->tape, gt__node_at(e->tape, i)), 0);
+        const char *text = gt__emit_literal(e, dtype, gt__value(e->tape, i), 0);
         return hide ? hidden(e, dtype, text) : text;
     }
     const bool here = base->home == GT__COMPUTED && base->local &&

@@ -91,7 +91,7 @@ static void find_needed(gt_emitter *e) {
 
 static bool elements_alike(gt_emitter *e, uint32_t i) {
     const size_t size = gt_dtype_size((gt_dtype)gt__emit_node(e, i)->dtype);
-    const char *data = gt__value(e->tape, gt__node_at(e->tape, i));
+    const char *data = gt__value(e->tape, i);
     const int64_t count = numel(e, i);
     for (int64_t k = 1; k < count; k++)
         if (memcmp(data, data + (size_t)k * size, size) != 0) return false;

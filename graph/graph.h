@@ -425,8 +425,7 @@ enum {
     GT_AUTOCAST = 1 << 5, /* takes bf16 operands for f32: see gt_cast_operands */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
-    GT_PLAIN =
-        1 << 8 /* scalars of f32, or of f64, always fit and give that kind; exact computes it */
+    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give a scalar of that kind */
 };
 
 enum { GT_MOST_SUMMANDS = 4 }; /* that a sum's tile takes at once */
@@ -445,10 +444,47 @@ typedef struct gt_fold {
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
 
-/* The contributions gx[k] of one scalar operation: the upstream g times its local gradients, with the bits that
- * the recorded rule gives. All of one kind. Returns bit k where there is one: not where a rule says zero. */
-typedef unsigned (*gt_scalar_pull)(void *gx, const void *g, const void *const *x, const void *y,
-                                   const gt_arg *arg);
+/* Large graphs of scalars: one number and one code for each node of a tape. Operands are named by their place. */
+typedef union gt_number {
+    double f64;
+    float f32;
+} gt_number;
+typedef struct gt_code {
+    uint16_t what, flags;
+    uint32_t a, b;
+    uint32_t arg; /* place of the first of its run-time numbers */
+} gt_code;
+/* Codes go in pairs: that for f32, then that for f64. */
+enum {
+    GT_CODE_NUMBER = 4, /* a run-time number */
+    GT_CODE_SUM = 6,    /* of a and b, from +0 */
+    GT_CODE_SUM_3 = 8,  /* of a, b and the place `arg`, from +0 */
+    GT_CODE_SUMS = 10,  /* of those that side[a] to side[a + b - 1] name, from +0 */
+    GT_CODE_OWN = 12    /* from here on: the machine's */
+};
+enum {
+    GT_CODE_REACHED = 1, /* on the way back: something arrives here */
+    GT_CODE_FORKED = 2   /* from more than one place */
+};
+typedef struct gt_numbers {
+    gt_number *value, *adjoint;
+    const gt_code *code;
+    const gt_arg *arg;
+    const uint32_t *side;
+} gt_numbers;
+/* run computes the values from `from` up to `to`; back passes the adjoints of those that are reached on to their
+ * operands, from the one below `from` down to `to`: each upstream times the local gradient, with the bits that the
+ * recorded rule gives. A code of another machine ends it: its place is returned, else `to`. */
+typedef struct gt_machine {
+    uint32_t (*run)(const gt_numbers *numbers, uint32_t from, uint32_t to);
+    uint32_t (*back)(const gt_numbers *numbers, uint32_t from, uint32_t to);
+} gt_machine;
+/* An operation on numbers of one kind. Sums have the code GT_CODE_SUM, for any number of operands. */
+typedef struct gt_scalar_rule {
+    const gt_machine *machine;
+    uint16_t code;
+    uint16_t gives; /* bit k: operand k gets a contribution; not where its rule says zero */
+} gt_scalar_rule;
 
 typedef struct gt_samples gt_samples;
 struct gt_emitter;
@@ -464,9 +500,9 @@ typedef struct gt_op_more {
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
-    /* GT_PLAIN: its rule on numbers of this kind, so that large graphs of scalars need not record their
-     * gradients; NULL: they must. */
-    gt_scalar_pull (*scalar)(gt_dtype dtype);
+    /* How large graphs of scalars, f32 or f64, compute it and carry gradients through it; all operations of one
+     * tape need the same machine. NULL: node by node. */
+    gt_scalar_rule (*scalar)(gt_dtype dtype);
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);

@@ -9,21 +9,28 @@
 static const gt_op input_leaf = {.name = "input"};
 static const gt_op param_leaf = {.name = "param"};
 
-void *gt__value(const gt_tape *tape, gt__node *n) {
+void *gt__value(const gt_tape *tape, uint32_t i) {
+    gt__node *n = gt__node_at(tape, i);
     if (n->flags & GT__PARAM) return gt__param_of(tape, n)->data;
-    if (!(n->flags & (GT__LEAF | GT__STORED))) return NULL;
+    if (!(n->flags & (GT__LEAF | GT__STORED)))
+        return gt__is_number(tape, i) ? &tape->scalars.value[i] : NULL;
     if (gt__shape(tape, n)->shape.rank == 0 && !(n->flags & GT__BORROWED)) return &n->value;
     return n->value.data;
+}
+
+void gt__give_value(gt_tape *tape, gt__node *n) {
+    if (gt__shape(tape, n)->shape.rank > 0) gt__pool_give(&tape->pool, n->value.data);
 }
 
 uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf) {
     return leaf->flags & GT__PARAM ? gt__param_of(tape, leaf)->written : leaf->clock;
 }
 
-void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data) {
+void gt__leaf_write(gt_tape *tape, uint32_t i, const void *data) {
+    gt__node *leaf = gt__node_at(tape, i);
     const size_t bytes =
         (size_t)gt__shape(tape, leaf)->numel * gt_dtype_size((gt_dtype)leaf->dtype);
-    void *value = gt__value(tape, leaf);
+    void *value = gt__value(tape, i);
     // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): whoever calls has data for every byte
     if (bytes && value != data) memmove(value, data, bytes);
     if (leaf->flags & GT__PARAM)
@@ -50,7 +57,7 @@ bool gt_set(gt_tensor leaf, const void *data) {
         return false;
     }
     leaf.tape->params->clock++;
-    gt__leaf_write(leaf.tape, n, data);
+    gt__leaf_write(leaf.tape, leaf.index, data);
     return true;
 }
 

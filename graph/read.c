@@ -26,9 +26,9 @@ static double element(const void *data, gt_dtype dtype, int64_t i) {
 
 const void *gt_data(gt_tensor t) {
     if (!gt__check(t, "read")) return NULL;
-    gt__node *n = gt__node_at(t.tape, t.index);
-    if (!gt__value(t.tape, n) && !gt__read(t.tape, &t.index, 1)) return NULL;
-    return gt__value(t.tape, n);
+    const bool stays = gt__node_at(t.tape, t.index)->flags & (GT__LEAF | GT__STORED);
+    if (!stays && !gt__read(t.tape, &t.index, 1)) return NULL;
+    return gt__value(t.tape, t.index);
 }
 
 double gt_item(gt_tensor t) {
@@ -73,7 +73,10 @@ bool gt_run(gt_tape *tape, const gt_tensor *wanted, int count) {
 }
 
 gt_tensor gt_keep(gt_tensor t) {
-    if (gt__check(t, "keep")) gt__node_at(t.tape, t.index)->flags |= GT__KEEP;
+    if (!gt__check(t, "keep")) return t;
+    gt__node *n = gt__node_at(t.tape, t.index);
+    if (n->flags & GT__SCALAR && !(n->flags & GT__KEEP)) gt__keep_number(t.tape, t.index);
+    n->flags |= GT__KEEP;
     return t;
 }
 
@@ -153,7 +156,7 @@ void gt_print(gt_tensor t, FILE *out) {
 
 static int64_t first_not_finite(gt_tape *tape, uint32_t i) {
     gt__node *n = gt__node_at(tape, i);
-    const void *data = gt__value(tape, n);
+    const void *data = gt__value(tape, i);
     if (!data || !gt_dtype_is_float((gt_dtype)n->dtype)) return -1;
     const int64_t numel = gt__shape(tape, n)->numel;
     for (int64_t k = 0; k < numel; k++)
@@ -167,7 +170,7 @@ static void describe_inputs(gt_tape *tape, const gt__node *n, char *text, size_t
     for (uint32_t k = 0; k < gt__n_in(n) && k < 3; k++) {
         const uint32_t j = gt__in(tape, n)[k];
         gt__node *input = gt__node_at(tape, j);
-        const void *data = gt__value(tape, input);
+        const void *data = gt__value(tape, j);
         char name[320];
         gt__describe(tape, j, name, sizeof name);
         double low = (double)INFINITY, high = -(double)INFINITY;
@@ -197,7 +200,7 @@ bool gt_tape_check_finite(gt_tape *tape, gt_tensor *culprit) {
         return gt__error(tape,
                          "%s is the first value not finite: element %" PRId64
                          " is %g; its inputs: %s%s",
-                         name, at, element(gt__value(tape, n), (gt_dtype)n->dtype, at),
+                         name, at, element(gt__value(tape, i), (gt_dtype)n->dtype, at),
                          inputs[0] ? inputs : "none", where);
     }
     return true;

@@ -9,19 +9,31 @@ typedef struct run {
     gt_tape *tape;
     uint32_t low, high; /* range of touched slots; low > high: none */
     bool reading;
+    bool starved; /* of memory */
 } run;
 
-static bool reserve_slots(gt_tape *tape, uint32_t count) {
+/* Only runs that compute anything need slots: those of nothing but numbers do not. */
+static bool reserve_slots(run *r) {
+    gt_tape *tape = r->tape;
     const uint32_t before = tape->slot_room;
-    if (!gt__grow(tape->allocator, &tape->slot, &tape->slot_room, count, sizeof *tape->slot))
+    if (before > tape->size) return true;
+    if (!gt__grow(tape->allocator, &tape->slot, &tape->slot_room, (uint64_t)tape->size + 1,
+                  sizeof *tape->slot)) {
+        r->starved = true;
         return gt__out_of_memory(tape, "a run");
+    }
     memset(tape->slot + before, 0, (tape->slot_room - before) * sizeof *tape->slot);
     return true;
 }
 
 /* What is there already has no part in the run: old leaves would stretch its range over the whole tape. */
 static void need(run *r, uint32_t i, unsigned state) {
-    if (gt__is_ready(r->tape, i)) return;
+    if (gt__is_ready(r->tape, i)) {
+        const bool store = state & GT__TO_STORE && gt__is_number(r->tape, i);
+        if (store && !gt__store_number(r->tape, i)) r->starved = true;
+        return;
+    }
+    if (!reserve_slots(r)) return;
     r->tape->slot[i].state |= GT__NEEDED | state;
     if (r->low > r->high) {
         r->low = r->high = i;
@@ -33,7 +45,7 @@ static void need(run *r, uint32_t i, unsigned state) {
 }
 
 static bool leaf_is_newer(const gt_tape *tape, const gt__node *leaf, const gt__node *n) {
-    return leaf->flags & GT__LEAF && gt__leaf_written(tape, leaf) > n->clock;
+    return leaf->flags & GT__LEAF && gt__leaf_written(tape, leaf) > gt__clock_of(tape, n);
 }
 
 static bool fail_stale(gt_tape *tape, uint32_t i, uint32_t leaf) {
@@ -109,14 +121,13 @@ static bool begin(run *r, gt_tape *tape, bool reading) {
         return gt__error(
             tape, "a value was read, or effects committed, while the tape runs: a kernel or a hook "
                   "must not");
-    gt__run_scalars(tape);
-    return reserve_slots(tape, tape->size + 1);
+    return gt__run_scalars(tape);
 }
 
 static bool execute(run *r) {
     gt_tape *tape = r->tape;
     tape->running = true;
-    bool ok = mark(r);
+    bool ok = !r->starved && mark(r) && !r->starved;
     /* Room for the list of stored values beforehand, so that the end cannot fail. */
     uint32_t may_store = 0;
     for (uint32_t i = r->low; ok && r->low <= r->high && i <= r->high; i++)
@@ -139,10 +150,8 @@ static void finish(run *r, bool ok) {
         gt__node *n = gt__node_at(tape, i);
         if (ok && s->state & GT__TO_STORE && !(n->flags & (GT__LEAF | GT__STORED)) && s->data) {
             n->flags |= GT__STORED;
-            if (s->state & GT__OWNS) {
-                n->value.data = s->data;
-                tape->stored[tape->n_stored++] = i;
-            }
+            if (s->state & GT__OWNS) n->value.data = s->data;
+            tape->stored[tape->n_stored++] = i;
         } else if (s->state & GT__OWNS) {
             gt__pool_give(&tape->pool, s->data);
         }
@@ -163,8 +172,7 @@ bool gt__read(gt_tape *tape, const uint32_t *wanted, uint32_t count) {
 
 const void *gt_computed(gt_tensor t) {
     if (!gt__valid(t)) return NULL;
-    gt__node *n = gt__node_at(t.tape, t.index);
-    const void *ready = gt__value(t.tape, n);
+    const void *ready = gt__value(t.tape, t.index);
     return ready || t.index >= t.tape->slot_room ? ready : t.tape->slot[t.index].data;
 }
 
@@ -190,19 +198,40 @@ static void survey(gt_tape *tape) {
     tape->uses_lost = false;
 }
 
-/* Sinks are what the user recorded and nothing of the user's reads. A stale one is left alone: reading it
- * later says so. */
-static void want_sinks(run *r) {
-    gt_tape *tape = r->tape;
-    const bool unsure = tape->uses_lost || tape->params->clock != tape->begun;
-    if (unsure) survey(tape);
+/* Sinks are what the user recorded and nothing of the user's reads. The list of the last commit holds until more is
+ * recorded. */
+static bool list_sinks(gt_tape *tape) {
+    if (tape->sinks_size == tape->size && tape->sinks_generation == tape->generation) return true;
+    tape->n_sinks = tape->sinks_size = 0;
     for (uint32_t i = 0; i < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
-        const bool idle =
-            !(n->flags & (GT__USED | GT__UNASKED | GT__RULE)) && !(n->op->more.traits & GT_EFFECT);
-        if (idle && !(tape->slot[i].state & GT__STALE)) need(r, i, GT__TO_STORE);
-        if (unsure) tape->slot[i].state &= ~(unsigned)GT__STALE;
+        if (n->flags & (GT__USED | GT__UNASKED | GT__RULE) || n->op->more.traits & GT_EFFECT)
+            continue;
+        if (!gt__grow(tape->allocator, &tape->sink, &tape->sink_room, (uint64_t)tape->n_sinks + 1,
+                      sizeof *tape->sink))
+            return gt__out_of_memory(tape, "a commit");
+        tape->sink[tape->n_sinks++] = i;
     }
+    tape->sinks_size = tape->size;
+    tape->sinks_generation = tape->generation;
+    return true;
+}
+
+/* A stale sink is left alone: reading it later says so. */
+static bool want_sinks(run *r) {
+    gt_tape *tape = r->tape;
+    const bool unsure = tape->uses_lost || tape->params->clock != tape->begun;
+    if (unsure) {
+        if (!reserve_slots(r)) return false;
+        survey(tape);
+        tape->sinks_size = 0;
+    }
+    const bool ok = list_sinks(tape);
+    for (uint32_t k = 0; ok && k < tape->n_sinks; k++)
+        if (!(unsure && tape->slot[tape->sink[k]].state & GT__STALE))
+            need(r, tape->sink[k], GT__TO_STORE);
+    for (uint32_t i = 0; unsure && i < tape->size; i++) tape->slot[i].state &= ~(unsigned)GT__STALE;
+    return ok && !r->starved;
 }
 
 /* Sources that are leaves may be written by another effect: they are copied first. */
@@ -218,7 +247,7 @@ static bool copy_leaf_sources(gt_tape *tape, void **copy) {
             while (e-- > 0) gt__pool_give(&tape->pool, copy[e]);
             return gt__out_of_memory(tape, "an effect");
         }
-        memcpy(copy[e], gt__value(tape, n), bytes);
+        memcpy(copy[e], gt__value(tape, source), bytes);
     }
     return true;
 }
@@ -231,7 +260,7 @@ static void apply(gt_tape *tape, void **copy) {
         if (!is_pending(tape, tape->effect[e])) continue;
         const uint32_t *in = gt__in(tape, n);
         const void *source = copy[e] ? copy[e] : gt_computed(gt__tensor(tape, in[1]));
-        gt__leaf_write(tape, gt__node_at(tape, in[0]), source);
+        gt__leaf_write(tape, in[0], source);
         gt__pool_give(&tape->pool, copy[e]);
         n->flags |= GT__APPLIED;
     }
@@ -268,7 +297,9 @@ static bool want_effect(run *r, uint32_t effect) {
 
 static bool want_effects(run *r) {
     gt_tape *tape = r->tape;
-    bool ok = true;
+    if (tape->n_effects == 0) return true;
+    bool ok = reserve_slots(r);
+    if (!ok) return false;
     for (uint32_t e = 0; e < tape->n_effects; e++)
         if (is_pending(tape, tape->effect[e])) count_effect(tape, tape->effect[e], 1);
     for (uint32_t e = 0; ok && e < tape->n_effects; e++)
@@ -286,12 +317,12 @@ bool gt_commit_with(gt_tape *tape, const gt_tensor *wanted, int count, bool (*de
             return gt__error(tape, "commit: a wanted tensor is not of this tape");
     run r;
     if (!begin(&r, tape, false)) return false;
-    want_sinks(&r);
-    for (int k = 0; k < count; k++) need(&r, wanted[k].index, GT__TO_HOLD);
+    const bool wanted_all = want_sinks(&r);
+    for (int k = 0; wanted_all && k < count; k++) need(&r, wanted[k].index, GT__TO_HOLD);
     void **copy = gt__pool_take(&tape->pool, tape->n_effects * sizeof *copy);
-    bool ok = copy != NULL;
-    if (!ok) gt__out_of_memory(tape, "effects");
-    ok = ok && want_effects(&r) && execute(&r) && copy_leaf_sources(tape, copy);
+    if (!copy) gt__out_of_memory(tape, "effects");
+    bool ok =
+        copy && wanted_all && want_effects(&r) && execute(&r) && copy_leaf_sources(tape, copy);
     if (ok && deliver && !deliver(user)) {
         for (uint32_t e = 0; e < tape->n_effects; e++) gt__pool_give(&tape->pool, copy[e]);
         ok = false;
@@ -309,22 +340,19 @@ bool gt_commit(gt_tape *tape) { return gt_commit_with(tape, NULL, 0, NULL, NULL)
 
 void gt_replay(gt_tape *tape) {
     if (!tape || tape->running) return;
-    for (uint32_t i = 0; i < tape->size; i++) {
-        gt__node *n = gt__node_at(tape, i);
-        if (!(n->flags & GT__LEAF)) {
-            n->clock = tape->params->clock;
-            gt__unset(n, GT__STORED | GT__APPLIED);
-        }
-    }
+    for (uint32_t e = 0; e < tape->n_effects; e++)
+        gt__unset(gt__node_at(tape, tape->effect[e]), GT__APPLIED);
     uint32_t kept = 0;
     for (uint32_t k = 0; k < tape->n_stored; k++) {
         gt__node *n = gt__node_at(tape, tape->stored[k]);
-        if (n->flags & GT__LEAF)
+        if (n->flags & GT__LEAF) {
             tape->stored[kept++] = tape->stored[k];
-        else
-            gt__pool_give(&tape->pool, n->value.data);
+            continue;
+        }
+        gt__unset(n, GT__STORED);
+        gt__give_value(tape, n);
     }
     tape->n_stored = kept;
-    tape->scalars_run = 0;
-    tape->begun = tape->params->clock;
+    tape->begun = tape->replayed = tape->params->clock;
+    gt__replay_scalars(tape);
 }

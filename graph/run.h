@@ -22,7 +22,7 @@ enum {
 /* ---- compute.c */
 /* Is there a value already? Then the node has no part in the run. */
 static inline bool gt__is_ready(const gt_tape *tape, uint32_t i) {
-    return gt__node_at(tape, i)->flags & (GT__LEAF | GT__STORED);
+    return gt__node_at(tape, i)->flags & (GT__LEAF | GT__STORED) || gt__is_number(tape, i);
 }
 static inline size_t gt__value_bytes(const gt_tape *tape, const gt__node *n) {
     return (size_t)gt__shape(tape, n)->numel * gt_dtype_size((gt_dtype)n->dtype);

@@ -1,290 +1,216 @@
-/* graph/scalars.c: large graphs of scalars. Each value lies in its node, so running one is a walk along the tape
- * with one call of a kernel for each node, and its gradient is a walk back with an array of adjoints.
+/* graph/scalars.c: large graphs of scalars. Beside each node stand a code and a number, in arrays of their own, so
+ * that running such a graph is a walk along them by a machine that the operations bring (gt_op_more.scalar);
+ * adjoints.c walks back.
  *
- * A scalar once computed stays stored: it takes no memory of its own. */
+ * Codes are made once for a recording; a replay runs them again. A number is as good as a stored value until a
+ * leaf that it depends on is overwritten. */
 #include "graph/tape.h"
 
 #include <string.h>
 
 enum { MANY = 256 }; /* nodes from which on this is worth it */
 
-/* ---- operations and operands --------------------------------------------------------------------------- */
+/* ---- codes --------------------------------------------------------------------------------------------- */
 
-/* Up to three numbers of either kind. */
-typedef union numbers {
-    double wide[3];
-    float narrow[3];
-} numbers;
-
-/* What an operation gives for a kind of number, kept by the operation's address. */
-enum { SEEN = 64 };
-typedef struct seen_op {
-    const gt_op *op;
-    gt_tile tile;
-    gt_scalar_pull pull;
-    unsigned there; /* bit k: input k gets a contribution */
-} seen_op;
-typedef struct ops_seen {
-    gt_dtype dtype;
-    seen_op at[SEEN];
-} ops_seen;
-
-static void forget_ops(ops_seen *seen, gt_dtype dtype) {
-    memset(seen, 0, sizeof *seen);
-    seen->dtype = dtype;
+/* What an operation says of itself, kept by its address. */
+static gt_scalar_rule rule_of(gt__scalars *s, const gt_op *op, gt_dtype dtype) {
+    const uint64_t key = (uint64_t)(uintptr_t)op + (dtype == GT_F64);
+    gt__seen *seen = &s->seen[key * 0x9e3779b97f4a7c15u >> 58];
+    if (seen->op == op && seen->dtype == dtype) return seen->rule;
+    *seen = (gt__seen){.op = op, .dtype = dtype};
+    if (op->more.scalar) seen->rule = op->more.scalar(dtype);
+    const gt_machine **machine = &s->machine[dtype == GT_F64];
+    if (!*machine) *machine = seen->rule.machine;
+    if (seen->rule.machine != *machine) seen->rule.code = GT__CODE_NONE;
+    return seen->rule;
 }
 
-static void look_up(seen_op *s, const gt_op *op, gt_dtype dtype) {
-    static const gt_arg arg[2];
-    static const numbers zero;
-    const void *const x[3] = {&zero, &zero, &zero};
-    numbers gx;
-    const gt_op_more *more = &op->more;
-    s->op = op;
-    s->tile = more->exact(dtype, dtype);
-    s->pull = more->scalar ? more->scalar(dtype) : NULL;
-    s->there = s->pull ? s->pull(&gx, &zero, x, &zero, arg) : 0;
+/* Is there a number for operand i of node n? Not where a leaf was overwritten after n was recorded. */
+static inline bool is_known(gt_tape *tape, const gt__node *n, uint32_t i) {
+    const unsigned what = tape->scalars.code[i].what;
+    if (what != GT__CODE_LEAF || tape->params->clock == tape->begun) return what != GT__CODE_NONE;
+    if (gt__leaf_written(tape, gt__node_at(tape, i)) <= gt__clock_of(tape, n)) return true;
+    tape->scalars.stale = true;
+    return false;
 }
 
-static const seen_op *see(ops_seen *seen, const gt_op *op) {
-    seen_op *s = &seen->at[(uintptr_t)op / 64 % SEEN];
-    if (s->op != op) look_up(s, op, seen->dtype);
-    return s;
+static bool all_known(gt_tape *tape, const gt__node *n) {
+    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
+    for (uint32_t k = 0; k < n_in; k++)
+        if (!is_known(tape, n, in[k])) return false;
+    return true;
 }
 
-static const void *scalar_at(const gt_tape *tape, const gt__node *n) {
-    if (!(n->flags & (GT__PARAM | GT__BORROWED))) return &n->value;
-    return n->flags & GT__PARAM ? gt__param_of(tape, n)->data : n->value.data;
+static void encode_sum(const gt__node *n, unsigned wide, gt_code *c) {
+    static const uint16_t sums[8] = {
+        [2] = GT_CODE_SUM, [3] = GT_CODE_SUM_3, [GT__WIDE] = GT_CODE_SUMS};
+    const uint16_t what = sums[n->arity];
+    c->what = what ? (uint16_t)(what + wide) : (uint16_t)GT__CODE_NONE;
+    if (what == GT_CODE_SUM_3) c->arg = n->in[2];
 }
 
-/* Finds the operands of a scalar operation; false when one is not computed, or was overwritten since. */
-static inline bool operands(const gt_tape *tape, const gt__node *n, const void *x[3]) {
-    for (uint32_t k = 0; k < n->arity; k++) {
-        const gt__node *in = gt__node_at(tape, n->in[k]);
-        if (!(in->flags & (GT__LEAF | GT__STORED))) return false;
-        const bool old = in->flags & GT__LEAF && tape->params->clock != tape->begun;
-        if (old && gt__leaf_written(tape, in) > n->clock) return false;
-        x[k] = scalar_at(tape, in);
-    }
+static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
+    const gt_scalar_rule rule = rule_of(&tape->scalars, n->op, (gt_dtype)n->dtype);
+    const unsigned wide = n->dtype == GT_F64;
+    const bool sum = rule.code == GT_CODE_SUM + wide;
+    if (!rule.code || (!sum && n->arity > 2) || !all_known(tape, n)) return;
+    *c = (gt_code){rule.code, c->flags, n->in[0], n->in[1], n->arg};
+    if (rule.gives & 1) c->flags |= GT__CODE_TO_A;
+    if (rule.gives & 2) c->flags |= GT__CODE_TO_B;
+    if (sum) encode_sum(n, wide, c);
+}
+
+static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
+    gt__scalars *s = &tape->scalars;
+    if (!gt__grow(tape->allocator, &s->leaf, &s->leaf_room, (uint64_t)s->n_leaves + 1,
+                  sizeof *s->leaf))
+        return gt__out_of_memory(tape, "numbers");
+    s->leaf[s->n_leaves++] = i;
+    c->what = GT__CODE_LEAF;
+    return true;
+}
+
+static inline bool is_number(const gt_tape *tape, const gt__node *n) {
+    return n->shape == tape->scalar_shape && (n->dtype == GT_F32 || n->dtype == GT_F64);
+}
+
+static bool encode(gt_tape *tape, uint32_t i) {
+    const gt__node *n = gt__node_at(tape, i);
+    gt_code *c = &tape->scalars.code[i];
+    *c = (gt_code){.flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0};
+    if (n->flags & GT__SCALAR)
+        encode_operation(tape, n, c);
+    else if (n->flags & GT__LEAF)
+        return !is_number(tape, n) || encode_leaf(tape, i, c);
+    else
+        return gt__encode_way(tape, i, c);
     return true;
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */
 
-void gt__run_scalars(gt_tape *tape) {
-    if (tape->size - tape->scalars_run < MANY) return;
-    ops_seen seen[2];
-    forget_ops(&seen[0], GT_F32);
-    forget_ops(&seen[1], GT_F64);
-    for (uint32_t i = tape->scalars_run; i < tape->size; i++) {
-        gt__node *n = gt__node_at(tape, i);
-        const void *x[3] = {NULL, NULL, NULL};
-        if ((n->flags & (GT__SCALAR | GT__STORED)) != GT__SCALAR || !operands(tape, n, x)) continue;
-        see(&seen[n->dtype == GT_F64], n->op)->tile(&n->value, x, tape->arg + n->arg, 1);
-        n->flags |= GT__STORED;
-    }
-    tape->scalars_run = tape->size;
-}
-
-/* ---- the way back ---------------------------------------------------------------------------------------- */
-
-/* The node's attribute. Adjoints are kept for low to root. */
-typedef struct journey {
-    uint32_t low, root, count;
-    uint32_t leaf[];
-} journey;
-
-static size_t journey_size(uint32_t count) { return sizeof(journey) + count * sizeof(uint32_t); }
-
-/* One number of the kind for every node from low to root, and whether anything arrived there. */
-typedef struct adjoints {
-    void *number;
-    unsigned char *arrived;
-    uint32_t low;
-} adjoints;
-
-/* A sum begins at +0, but what arrives alone is left as it is: so does the sweep record it. */
-static inline void arrive(const adjoints *a, uint32_t place, const void *gx, bool wide) {
-    const bool more = a->arrived[place];
-    a->arrived[place] = 1;
-    if (wide) {
-        double *sum = (double *)a->number + place;
-        *sum = more ? (0 + *sum) + *(const double *)gx : *(const double *)gx;
-    } else {
-        float *sum = (float *)a->number + place;
-        *sum = more ? (0 + *sum) + *(const float *)gx : *(const float *)gx;
+/* Fetches the leaves from node `from` on. */
+static void load(gt_tape *tape, uint32_t from) {
+    const gt__scalars *s = &tape->scalars;
+    for (uint32_t k = s->n_leaves; k-- > 0 && s->leaf[k] >= from;) {
+        const uint32_t i = s->leaf[k];
+        const size_t size = gt_dtype_size((gt_dtype)gt__node_at(tape, i)->dtype);
+        memcpy(&s->value[i], gt__value(tape, i), size);
     }
 }
 
-/* Passes on what arrived at node i; false when one of its values is gone. */
-static inline bool pass_on(const gt_tape *tape, const adjoints *a, ops_seen *seen, uint32_t i,
-                           bool wide) {
-    const gt__node *n = gt__node_at(tape, i);
-    const void *x[3] = {NULL, NULL, NULL};
-    numbers gx;
-    if (n->flags & GT__LEAF) return true;
-    if (!(n->flags & GT__STORED) || !operands(tape, n, x)) return false;
-    const size_t size = wide ? sizeof(double) : sizeof(float);
-    const char *g = (const char *)a->number + (i - a->low) * size;
-    const unsigned there = see(seen, n->op)->pull(&gx, g, x, &n->value, tape->arg + n->arg);
-    for (uint32_t k = 0; k < n->arity; k++) {
-        const uint32_t in = n->in[k];
-        if (!(there >> k & 1) || in < a->low || !(gt__node_at(tape, in)->flags & GT__TRAINED))
+static void run(gt_tape *tape, uint32_t from) {
+    const gt__scalars *s = &tape->scalars;
+    const gt_numbers numbers = {s->value, NULL, s->code, tape->arg, tape->side};
+    while (from < tape->size) {
+        const unsigned what = s->code[from].what;
+        if (what >= GT_CODE_NUMBER) {
+            from = s->machine[what & 1]->run(&numbers, from, tape->size);
             continue;
-        arrive(a, in - a->low, (const char *)&gx + k * size, wide);
-    }
-    return true;
-}
-
-static inline bool carry(const gt_tape *tape, const adjoints *a, uint32_t root, bool wide) {
-    ops_seen seen;
-    numbers one;
-    if (wide)
-        one.wide[0] = 1;
-    else
-        one.narrow[0] = 1;
-    forget_ops(&seen, wide ? GT_F64 : GT_F32);
-    arrive(a, root - a->low, &one, wide);
-    for (uint32_t i = root + 1; i-- > a->low;)
-        if (a->arrived[i - a->low] && !pass_on(tape, a, &seen, i, wide)) return false;
-    return true;
-}
-
-static bool journey_shape(gt_call *call) {
-    const journey *j = call->attr;
-    call->out[0].dtype = call->in[0].dtype;
-    call->out[0].shape = GT_SHAPE(j->count);
-    return true;
-}
-
-static bool journey_kernel(gt_call *call) {
-    const journey *j = call->attr;
-    const bool wide = call->in[0].dtype == GT_F64;
-    const size_t nodes = (size_t)(j->root - j->low) + 1, size = gt_dtype_size(call->in[0].dtype);
-    const gt_tape *tape = ((const gt__context *)call->internal)->tape;
-    const adjoints a = {gt_scratch(call, nodes * size), gt_scratch(call, nodes), j->low};
-    if (!a.number || !a.arrived) return false;
-    memset(a.arrived, 0, nodes);
-    /* Two calls, each compiled for its kind. */
-    if (!(wide ? carry(tape, &a, j->root, true) : carry(tape, &a, j->root, false)))
-        return gt_call_fail(
-            call, "a value on the way is stale: a leaf was overwritten after it was recorded");
-    for (uint32_t k = 0; k < j->count; k++)
-        memcpy((char *)call->out[0].data + k * size,
-               (const char *)a.number + (j->leaf[k] - j->low) * size, size);
-    return true;
-}
-
-static bool element_shape(gt_call *call) {
-    call->out[0].dtype = call->in[0].dtype;
-    call->out[0].shape = GT_SCALAR;
-    return true;
-}
-
-static bool element_kernel(gt_call *call) {
-    const size_t size = gt_dtype_size(call->in[0].dtype);
-    memcpy(call->out[0].data, (const char *)call->in[0].data + (size_t)call->arg[0].integer * size,
-           size);
-    return true;
-}
-
-static const char reason[] =
-    "gradients of a large graph of scalars are numbers; gt_grad records them";
-static const gt_op journey_op = {.name = "adjoints",
-                                 .shape = journey_shape,
-                                 .kernel = journey_kernel,
-                                 .gradient = GT_NO_GRADIENT(reason)};
-static const gt_op element_op = {.name = "adjoint",
-                                 .shape = element_shape,
-                                 .kernel = element_kernel,
-                                 .gradient = GT_NO_GRADIENT(reason)};
-
-/* ---- which parameters are reached ------------------------------------------------------------------------- */
-
-static bool is_wanted(const gt_tape *tape, const gt__node *leaf, const char *pattern) {
-    if (!(leaf->flags & GT__PARAM)) return false;
-    const gt__param *p = gt__param_of(tape, leaf);
-    return p->trainable && gt_name_matches(pattern, p->name);
-}
-
-/* Marks the inputs of node i that its gradient goes to; false when it is no scalar operation, computed. */
-static bool spread(const gt_tape *tape, ops_seen *seen, unsigned char *reached, uint32_t i) {
-    const gt__node *n = gt__node_at(tape, i);
-    const unsigned computed = GT__SCALAR | GT__STORED;
-    const seen_op *s = (n->flags & computed) == computed ? see(seen, n->op) : NULL;
-    if (!s || !s->pull) return false;
-    for (uint32_t k = 0; k < n->arity; k++)
-        if (s->there >> k & 1 && gt__node_at(tape, n->in[k])->flags & GT__TRAINED)
-            reached[n->in[k]] = 1;
-    return true;
-}
-
-/* Writes the wanted leaves that the root reaches, the highest first, and the lowest node reached; false when
- * there is anything but scalars on the way. */
-static bool reach(const gt_tape *tape, uint32_t root, const char *pattern, unsigned char *reached,
-                  journey *j) {
-    ops_seen seen;
-    forget_ops(&seen, (gt_dtype)gt__node_at(tape, root)->dtype);
-    *j = (journey){.root = root};
-    reached[root] = 1;
-    for (uint32_t i = root + 1; i-- > 0;) {
-        if (!reached[i]) continue;
-        const gt__node *n = gt__node_at(tape, i);
-        j->low = i;
-        if (!(n->flags & GT__LEAF)) {
-            if (!spread(tape, &seen, reached, i)) return false;
-        } else if (is_wanted(tape, n, pattern)) {
-            j->leaf[j->count++] = i;
         }
+        if (what == GT__CODE_WAY) gt__go_back(tape, from);
+        from++;
     }
+}
+
+bool gt__store_number(gt_tape *tape, uint32_t i) {
+    gt__node *n = gt__node_at(tape, i);
+    if (n->flags & (GT__LEAF | GT__STORED)) return true;
+    if (!gt__grow(tape->allocator, &tape->stored, &tape->stored_room, (uint64_t)tape->n_stored + 1,
+                  sizeof *tape->stored))
+        return gt__out_of_memory(tape, "a run");
+    memcpy(&n->value, &tape->scalars.value[i], sizeof n->value);
+    n->flags |= GT__STORED;
+    tape->stored[tape->n_stored++] = i;
     return true;
 }
 
-/* Records the way back and one element of its result for each leaf. */
-static int record_journey(gt_tensor root, const journey *j, gt_tensor *gradient) {
-    gt_tape *tape = root.tape;
-    uint32_t recorded = 0;
-    gt_record_for(tape, root);
-    const gt_tensor all =
-        gt_record(tape, &journey_op, &root, 1, j, journey_size(j->count), NULL, 0);
-    for (uint32_t k = 0; gt__valid(all) && k < j->count; k++) {
-        const gt_arg place = {.integer = k};
-        gradient[k] = gt_record(tape, &element_op, &all, 1, NULL, 0, &place, 1);
-        recorded += gt__valid(gradient[k]);
-    }
-    gt_record_for(tape, gt_none());
-    return gt__valid(all) && recorded == j->count ? (int)recorded : -1;
+static bool store_kept(gt_tape *tape, uint32_t from) {
+    const gt__scalars *s = &tape->scalars;
+    for (uint32_t k = 0; k < s->n_kept; k++)
+        if (s->kept[k] >= from && gt__is_number(tape, s->kept[k]) &&
+            !gt__store_number(tape, s->kept[k]))
+            return false;
+    return true;
 }
 
-/* In the order of the tape. */
-static int gradients(gt_tensor root, journey *j, gt_tensor *leaf, gt_tensor *gradient, int room) {
-    const uint32_t count = j->count;
-    if (count == 0 || count > (uint32_t)room) return (int)count;
-    for (uint32_t k = 0; k < count / 2; k++) {
-        const uint32_t last = j->leaf[count - 1 - k];
-        j->leaf[count - 1 - k] = j->leaf[k];
-        j->leaf[k] = last;
-    }
-    for (uint32_t k = 0; k < count; k++) leaf[k] = gt__tensor(root.tape, j->leaf[k]);
-    return record_journey(root, j, gradient);
+bool gt__keep_number(gt_tape *tape, uint32_t i) {
+    gt__scalars *s = &tape->scalars;
+    if (!gt__grow(tape->allocator, &s->kept, &s->kept_room, (uint64_t)s->n_kept + 1,
+                  sizeof *s->kept))
+        return gt__out_of_memory(tape, "a kept value");
+    s->kept[s->n_kept++] = i;
+    return !gt__is_number(tape, i) || tape->params->clock != s->clock || gt__store_number(tape, i);
 }
 
-bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf, gt_tensor *gradient,
-                         int room, int *count) {
-    gt_tape *tape = root.tape;
-    if (root.index < MANY || tape->keep_all || tape->n_ranges || tape->running) return false;
-    if (!(gt__node_at(tape, root.index)->flags & GT__SCALAR)) return false;
-    gt__run_scalars(tape);
-    /* A parameter has one leaf on a tape. */
-    journey *j = gt__pool_take(&tape->pool, journey_size(tape->use_room));
-    unsigned char *reached = gt__pool_take(&tape->pool, (size_t)root.index + 1);
-    bool scalars = j && reached;
-    if (scalars) {
-        memset(reached, 0, (size_t)root.index + 1);
-        scalars = reach(tape, root.index, pattern, reached, j);
-        if (scalars) *count = gradients(root, j, leaf, gradient, room);
-    }
-    gt__pool_give(&tape->pool, reached);
-    gt__pool_give(&tape->pool, j);
-    return scalars;
+/* Leaves may have been overwritten since the numbers were computed: what depends on those has none any more. */
+static bool settle(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    bool same = true;
+    for (uint32_t k = 0; same && k < s->n_leaves; k++)
+        same = gt__leaf_written(tape, gt__node_at(tape, s->leaf[k])) <= s->clock;
+    s->clock = tape->params->clock;
+    if (same) return store_kept(tape, 0);
+    s->n_leaves = s->way = 0;
+    for (uint32_t i = 0; i < s->run; i++)
+        if (!encode(tape, i)) return false;
+    s->coded = s->run;
+    load(tape, 0);
+    return store_kept(tape, 0);
+}
+
+/* Codes and numbers for all nodes. */
+static bool reserve(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    return (gt__grow(tape->allocator, &s->code, &s->code_room, tape->size, sizeof *s->code) &&
+            gt__grow(tape->allocator, &s->value, &s->value_room, tape->size, sizeof *s->value)) ||
+           gt__out_of_memory(tape, "numbers");
+}
+
+bool gt__run_scalars(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    const uint32_t from = s->run;
+    if (from && tape->params->clock != s->clock && !settle(tape)) return false;
+    if (tape->size - from < (from ? 1 : MANY) || tape->keep_all) return true;
+    if (!reserve(tape)) return false;
+    if (s->coded == 0) memset(s->seen, 0, sizeof s->seen);
+    for (; s->coded < tape->size; s->coded++)
+        if (!encode(tape, s->coded)) return false;
+    load(tape, from);
+    run(tape, from);
+    s->run = tape->size;
+    s->clock = tape->params->clock;
+    return store_kept(tape, from);
+}
+
+/* ---- the life of the arrays ---------------------------------------------------------------------------------- */
+
+void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
+    gt__scalars *s = &tape->scalars;
+    uint32_t kept = 0;
+    if (s->coded > size) s->coded = size;
+    if (s->run > size) s->run = size;
+    if (s->way > size) s->way = 0;
+    while (s->n_leaves && s->leaf[s->n_leaves - 1] >= size) s->n_leaves--;
+    for (uint32_t k = 0; k < s->n_kept; k++)
+        if (s->kept[k] < size) s->kept[kept++] = s->kept[k];
+    s->n_kept = kept;
+}
+
+void gt__replay_scalars(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    s->run = 0;
+    if (!s->stale) return;
+    s->stale = false;
+    s->coded = s->n_leaves = s->way = 0;
+}
+
+void gt__free_scalars(gt_tape *tape) {
+    const gt_allocator *a = tape->allocator;
+    gt__scalars *s = &tape->scalars;
+    gt__free(a, s->code, s->code_room * sizeof *s->code);
+    gt__free(a, s->value, s->value_room * sizeof *s->value);
+    gt__free(a, s->adjoint, s->adjoint_room * sizeof *s->adjoint);
+    gt__free(a, s->leaf, s->leaf_room * sizeof *s->leaf);
+    gt__free(a, s->kept, s->kept_room * sizeof *s->kept);
 }

@@ -42,6 +42,7 @@ void gt_tape_free(gt_tape *tape) {
     gt__free(a, tape->arg, tape->arg_room * sizeof *tape->arg);
     gt__free(a, tape->stored, tape->stored_room * sizeof *tape->stored);
     gt__free(a, tape->effect, tape->effect_room * sizeof *tape->effect);
+    gt__free(a, tape->sink, tape->sink_room * sizeof *tape->sink);
     gt__free(a, tape->use, tape->use_room * sizeof *tape->use);
     gt__free(a, tape->range, tape->range_room * sizeof *tape->range);
     gt__free(a, tape->scope, tape->scope_room);
@@ -49,6 +50,7 @@ void gt_tape_free(gt_tape *tape) {
     gt__free(a, tape->array, tape->array_room * sizeof *tape->array);
     gt__table *tables[] = {&tape->shapes, &tape->layouts, &tape->attrs, &tape->names, &tape->sites};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) gt__table_clear(tables[i]);
+    gt__free_scalars(tape);
     gt__plans_free(tape);
     gt__pool_clear(&tape->pool);
     gt_params *own = tape->owns_params ? tape->params : NULL;
@@ -114,7 +116,7 @@ void gt_record_for(gt_tape *tape, gt_tensor at) {
     const gt__node *n = gt__node_at(tape, at.index);
     const gt__site *s = gt__bytes(&tape->sites, n->site, NULL);
     tape->site = s ? *s : (gt__site){NULL, 0};
-    tape->date = n->flags & GT__LEAF ? tape->params->clock : n->clock;
+    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
 }
 
 gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
@@ -294,10 +296,8 @@ static bool sound_results(const gt_call *call) {
 }
 
 /* Does graph/scalars.c compute it? */
-static bool is_scalar(const gt_tape *tape, const gt_op *op, int n_in, uint32_t shape,
-                      gt_dtype dtype) {
-    return op->more.traits & GT_PLAIN && op->more.exact && n_in <= 3 &&
-           shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
+static bool is_scalar(const gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    return op->more.scalar && shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
 }
 
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
@@ -316,8 +316,7 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
-        if (is_scalar(tape, call->op, call->n_in, shape, call->out[k].dtype))
-            n->flags |= GT__SCALAR;
+        if (is_scalar(tape, call->op, shape, call->out[k].dtype)) n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -364,7 +363,7 @@ static bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, const g
         trained = trained || n->flags & GT__TRAINED;
     }
     uint32_t first_arg;
-    if (!is_scalar(tape, op, n_in, tape->scalar_shape, (gt_dtype)dtype)) return false;
+    if (!is_scalar(tape, op, tape->scalar_shape, (gt_dtype)dtype)) return false;
     *made = gt__poison(tape);
     if (!copy_args(tape, op, arg, n_arg, &first_arg)) return true;
     gt__node *n = gt__append(tape, op, tape->scalar_shape, (gt_dtype)dtype);
@@ -513,7 +512,7 @@ static void release_stored(gt_tape *tape, uint32_t size) {
         if (tape->stored[i] < size)
             tape->stored[kept++] = tape->stored[i];
         else
-            gt__pool_give(&tape->pool, gt__node_at(tape, tape->stored[i])->value.data);
+            gt__give_value(tape, gt__node_at(tape, tape->stored[i]));
     }
     tape->n_stored = kept;
 }
@@ -528,7 +527,7 @@ static void rewind_to(gt_tape *tape, gt_marker mark) {
     tape->arg_size = mark.arg_size;
     tape->side_size = mark.side_size;
     tape->size = mark.size;
-    if (tape->scalars_run > mark.size) tape->scalars_run = mark.size;
+    gt__rewind_scalars(tape, mark.size);
     tape->uses_lost = mark.size > 0;
     tape->generation++;
     if (mark.size <= tape->failed_at && mark.n_errors != tape->n_errors) tape->failed = false;

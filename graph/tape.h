@@ -9,6 +9,7 @@
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include "graph/pool.h"
+#include "graph/scalars.h"
 #include "graph/table.h"
 
 enum { GT__CHUNK = 1024, GT__WIDE = 7, GT__MESSAGE = 1024 };
@@ -25,7 +26,7 @@ enum {
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
     GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
-    GT__SCALAR = 1 << 11,  /* computed from scalars by an operation of trait GT_PLAIN, to a float */
+    GT__SCALAR = 1 << 11,  /* an f32 or f64 whose operation has a gt_op_more.scalar */
     GT__CAST = 1 << 12     /* an operand as gt_cast_operands made it: has its input's name */
 };
 
@@ -126,9 +127,13 @@ struct gt_tape {
     uint32_t arg_size, arg_room;
     gt__table shapes, layouts, attrs, names, sites;
     gt__pool pool;
-    uint32_t *stored, n_stored, stored_room; /* nodes that own a block, in order of storing */
+    uint32_t *stored, n_stored,
+        stored_room; /* in order of storing; but for leaves that are numbers */
     uint32_t *effect, n_effects, effect_room;
-    gt__use *use; /* by place in gt_params */
+    uint32_t *sink, n_sinks, sink_room; /* what a commit stores, see run.c */
+    uint32_t sinks_size,
+        sinks_generation; /* the tape's when they were listed; size 0: not listed */
+    gt__use *use;         /* by place in gt_params */
     uint32_t use_room;
     gt__range *range; /* checkpoints; an open one ends at UINT32_MAX */
     uint32_t n_ranges, range_room;
@@ -146,9 +151,10 @@ struct gt_tape {
     gt_tensor (*cast)(gt_tensor x); /* see gt_cast_operands */
     gt__known_cast known_cast[GT__KNOWN_CASTS];
     uint32_t scalar_shape; /* the id of rank 0; 0: not met yet */
-    uint32_t scalars_run;  /* scalars before this node have been run, where they could be */
-    uint32_t begun;        /* the clock when recording began: at it, nothing can be stale */
-    bool uses_lost;        /* a rewind took users of nodes that stayed */
+    gt__scalars scalars;
+    uint32_t begun;    /* the clock when recording began: at it, nothing can be stale */
+    uint32_t replayed; /* the clock of the last replay: all is computed anew since */
+    bool uses_lost;    /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
     bool dated; /* nodes are recorded for another one: date is their clock */
     uint32_t date;
@@ -178,6 +184,14 @@ static inline const gt__shape_entry *gt__shape(const gt_tape *tape, const gt__no
 }
 static inline gt__param *gt__param_of(const gt_tape *tape, const gt__node *leaf) {
     return &tape->params->param[leaf->arg];
+}
+/* When what node n computes was recorded, or called for again. */
+static inline uint32_t gt__clock_of(const gt_tape *tape, const gt__node *n) {
+    return n->clock > tape->replayed ? n->clock : tape->replayed;
+}
+/* Is it a computed number of a large graph of scalars? */
+static inline bool gt__is_number(const gt_tape *tape, uint32_t i) {
+    return i < tape->scalars.run && tape->scalars.code[i].what >= GT__CODE_ADJOINT;
 }
 static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
@@ -245,14 +259,14 @@ const gt_tensor *gt__autocast(gt_tape *tape, const gt_op *op, const gt_tensor *i
                               gt_tensor *room);
 
 /* ---- leaf.c */
-/* Where the value of a stored node or leaf is, contiguous; NULL when it has none. */
-void *gt__value(const gt_tape *tape, gt__node *n);
+/* Where the value of a leaf, a stored node or a number is, contiguous; NULL when there is none. That of a number
+ * moves when more is recorded. */
+void *gt__value(const gt_tape *tape, uint32_t i);
 uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
+/* Gives back the block of a stored value; a number has none. */
+void gt__give_value(gt_tape *tape, gt__node *n);
 /* Overwrites a leaf as of the present clock, which the caller has raised. */
-void gt__leaf_write(gt_tape *tape, gt__node *leaf, const void *data);
-
-/* ---- scalars.c: computes and stores what can be computed of a large graph of scalars; a small one is left. */
-void gt__run_scalars(gt_tape *tape);
+void gt__leaf_write(gt_tape *tape, uint32_t leaf, const void *data);
 
 /* ---- tiles.c */
 /* The kernel for these kinds and a result of this rank; NULL when the operation is not defined for them. */

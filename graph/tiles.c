@@ -303,8 +303,7 @@ static bool place_member(const job *j, uint32_t number) {
     *y = (place){.size = gt_dtype_size((gt_dtype)n->dtype), .width = m->width};
     if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
     if (m->target != GT__NO_TARGET)
-        j->tape->slot[i].data =
-            gt__value(j->tape, gt__node_at(j->tape, index_of(j->tape, m->target)));
+        j->tape->slot[i].data = gt__value(j->tape, index_of(j->tape, m->target));
     else if (!gt__place_value(j->tape, i))
         return false;
     put_in_memory(j, y, j->tape->slot[i].data);

@@ -77,7 +77,10 @@ gt_tensor gt_out(gt_tensor t, int k) {
     if (k < 0 || k >= gt_n_out(t))
         return gt_fail(t.tape, "out: %s has no result %d", node(t)->op->name, k);
     const gt_tensor out = gt__tensor(t.tape, t.index - node(t)->out + (uint32_t)k);
-    if (t.tape->recorder == GT_BY_USER) gt__unset(gt__node_at(t.tape, out.index), GT__UNASKED);
+    if (t.tape->recorder == GT_BY_USER) {
+        gt__unset(gt__node_at(t.tape, out.index), GT__UNASKED);
+        t.tape->sinks_size = 0;
+    }
     return out;
 }
 

@@ -1,6 +1,7 @@
 /* ops/effect.c: assignment to a leaf, and the sum in which contributions to a gradient meet. */
 #include <string.h>
 
+#include "ops/kernels.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/wide.h"
@@ -102,6 +103,10 @@ static bool accumulate_pull(gt_pull *pull) {
     return true;
 }
 
+static gt_scalar_rule accumulate_scalar(gt_dtype dtype) {
+    return gt__scalar_rule(dtype, GT_CODE_SUM, ~0u);
+}
+
 static gt_tensor accumulate_samples(gt_samples *s, int i) {
     const gt_shape shape = i == 0 ? GT_SCALAR : GT_SHAPE(2, 3);
     gt_tensor x[5];
@@ -122,7 +127,8 @@ static gt_tensor accumulate_samples(gt_samples *s, int i) {
 const gt_op gt__op_accumulate =
     GT_OP("accumulate", accumulate_shape, NULL, GT_PULL(accumulate_pull), accumulate_samples,
           .traits = GT_SUMS | GT_STRIDED, .linear = ~0u, .tile = accumulate_tile,
-          .accumulate = accumulate_add, .meaning = "the sum of its inputs, in order");
+          .accumulate = accumulate_add, .scalar = accumulate_scalar,
+          .meaning = "the sum of its inputs, in order");
 
 gt_tensor gt_accumulate(gt_list list) {
     return gt_record(NULL, &gt__op_accumulate, list.at, list.count, NULL, 0, NULL, 0);

@@ -93,8 +93,11 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define ALWAYS_INLINE
 #endif
 
-/* Sums kept in an array stay in registers only if the loops over it are unrolled. */
-#if defined(__clang__)
+/* Sums kept in an array stay in registers only if the loops over it are unrolled. Under a sanitizer, which looks at
+ * each access, that would take the compiler minutes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 16")

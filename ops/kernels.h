@@ -28,8 +28,10 @@ extern const gt__kernels gt__kernels_exact, gt__kernels_plain;
 extern const gt__kernels gt__kernels_avx2, gt__kernels_avx512;
 #endif
 
-/* By row: local gradients on numbers, times the upstream. */
-extern const gt_scalar_pull gt__scalar_pulls_f32[GT__ROWS], gt__scalar_pulls_f64[GT__ROWS];
+/* Both run the rows of single numbers, the codes from GT_CODE_OWN on: two a row, f32 first. */
+extern const gt_machine gt__machine_f32, gt__machine_f64;
+/* What an operation on numbers of a kind says of itself; code is that for f32. */
+gt_scalar_rule gt__scalar_rule(gt_dtype dtype, int code, unsigned gives);
 
 /* Table i of those with vector functions that this processor can run, the best first; its name if asked for.
  * NULL past the last. */

@@ -21,30 +21,27 @@ static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) 
     return fast ? fast : exact;
 }
 
-static gt_scalar_pull scalar_pull(int row, gt_dtype dtype) {
-    return dtype == GT_F32   ? gt__scalar_pulls_f32[row]
-           : dtype == GT_F64 ? gt__scalar_pulls_f64[row]
-                             : NULL;
-}
-
 #define GIVES_BOOL_FLOAT false
 #define GIVES_BOOL_NUMBER false
 #define GIVES_BOOL_SELECT false
 #define GIVES_BOOL_COMPARE true
 #define GIVES_BOOL_LOGIC true
-#define TILES(name, kinds)                                                                         \
+#define TILES(name, kinds, gives)                                                                  \
     static gt_tile tile_##name(gt_dtype in, gt_dtype out) {                                        \
         return fast_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                           \
     }                                                                                              \
     static gt_tile exact_##name(gt_dtype in, gt_dtype out) {                                       \
         return exact_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                          \
     }                                                                                              \
-    static gt_scalar_pull scalar_##name(gt_dtype dtype) {                                          \
-        return scalar_pull(GT__ROW_##name, dtype);                                                 \
+    static gt_scalar_rule scalar_##name(gt_dtype dtype) {                                          \
+        return gt__scalar_rule(dtype, GT_CODE_OWN + 2 * GT__ROW_##name, gives);                    \
     }
-#define UNARY(name, params, kinds, ...) TILES(name, kinds)
-#define BINARY(name, kinds, ...) TILES(name, kinds)
-#define TERNARY(name, kinds, ...) TILES(name, kinds)
+#define GIVES(rule) (unsigned)((#rule)[0] != 'Z')
+#define UNARY(name, params, kinds, meaning, forward, gradient, ...)                                \
+    TILES(name, kinds, GIVES(gradient))
+#define BINARY(name, kinds, meaning, forward, da, db, ...)                                         \
+    TILES(name, kinds, GIVES(da) | GIVES(db) << 1)
+#define TERNARY(name, kinds, ...) TILES(name, kinds, 0)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY

@@ -149,3 +149,95 @@ Test(scalars, sinks_are_stored_after_a_rewind_took_their_users) {
     gt_optim_free(opt);
     gt_tape_free(tape);
 }
+
+Test(scalars, a_value_that_nobody_read_is_stale_when_a_leaf_was_overwritten) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 2), other = quick_scalar(tape, 3);
+    const gt_tensor h = gt_square(x), kept = gt_keep(gt_neg(h)), apart = gt_square(other);
+    const gt_tensor y = lengthened(gt_add(h, apart));
+    cr_assert_eq(gt_item(y), 13);
+    const double now = 5;
+    gt_set(x, &now);
+    cr_assert_eq(gt_item(y), 13);
+    cr_assert_eq(gt_item(kept), -4);
+    cr_assert_eq(gt_item(apart), 9);
+    cr_assert(isnan(gt_item(h)));
+    cr_assert(quick_failed_with(tape, "stale"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
+Test(scalars, a_replay_begins_anew_where_values_were_stale) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 2), h = gt_square(x);
+    const gt_tensor y = lengthened(h);
+    const double now = 5;
+    cr_assert_eq(gt_item(y), 4);
+    gt_set(x, &now);
+    cr_assert_eq(gt_item(gt_square(x)), 25);
+    gt_replay(tape);
+    cr_assert_eq(gt_item(y), 25);
+    cr_assert_eq(gt_item(h), 25);
+    gt_tape_free(tape);
+}
+
+/* Many numbers, each of one or two or more before it, and their gradients. */
+static void record_many(gt_tape *tape, uint32_t seed, gt_dtype dtype, gt_tensor *made, int count) {
+    enum { LEAVES = 4 };
+    for (int i = 0; i < LEAVES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        made[i] = param(tape, name, 0.3 + 0.2 * i, dtype);
+    }
+    for (int i = LEAVES; i < count - LEAVES; i++) {
+        gt_tensor x[5];
+        for (int k = 0; k < 5; k++)
+            x[k] = made[(seed = seed * 1103515245u + 12345u) / 65536u % (uint32_t)i];
+        switch ((seed = seed * 1103515245u + 12345u) / 65536u % 8) {
+        case 0: made[i] = gt_mul(x[0], gt_tanh(x[1])); break;
+        case 1: made[i] = gt_sub(x[0], x[0]); break;
+        case 2: made[i] = gt_mul_scalar(gt_sin(x[0]), -0.5); break;
+        case 3: made[i] = gt_accumulate(gt_list_of(2, x)); break;
+        case 4: made[i] = gt_accumulate(gt_list_of(3, x)); break;
+        case 5: made[i] = gt_tanh(gt_accumulate(gt_list_of(5, x))); break;
+        case 6: made[i] = gt_scalar(tape, -0.0, dtype); break;
+        default: made[i] = gt_relu(gt_neg(x[0]));
+        }
+    }
+    gt_tensor sum = made[count - LEAVES - 1];
+    for (int i = LEAVES; i < count - LEAVES - 1; i++) sum = gt_add(gt_tanh(sum), made[i]);
+    cr_assert(gt_grads(sum, made, LEAVES, made + count - LEAVES), "%s", gt_error(tape));
+}
+
+Test(scalars, large_graphs_have_the_bits_of_small_ones) {
+    enum { COUNT = 200 };
+    static gt_tensor alone[COUNT], many[COUNT];
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        const gt_dtype dtype = seed % 2 ? GT_F64 : GT_F32;
+        gt_tape *node_by_node = gt_tape_new(NULL), *tape = gt_tape_new(NULL);
+        gt_keep_all(node_by_node, true);
+        record_many(node_by_node, seed, dtype, alone, COUNT);
+        record_many(tape, seed, dtype, many, COUNT);
+        for (int again = 0; again < 2; again++) {
+            cr_assert(gt_run(tape, many, COUNT), "%s", gt_error(tape));
+            for (int i = 0; i < COUNT; i++)
+                cr_assert_eq(bits_of(gt_data(many[i]), dtype), bits_of(gt_data(alone[i]), dtype),
+                             "seed %u, number %d", seed, i);
+            gt_replay(tape);
+        }
+        gt_tape_free(tape);
+        gt_tape_free(node_by_node);
+    }
+}
+
+Test(scalars, several_ways_back_keep_apart) {
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_param_info a, b;
+    const gt_tensor p = quick_param(tape, "a", 3), q = quick_param(tape, "b", 5);
+    const gt_tensor first = lengthened(gt_mul(p, q)), second = lengthened(gt_square(q));
+    cr_assert(gt_backward(first) && gt_backward(second), "%s", gt_error(tape));
+    gt_params_find(gt_tape_params(tape), "a", &a);
+    gt_params_find(gt_tape_params(tape), "b", &b);
+    cr_assert_eq(*(const double *)a.grad, 5);
+    cr_assert_eq(*(const double *)b.grad, 13);
+    gt_tape_free(tape);
+}

@@ -1,0 +1,61 @@
+/* graph/scalars.h: numbers and codes beside the nodes of a large graph of scalars; see scalars.c. */
+#ifndef GT_SCALARS_H
+#define GT_SCALARS_H
+
+#include "graph/graph.h"
+
+/* Codes of this room's own; no machine knows them. */
+enum {
+    GT__CODE_NONE,   /* no number, or not to be had: its node is run as any other */
+    GT__CODE_LEAF,   /* its number is loaded */
+    GT__CODE_WAY,    /* the way back from a root: no number; those of its adjoints follow */
+    GT__CODE_ADJOINT /* from here on there is a computed number */
+};
+
+/* Flags of codes, after those of graph.h. */
+enum {
+    GT__CODE_TRAINED = 4, /* depends on a trainable parameter */
+    GT__CODE_TO_A = 8,    /* a gradient goes to a; of sums: to all */
+    GT__CODE_TO_B = 16
+};
+
+enum { GT__SEEN = 64 };
+typedef struct gt__seen {
+    const gt_op *op;
+    gt_dtype dtype;
+    gt_scalar_rule rule;
+} gt__seen;
+
+typedef struct gt__scalars {
+    gt_code *code;    /* of nodes before `coded` */
+    gt_number *value; /* of nodes before `run` */
+    gt_number *adjoint;
+    uint32_t code_room, value_room, adjoint_room;
+    uint32_t coded, run;
+    uint32_t clock; /* when the numbers were computed */
+    bool stale;     /* an operand was overwritten: after a replay there are other codes */
+    uint32_t way;   /* place + 1 of the way back whose marks the codes have; 0: none */
+    uint32_t *leaf, n_leaves, leaf_room; /* in order */
+    uint32_t *kept, n_kept, kept_room;   /* what gt_keep was asked for */
+    const gt_machine *machine[2];
+    gt__seen seen[GT__SEEN];
+} gt__scalars;
+
+/* ---- scalars.c */
+/* Computes what can be computed of a large graph of scalars; a small one is left. False: memory is short. */
+bool gt__run_scalars(gt_tape *tape);
+/* Gives the node of a number that number as its stored value; false: memory is short. */
+bool gt__store_number(gt_tape *tape, uint32_t i);
+/* From now on the number is stored when it is computed; false: memory is short. */
+bool gt__keep_number(gt_tape *tape, uint32_t i);
+void gt__rewind_scalars(gt_tape *tape, uint32_t size);
+void gt__replay_scalars(gt_tape *tape);
+void gt__free_scalars(gt_tape *tape);
+
+/* ---- adjoints.c */
+/* The code of a node of this file's operations; false: memory is short. */
+bool gt__encode_way(gt_tape *tape, uint32_t i, gt_code *code);
+/* Goes the way back that node i stands for, and writes the adjoints after it. */
+void gt__go_back(gt_tape *tape, uint32_t i);
+
+#endif
