@@ -14,7 +14,8 @@
 
 /* ---- products of floats ---------------------------------------------------------------------- */
 
-/* Where there is none of AVX-512, threads that share a product give ends of rows other bits. */
+/* Where there is none of AVX-512, threads that share a product give ends of rows other bits, and gradtape's own
+ * kernels are as fast but for small products. */
 static bool has_steady_bits(void) {
     const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
     return (isa & wanted) == wanted;
