@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { MANY = 256 }; /* nodes from which on this is worth it */
-
 /* The attribute of a way back. Adjoints are kept for low to root. */
 typedef struct journey {
     uint32_t low, root, count;
@@ -170,7 +168,7 @@ static bool record_way(gt_tensor root, const journey *j, gt_tensor *leaf, gt_ten
 bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf, gt_tensor *gradient,
                          int room, int *count) {
     gt_tape *tape = root.tape;
-    if (root.index < MANY || tape->keep_all || tape->n_ranges || tape->running) return false;
+    if (root.index < GT__MANY || tape->keep_all || tape->n_ranges || tape->running) return false;
     if (!gt__run_scalars(tape) || !gt__is_number(tape, root.index)) return false;
     journey *j = gt__pool_take(&tape->pool, journey_size(tape->scalars.n_leaves));
     if (!j) return gt__out_of_memory(tape, "a backward sweep");

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { MANY = 256 }; /* nodes from which on this is worth it */
-
 /* ---- codes --------------------------------------------------------------------------------------------- */
 
 /* What an operation says of itself, kept by its address. */
@@ -171,7 +169,7 @@ bool gt__run_scalars(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     const uint32_t from = s->run;
     if (from && tape->params->clock != s->clock && !settle(tape)) return false;
-    if (tape->size - from < (from ? 1 : MANY) || tape->keep_all) return true;
+    if (tape->size - from < (from ? 1 : GT__MANY) || tape->keep_all) return true;
     if (!reserve(tape)) return false;
     if (s->coded == 0) memset(s->seen, 0, sizeof s->seen);
     for (; s->coded < tape->size; s->coded++)

@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 
+enum { GT__MANY = 256 }; /* nodes from which on this is worth it */
+
 /* Codes of this room's own; no machine knows them. */
 enum {
     GT__CODE_NONE,   /* no number, or not to be had: its node is run as any other */

@@ -355,15 +355,21 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
     return true;
 }
 
-/* A node of numbers, which are valid and of one kind; false: see the tape's error. */
-static bool append_plain(gt_tape *tape, gt__node node, const gt_arg *arg, int n_arg) {
-    if (!copy_args(tape, node.op, arg, n_arg, &node.arg) || !make_room(tape) ||
-        !site_id(tape, &node.site))
-        return false;
-    node.clock = tape->dated ? tape->date : tape->params->clock;
-    node.generation = tape->generation;
-    *gt__node_at(tape, tape->size++) = node;
-    return true;
+/* Room for an operation on numbers, and its numbers; NULL: see the tape's error. */
+static inline gt__node *make_plain(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_arg) {
+    uint32_t site, first_arg;
+    if (!copy_args(tape, op, arg, n_arg, &first_arg) || !make_room(tape) || !site_id(tape, &site))
+        return NULL;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    n->op = op;
+    n->value.data = NULL;
+    n->layout = n->attr = n->name = 0;
+    n->arg = first_arg;
+    n->site = site;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
+    n->generation = tape->generation;
+    n->out = 0;
+    return n;
 }
 
 /* Graphs of scalars have very many of these: operations whose shape rule has nothing to decide. False: not one
@@ -383,15 +389,16 @@ static inline bool record_plain(const gt_op *op, const gt_tensor *in, int n_in, 
                            (by_user ? 0u : (unsigned)GT__RULE);
     if (by_user && !(x->flags & GT__USED)) x->flags |= GT__USED;
     if (by_user && !(y->flags & GT__USED)) y->flags |= GT__USED;
-    const gt__node node = {.op = op,
-                           .in = {a.index, n_in > 1 ? b.index : 0},
-                           .shape = x->shape,
-                           .dtype = x->dtype,
-                           .arity = (unsigned)n_in & 3u,
-                           .flags = flags & 0x1fffffu};
-    *made = append_plain(tape, node, arg, n_arg)
-                ? (gt_tensor){tape, tape->size - 1, tape->generation}
-                : gt__poison(tape);
+    gt__node *n = make_plain(tape, op, arg, n_arg);
+    if (!n) return *made = gt__poison(tape), true;
+    n->in[0] = a.index;
+    n->in[1] = n_in > 1 ? b.index : 0;
+    n->in[2] = 0;
+    n->shape = x->shape;
+    n->dtype = x->dtype;
+    n->arity = (unsigned)n_in & 3u;
+    n->flags = flags & 0x1fffffu;
+    *made = (gt_tensor){tape, tape->size - 1, tape->generation};
     return true;
 }
 
