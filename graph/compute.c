@@ -16,6 +16,13 @@ uint32_t gt__n_results(const gt_tape *tape, uint32_t i) {
     return count;
 }
 
+uint32_t gt__operand(const gt_tape *tape, uint32_t i, uint32_t k) {
+    const uint32_t number = tape->slot[i].number;
+    if (number == 0) return gt__in(tape, gt__node_at(tape, i))[k];
+    const gt__work *w = &tape->plans.first->work;
+    return gt__value_index(tape, w->in[w->node[number - 1].in + k]);
+}
+
 void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
     gt__node *n = gt__node_at(tape, i);
     const gt__slot *s = &tape->slot[i];
@@ -69,7 +76,6 @@ static bool make_contiguous(gt_call *call, gt_array *in) {
 }
 
 static bool compute_view(gt_tape *tape, uint32_t i, gt_call *call) {
-    gt__node *n = gt__node_at(tape, i);
     gt__slot *s = &tape->slot[i];
     int64_t offset = 0;
     gt_array *out = &call->out[0];
@@ -86,7 +92,7 @@ static bool compute_view(gt_tape *tape, uint32_t i, gt_call *call) {
         gt__copy_strided(s->data, out);
         return true;
     }
-    const uint32_t base = gt__in(tape, n)[0];
+    const uint32_t base = gt__operand(tape, i, 0);
     s->data = out->data;
     s->layout = gt__layout(tape, out);
     s->owner = base;
@@ -116,7 +122,7 @@ static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, 
                     .out = array + n_in,
                     .seed = tape->params->seed,
                     .internal = &context};
-    for (uint32_t k = 0; k < n_in; k++) gt__fill_array(tape, context.index[k], &array[k]);
+    for (uint32_t k = 0; k < n_in; k++) gt__fill_array(tape, gt__operand(tape, i, k), &array[k]);
     call.n_out = (int)gt__n_results(tape, i);
     for (int k = 0; k < call.n_out; k++) gt__fill_array(tape, i + (uint32_t)k, &call.out[k]);
     if (target) call.out[0] = *target;
@@ -145,17 +151,17 @@ static bool call_accumulate(gt_tape *tape, uint32_t i, gt_call *call) {
 
 /* A sum takes its inputs one at a time. */
 static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
-    const uint32_t *in = gt__in(tape, gt__node_at(tape, i));
     const gt_array out = call->out[0];
     memset(out.data, 0, (size_t)gt_numel(out.shape) * gt_dtype_size(out.dtype));
-    const int count = call->n_in;
-    for (int k = 0; k < count; k++) {
-        if (tape->slot[in[k]].state & GT__FUSED) {
-            if (!call_node(tape, in[k], call_accumulate, &out)) return false;
+    const uint32_t count = (uint32_t)call->n_in;
+    for (uint32_t k = 0; k < count; k++) {
+        const uint32_t j = gt__operand(tape, i, k);
+        if (tape->slot[j].state & GT__FUSED) {
+            if (!call_node(tape, j, call_accumulate, &out)) return false;
             continue;
         }
         gt_array one;
-        gt__fill_array(tape, in[k], &one);
+        gt__fill_array(tape, j, &one);
         gt_call part = *call;
         part.n_in = 1;
         part.in = &one;

@@ -510,14 +510,6 @@ typedef struct gt_op_more {
     bool (*fold)(const gt_call *call, gt_fold *fold);
     /* As the kernel, but adds to the results, which hold values already. */
     bool (*accumulate)(gt_call *call);
-    /* Can the kernel do a neighbour's work itself? slot >= 0: the neighbour makes that input (a
-     * transposed view); slot -1: it is the only user of the result (a bias, an activation). */
-    bool (*absorb)(const gt_call *call, int slot, const gt_call *neighbour);
-    /* May the sum of two such results be one call, with operands joined along the summed axis? */
-    bool (*combine)(const gt_call *a, const gt_call *b);
-    /* Memory layouts that the kernel prefers for input (slot >= 0) or result (slot < 0): writes axis
-     * orders, best first, returns how many. */
-    int (*layouts)(const gt_call *call, int slot, gt_axes *order, int max);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
     bool (*emit)(struct gt_emitter *e, const gt_call *call);

@@ -17,23 +17,30 @@ static uint32_t external_number(gt_tape *tape, uint32_t i) {
     return s->number = number | GT__EXTERNAL;
 }
 
+static uint32_t state_of(const gt_tape *tape, uint32_t i) {
+    const gt__node *n = gt__node_at(tape, i);
+    uint32_t begin, end, state = tape->slot[i].state;
+    state &= GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN;
+    if (n->arg) state |= GT__WITH_NUMBERS;
+    if (n->flags & GT__RULE) state |= GT__OF_RULE;
+    if (gt_checkpoint_range(tape, i, &begin, &end)) state |= GT__IN_CHECKPOINT;
+    return state;
+}
+
 /* A slot's number is that of its node in the work, counted from 1; or an external, flag and all. */
 static void note_node(gt_tape *tape, uint32_t i) {
     gt__plans *p = &tape->plans;
     const gt__node *n = gt__node_at(tape, i);
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n), place = p->work.n_nodes++;
     gt__slot *s = &tape->slot[i];
-    p->work.node[place] =
-        (gt__plan_node){.op = n->op,
-                        .shape = n->shape,
-                        .attr = n->attr,
-                        .in = p->work.n_in,
-                        .n_in = n_in,
-                        .state =
-                            (s->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__TO_ASSIGN)) |
-                            (n->arg ? GT__WITH_NUMBERS : 0),
-                        .dtype = n->dtype,
-                        .out = n->out};
+    p->work.node[place] = (gt__plan_node){.op = n->op,
+                                          .shape = n->shape,
+                                          .attr = n->attr,
+                                          .in = p->work.n_in,
+                                          .n_in = n_in,
+                                          .state = state_of(tape, i),
+                                          .dtype = n->dtype,
+                                          .out = n->out};
     p->index[place] = i;
     s->number = place + 1;
     for (uint32_t k = 0; k < n_in; k++)
@@ -131,7 +138,7 @@ static gt__plan *find_plan(gt_tape *tape) {
     gt__plans *p = &tape->plans;
     const uint64_t hash = hash_of(&p->work);
     gt__plan **place = &p->first, *plan;
-    while (*place && !((*place)->hash == hash && equal_work(&(*place)->work, &p->work)))
+    while (*place && !((*place)->hash == hash && equal_work(&(*place)->key, &p->work)))
         place = &(*place)->next;
     plan = *place;
     if (plan) {
@@ -163,6 +170,11 @@ void gt__plans_free(gt_tape *tape) {
     gt__free(a, p->work.external, p->external_room * sizeof *p->work.external);
     gt__free(a, p->index, p->index_room * sizeof *p->index);
     gt__free(a, p->external_index, p->external_index_room * sizeof *p->external_index);
+}
+
+uint32_t gt__value_index(const gt_tape *tape, uint32_t value) {
+    return value & GT__EXTERNAL ? tape->plans.external_index[value & ~GT__EXTERNAL]
+                                : tape->plans.index[value];
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------ */

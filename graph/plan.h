@@ -21,7 +21,7 @@ typedef struct gt__plan_node {
     uint32_t shape, attr;
     uint32_t in,
         n_in; /* its part of the list of inputs; with GT__TO_ASSIGN the leaf comes after them */
-    uint32_t state; /* GT__TO_STORE, GT__TO_HOLD, GT__FUSED, GT__TO_ASSIGN, GT__WITH_NUMBERS */
+    uint32_t state; /* as in run.h */
     uint16_t dtype, out;
 } gt__plan_node;
 
@@ -83,7 +83,8 @@ struct gt__plan {
     gt__plan *next;
     size_t bytes;
     uint64_t hash;
-    gt__work work;
+    gt__work key;  /* what it computes */
+    gt__work work; /* how: the same nodes, of which some stand for others */
     uint32_t n_steps, n_groups;
     uint32_t first_final; /* from this step on leaves are overwritten: after all that can fail */
     gt__step *step;
@@ -125,6 +126,12 @@ void gt__plans_free(gt_tape *tape);
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high);
 void gt__run_final(gt_tape *tape);
 void gt__end_planned(gt_tape *tape);
+
+/* The index of a value of the present run's plan. */
+uint32_t gt__value_index(const gt_tape *tape, uint32_t value);
+
+/* ---- plan_rewrite.c: finds what need not be computed twice; false when memory is short. */
+bool gt__plan_rewrite(gt_tape *tape, gt__work *work);
 
 /* ---- plan_make.c: a plan for the tape's present work; NULL when memory is short. */
 gt__plan *gt__plan_make(gt_tape *tape);

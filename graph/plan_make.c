@@ -95,7 +95,7 @@ static bool has_more_results(const maker *m, uint32_t k) {
 
 static bool may_join(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
-    if (n->state & GT__FUSED || shape_entry(m, n->shape)->numel == 0) return false;
+    if (n->state & (GT__FUSED | GT__MERGED) || shape_entry(m, n->shape)->numel == 0) return false;
     if (n->out || has_more_results(m, k)) return false;
     return tile_of(m, k) || is_plain_sum(m, k);
 }
@@ -426,7 +426,8 @@ static void schedule(maker *m) {
         if (final) m->plan->first_final = m->plan->n_steps;
         for (uint32_t k = 0; k < m->n; k++) {
             const uint32_t unit = unit_of(m, k);
-            if (m->tail[unit] == k && m->final[unit] == final) schedule_unit(m, unit);
+            const bool computed = !(m->work->node[k].state & GT__MERGED);
+            if (m->tail[unit] == k && m->final[unit] == final && computed) schedule_unit(m, unit);
         }
     }
 }
@@ -451,7 +452,7 @@ static void find_lives(maker *m) {
 /* Does the value have a block that is given back in the course of the run? */
 static bool dies(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
-    if (n->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED)) return false;
+    if (n->state & (GT__TO_STORE | GT__TO_HOLD | GT__FUSED | GT__MERGED)) return false;
     return m->outside[k] || !m->joins[k];
 }
 
@@ -595,9 +596,13 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
 static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t folding,
                       char *block) {
     size_t used = sizeof *p;
-    p->work.node = cut(block, &used, w->n_nodes, sizeof *p->work.node);
-    p->work.in = cut(block, &used, w->n_in, sizeof *p->work.in);
-    p->work.external = cut(block, &used, w->n_externals, sizeof *p->work.external);
+    gt__work *works[] = {&p->key, &p->work};
+    for (int i = 0; i < 2; i++) {
+        *works[i] = *w;
+        works[i]->node = cut(block, &used, w->n_nodes, sizeof *w->node);
+        works[i]->in = cut(block, &used, w->n_in, sizeof *w->in);
+        works[i]->external = cut(block, &used, w->n_externals, sizeof *w->external);
+    }
     p->step = cut(block, &used, w->n_nodes, sizeof *p->step);
     p->die = cut(block, &used, w->n_nodes, sizeof *p->die);
     p->group = cut(block, &used, joining, sizeof *p->group);
@@ -613,36 +618,39 @@ static void copy_list(void *to, const void *from, size_t count, size_t size) {
     if (count) memcpy(to, from, count * size);
 }
 
-static gt__plan *new_plan(const maker *m) {
-    const gt__work *w = m->work;
+static void copy_work(gt__work *to, const gt__work *from) {
+    copy_list(to->node, from->node, from->n_nodes, sizeof *from->node);
+    copy_list(to->in, from->in, from->n_in, sizeof *from->in);
+    copy_list(to->external, from->external, from->n_externals, sizeof *from->external);
+}
+
+/* With room for what may join groups, and fold. */
+static gt__plan *new_plan(gt_tape *tape, const gt__work *w) {
     uint32_t joining = 0, folding = 0;
-    for (uint32_t k = 0; k < m->n; k++) {
-        joining += m->joins[k] || m->folds[k];
-        folding += m->folds[k] || folds_rows(m, k);
+    for (uint32_t k = 0; k < w->n_nodes; k++) {
+        const gt_op_more *more = &w->node[k].op->more;
+        folding += more->fold != NULL;
+        joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
     }
     gt__plan draft;
     const size_t bytes = lay_out(&draft, w, joining, folding, NULL);
-    gt__plan *p = gt__alloc(m->tape->allocator, bytes);
+    gt__plan *p = gt__alloc(tape->allocator, bytes);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
     lay_out(p, w, joining, folding, (char *)p);
     p->bytes = bytes;
-    p->work.exact = w->exact;
-    p->work.n_nodes = w->n_nodes;
-    p->work.n_in = w->n_in;
-    p->work.n_externals = w->n_externals;
-    copy_list(p->work.node, w->node, w->n_nodes, sizeof *w->node);
-    copy_list(p->work.in, w->in, w->n_in, sizeof *w->in);
-    copy_list(p->work.external, w->external, w->n_externals, sizeof *w->external);
+    copy_work(&p->key, w);
+    copy_work(&p->work, w);
     return p;
 }
 
-gt__plan *gt__plan_make(gt_tape *tape) {
-    maker m = {.tape = tape, .work = &tape->plans.work, .n = tape->plans.work.n_nodes};
+/* The plan's steps, once its work is known; false when memory is short. */
+static bool fill_in(gt_tape *tape, gt__plan *plan) {
+    maker m = {.tape = tape, .work = &plan->work, .plan = plan, .n = plan->work.n_nodes};
     const size_t values = (size_t)m.n + m.work->n_externals;
     uint32_t *block =
         gt__pool_take(&tape->pool, (PER_NODE * (size_t)m.n + PER_VALUE * values) * sizeof *block);
-    if (!block) return NULL;
+    if (!block) return false;
     uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
                          &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
                          &m.when,  &m.at,      &m.at_in, &m.waiting};
@@ -654,18 +662,22 @@ gt__plan *gt__plan_make(gt_tape *tape) {
     find_joiners(&m);
     find_stages(&m);
     sink(&m);
-    m.plan = new_plan(&m);
-    if (m.plan) {
-        find_units(&m);
-        find_outside(&m);
-        find_finals(&m);
-        schedule(&m);
-        find_lives(&m);
-        list_deaths(&m);
-        make_groups(&m);
-    }
+    find_units(&m);
+    find_outside(&m);
+    find_finals(&m);
+    schedule(&m);
+    find_lives(&m);
+    list_deaths(&m);
+    make_groups(&m);
     gt__pool_give(&tape->pool, block);
-    if (!m.plan || gt__plan_memory(tape, m.plan)) return m.plan;
-    gt__free(tape->allocator, m.plan, m.plan->bytes);
+    return true;
+}
+
+gt__plan *gt__plan_make(gt_tape *tape) {
+    gt__plan *plan = new_plan(tape, &tape->plans.work);
+    if (!plan) return NULL;
+    if (gt__plan_rewrite(tape, &plan->work) && fill_in(tape, plan) && gt__plan_memory(tape, plan))
+        return plan;
+    gt__free(tape->allocator, plan, plan->bytes);
     return NULL;
 }

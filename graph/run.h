@@ -16,7 +16,11 @@ enum {
     GT__STALE = 64,
     GT__TO_ASSIGN =
         128, /* held to be assigned to one leaf, which stands in `owner` until it is computed */
-    GT__WITH_NUMBERS = 256 /* of a plan's node: the operation has run-time numbers */
+    /* of a plan's node: */
+    GT__WITH_NUMBERS = 256, /* the operation has run-time numbers */
+    GT__OF_RULE = 512,
+    GT__IN_CHECKPOINT = 1024,
+    GT__MERGED = 2048 /* another node stands for it: it is not computed, and nothing reads it */
 };
 
 /* ---- compute.c */
@@ -29,6 +33,8 @@ static inline size_t gt__value_bytes(const gt_tape *tape, const gt__node *n) {
 }
 /* How many results the operation has whose first is node i. */
 uint32_t gt__n_results(const gt_tape *tape, uint32_t i);
+/* The node that gives the operation of node i its k-th operand in this run. */
+uint32_t gt__operand(const gt_tape *tape, uint32_t i, uint32_t k);
 /* The value of node i as an operand. */
 void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a);
 /* Gives node i a contiguous place for its value. */

@@ -138,11 +138,6 @@ typedef struct job {
     bool flushes;        /* denormals, where members do */
 } job;
 
-static uint32_t index_of(const gt_tape *tape, uint32_t value) {
-    return value & GT__EXTERNAL ? tape->plans.external_index[value & ~GT__EXTERNAL]
-                                : tape->plans.index[value];
-}
-
 static void add_up(gt_tile sum, void *y, const place *at, const uint32_t *in, uint32_t n_in,
                    int64_t count) {
     const void *x[GT_MOST_SUMMANDS + 1];
@@ -285,7 +280,7 @@ static void put_in_memory(const job *j, place *p, void *data) {
 
 static void place_load(const job *j, uint32_t k) {
     gt_array in;
-    gt__fill_array(j->tape, index_of(j->tape, j->plan->load[j->group->load + k]), &in);
+    gt__fill_array(j->tape, gt__value_index(j->tape, j->plan->load[j->group->load + k]), &in);
     const bool rows = j->group->by_rows && in.shape.rank > 0;
     const int64_t width = rows ? in.shape.dim[in.shape.rank - 1] : 1;
     const size_t size = gt_dtype_size(in.dtype);
@@ -303,7 +298,7 @@ static bool place_member(const job *j, uint32_t number) {
     *y = (place){.size = gt_dtype_size((gt_dtype)n->dtype), .width = m->width};
     if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
     if (m->target != GT__NO_TARGET)
-        j->tape->slot[i].data = gt__value(j->tape, index_of(j->tape, m->target));
+        j->tape->slot[i].data = gt__value(j->tape, gt__value_index(j->tape, m->target));
     else if (!gt__place_value(j->tape, i))
         return false;
     put_in_memory(j, y, j->tape->slot[i].data);
@@ -393,7 +388,7 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
 static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g, place *at) {
     for (uint32_t k = 0; k < g->n_loads; k++) {
         gt_array in;
-        gt__fill_array(tape, index_of(tape, plan->load[g->load + k]), &in);
+        gt__fill_array(tape, gt__value_index(tape, plan->load[g->load + k]), &in);
         at[k] = (place){.tile = in.data};
     }
     const gt__member *m = &plan->member[g->member];

@@ -2,6 +2,7 @@
  * from the mean, never a difference of squares. */
 #include "nn/accept.h"
 #include "nn/nn.h"
+#include "ops/channel_norm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 
@@ -19,13 +20,21 @@ static gt_tensor standardized(gt_tensor x, gt_axes axes, double epsilon) {
     return over_root(centred, gt_mean(gt_square(centred), axes, true), epsilon);
 }
 
-/* y weight + bias for each channel, under the open scope. */
-static gt_tensor affine_channels(gt_tensor y) {
+/* Of the channels, under the open scope. */
+typedef struct affine {
+    gt_tensor weight, bias;
+} affine;
+
+static affine affine_of(gt_tensor x) {
+    const int64_t channels = gt_dim(x, 1);
+    const gt_tensor weight = parameter(x, "weight", channels, 1);
+    return (affine){weight, parameter(x, "bias", channels, 0)};
+}
+
+/* y weight + bias for each channel. */
+static gt_tensor scaled(gt_tensor y, affine a) {
     const int rank = gt_rank(y);
-    const int64_t channels = gt_dim(y, 1);
-    const gt_tensor weight = parameter(y, "weight", channels, 1);
-    const gt_tensor bias = parameter(y, "bias", channels, 0);
-    return gt_add(gt_mul(y, gt__along_channels(weight, rank)), gt__along_channels(bias, rank));
+    return gt_add(gt_mul(y, gt__along_channels(a.weight, rank)), gt__along_channels(a.bias, rank));
 }
 
 static bool positive(const char *layer, gt_tensor x, const char *what, double value, double most) {
@@ -60,27 +69,48 @@ static void follow(gt_tensor running, gt_tensor value, double momentum) {
     gt_assign(running, gt_add(gt_mul_scalar(old, 1 - momentum), gt_mul_scalar(now, momentum)));
 }
 
-static gt_tensor by_batch(gt_tensor x, gt_tensor mean, gt_tensor variance,
-                          gt_batch_norm_options o) {
-    gt_axes axes = {0, {0}};
-    double n = 1; /* elements of a channel */
-    for (int d = 0; d < gt_rank(x); d++) {
-        if (d == 1) continue;
-        axes.axis[axes.count++] = d;
-        n *= (double)gt_dim(x, d);
+typedef struct statistics {
+    gt_tensor mean, variance;
+} statistics;
+
+/* Elements of a channel. */
+static double channel_size(gt_tensor x) {
+    double n = 1;
+    for (int d = 0; d < gt_rank(x); d++)
+        if (d != 1) n *= (double)gt_dim(x, d);
+    return n;
+}
+
+static void follow_both(statistics running, statistics batch, double n, double momentum) {
+    follow(running.mean, batch.mean, momentum);
+    follow(running.variance, gt_mul_scalar(batch.variance, n / (n - 1)), momentum);
+}
+
+/* Images have an operation of their own; of rows, whose channels do not stand together, columns are
+ * standardized. */
+static gt_tensor by_batch(gt_tensor x, affine a, statistics running, gt_batch_norm_options o) {
+    const double n = channel_size(x);
+    if (gt_rank(x) > 2) {
+        const gt_tensor y = gt__channel_norm(x, a.weight, a.bias, o.epsilon);
+        if (gt_valid(y))
+            follow_both(running, (statistics){gt_out(y, 1), gt_out(y, 2)}, n, o.momentum);
+        return y;
     }
-    const gt_tensor middle = gt_mean(x, axes, true), centred = gt_sub(x, middle);
-    const gt_tensor spread = gt_mean(gt_square(centred), axes, true);
-    follow(mean, middle, o.momentum);
-    follow(variance, gt_mul_scalar(spread, n / (n - 1)), o.momentum);
-    return over_root(centred, spread, o.epsilon);
+    const gt_tensor middle = gt_mean(x, GT_AXES(0), true), centred = gt_sub(x, middle);
+    const gt_tensor spread = gt_mean(gt_square(centred), GT_AXES(0), true);
+    follow_both(running, (statistics){middle, spread}, n, o.momentum);
+    return scaled(over_root(centred, spread, o.epsilon), a);
+}
+
+static gt_tensor by_running(gt_tensor x, affine a, statistics running, double epsilon) {
+    const int rank = gt_rank(x);
+    const gt_tensor centred = gt_sub(x, gt__along_channels(running.mean, rank));
+    return scaled(over_root(centred, gt__along_channels(running.variance, rank), epsilon), a);
 }
 
 static bool has_batch(gt_tensor x) {
     char text[320];
-    double n = 1;
-    for (int d = 0; d < gt_rank(x); d++)
-        if (d != 1) n *= (double)gt_dim(x, d);
+    const double n = channel_size(x);
     if (n >= 2) return true;
     gt_fail(x.tape, "batch_norm: %s has %g elements in a channel: training needs 2 at least",
             gt__named(x, text, sizeof text), n);
@@ -94,17 +124,16 @@ gt_tensor gt_batch_norm(gt_tensor x, const char *name, bool training, gt_batch_n
     if (!positive("batch_norm", x, "momentum", o.momentum, 1)) return gt__refused(x);
     if (!positive("batch_norm", x, "epsilon", o.epsilon, 1e30)) return gt__refused(x);
     if (training && !has_batch(x)) return gt__refused(x);
-    const int rank = gt_rank(x);
     const int64_t channels = gt_dim(x, 1);
     gt_scope_push(x.tape, "%s", name);
-    const gt_tensor mean = gt_buffer(x.tape, "running_mean", GT_SHAPE(channels), gt_dtype_of(x));
-    const gt_tensor variance = buffer_of_ones(x, "running_variance", channels);
-    const gt_tensor y = training ? by_batch(x, mean, variance, o)
-                                 : over_root(gt_sub(x, gt__along_channels(mean, rank)),
-                                             gt__along_channels(variance, rank), o.epsilon);
-    const gt_tensor scaled = gt_valid(y) ? affine_channels(y) : y;
+    statistics running;
+    running.mean = gt_buffer(x.tape, "running_mean", GT_SHAPE(channels), gt_dtype_of(x));
+    running.variance = buffer_of_ones(x, "running_variance", channels);
+    const affine a = affine_of(x);
+    const gt_tensor y =
+        training ? by_batch(x, a, running, o) : by_running(x, a, running, o.epsilon);
     gt_scope_pop(x.tape);
-    return scaled;
+    return y;
 }
 
 static gt_tensor batch_samples(gt_samples *s, int i) {
@@ -203,9 +232,9 @@ gt_tensor gt_group_norm(gt_tensor x, const char *name, int64_t groups) {
     const gt_tensor grouped = gt_reshape(x, GT_SHAPE(shape.dim[0], groups, each));
     const gt_tensor y = gt_reshape(standardized(grouped, GT_AXES(-1), 1e-5), shape);
     gt_scope_push(x.tape, "%s", name);
-    const gt_tensor scaled = gt_valid(y) ? affine_channels(y) : y;
+    const gt_tensor z = gt_valid(y) ? scaled(y, affine_of(y)) : y;
     gt_scope_pop(x.tape);
-    return scaled;
+    return z;
 }
 
 static gt_tensor group_samples(gt_samples *s, int i) {

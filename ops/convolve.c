@@ -352,10 +352,9 @@ static void *product_memory(const work *k, char *memory) {
 
 /* ---- by oneDNN ------------------------------------------------------------------------------- */
 
-/* Not without OpenMP: then nothing would tell oneDNN how many threads to use. */
 static gt__outcome by_library(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                               const void *x, const void *y) {
-#if defined(GT_WITH_ONEDNN) && defined(GT_WITH_OPENMP)
+#ifdef GT_WITH_ONEDNN
     return gt__onednn_convolve(call, c, makes, w, x, y);
 #else
     (void)call, (void)c, (void)makes, (void)w, (void)x, (void)y;

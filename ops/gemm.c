@@ -352,18 +352,6 @@ static bool blas_layout(int64_t rows, int64_t cols, int64_t row, int64_t col, bo
     return !*turned || (row == 1 && col >= rows);
 }
 
-#ifndef GT_WITH_CBLAS
-/* Its kernels for AVX-512 are quicker than ours. Those for AVX2 are where little is gained by packing. */
-static bool suits_onednn(const gt__gemm_job *job) {
-#ifdef GEMM_X86
-    if (!__builtin_cpu_supports("avx512f"))
-        return (double)job->m * (double)job->n * (double)job->k <= WORTH_PACKING;
-#endif
-    (void)job;
-    return true;
-}
-#endif
-
 /* Hands the product to CBLAS or oneDNN; false if it cannot take it. Thinnest ones are ours. */
 static bool by_library(const gt__gemm_job *job, size_t size) {
     bool turn_a, turn_b;
@@ -387,8 +375,7 @@ static bool by_library(const gt__gemm_job *job, size_t size) {
                     job->c, lc);
     return true;
 #else
-    return size == sizeof(float) && suits_onednn(job) &&
-           gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
+    return size == sizeof(float) && gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
 #endif
 }
 #endif

@@ -129,7 +129,7 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t depth, left_rows a, 
         c.columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
         if (left <= LANES)
             NAME(tile)(1, depth, a, b, c);
-        else if (left <= 2 * LANES)
+        else if (left <= 2 * LANES && TILE_VECTORS > 2)
             NAME(tile)(2, depth, a, b, c);
         else
             NAME(tile)(TILE_VECTORS, depth, a, b, c);
@@ -138,10 +138,8 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t depth, left_rows a, 
 }
 
 TARGET static void NAME(multiply)(int64_t depth, left_rows a, const void *b, part c) {
-    if (a.col == TILE_ROWS && a.row == 1) /* packed: distances known when this is compiled */
-        NAME(tiles)(depth, (left_rows){a.at, TILE_ROWS, 1, TILE_ROWS}, b, c);
-    else
-        NAME(tiles)(depth, a, b, c);
+    const left_rows packed = {a.at, TILE_ROWS, 1, TILE_ROWS}; /* known when this is compiled */
+    NAME(tiles)(depth, TILE_ROWS > FEW_ROWS ? packed : a, b, c);
 }
 
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */

@@ -1,8 +1,5 @@
-/*
- * onednn.h: what gradtape uses of oneDNN. Private to ops/. Only onednn*.c
- * include oneDNN's own headers, so a new version of its interface is a matter of
- * these.
- */
+/* ops/onednn.h: what gradtape uses of oneDNN. Private to ops/. onednn.c alone includes oneDNN's own
+ * headers, so a new version of its interface is a matter of one file. */
 #ifndef GT_OPS_ONEDNN_H
 #define GT_OPS_ONEDNN_H
 
@@ -32,5 +29,11 @@ typedef enum gt__outcome {
    depend on the number of threads. */
 gt__outcome gt__onednn_convolve(const gt_call *call, const gt__conv *c, gt__made makes,
                                 const void *w, const void *x, const void *y);
+
+/* The same for a batch of `pieces` pieces of equal size, each done by one thread. A thread takes a
+   share of them, which for y and x is one piece; the shares' gradients of w are added up in order. */
+gt__outcome gt__onednn_pieces(const gt_call *call, const gt__conv *piece, int64_t pieces,
+                              int64_t shares, gt__made makes, const void *w, const void *x,
+                              const void *y);
 
 #endif

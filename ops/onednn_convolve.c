@@ -1,21 +1,10 @@
-/* ops/onednn_convolve.c: convolutions by oneDNN, which makes code for their sizes. Speaks version 2
- * of its interface; with another version gradtape's own loops do the work.
+/* ops/onednn_convolve.c: which convolutions oneDNN gets, and in what pieces.
  *
  * oneDNN wants elements in an order of its own (channels in blocks of a vector's width). A piece,
  * some images that fit the second-level cache, is brought into that order, convolved and brought
  * back by one thread, so that this costs little and no bit depends on the number of threads.
- * Gradients of weights are added up in a few shares, each in order, then the shares in order.
- *
- * All is made anew at each call: oneDNN keeps the code that it has made, and finding it again takes
- * some 30 microseconds. Small convolutions are therefore not for it. */
+ * Gradients of weights are added up in a few shares, each in order, then the shares in order. */
 #include "ops/onednn.h"
-
-#include <omp.h>
-#include <string.h>
-
-#include <oneapi/dnnl/dnnl.h>
-
-#if DNNL_VERSION_MAJOR == 2
 
 enum {
     LEAST_WORK = 1 << 19,  /* products that are worth it */
@@ -24,41 +13,9 @@ enum {
     MOST_STEP = 1 << 14,   /* of options: oneDNN computes some places in 32 bits */
     PIECE_BYTES = 1 << 18, /* of a piece's images, if one is no larger */
     SHARES = 4,            /* of the pieces, for the gradient of weights */
-    ALIGNMENT = 64
 };
 
-enum { W = GT__MAKES_W, X = GT__MAKES_X, Y = GT__MAKES_Y, OPERANDS };
-
-typedef struct operand {
-    dnnl_memory_desc_t plain, own; /* in our order, and in oneDNN's */
-    dnnl_primitive_t turn;         /* from one to the other; NULL: they are the same */
-    size_t plain_bytes, bytes;
-    char *data;
-} operand;
-
-typedef struct work {
-    gt__conv c; /* of one piece */
-    int result;
-    int64_t pieces, shares;
-    dnnl_engine_t engine;
-    dnnl_primitive_attr_t attr;
-    dnnl_primitive_desc_t forward, backward;
-    dnnl_primitive_t convolution;
-    dnnl_memory_desc_t scratchpad;
-    operand of[OPERANDS];
-    char *weights; /* in oneDNN's order; if they are the result, one for each share */
-    dnnl_memory_t plain_weights, own_weights;
-    char *memory; /* of the threads */
-    size_t thread_bytes;
-} work;
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static size_t aligned(size_t bytes) { return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
-
-static bool ok(dnnl_status_t status) { return status == dnnl_success; }
-
-/* ---- what is to be done ---------------------------------------------------------------------- */
 
 static int64_t bytes_of(int64_t n, int64_t channels, const int64_t size[2]) {
     return n * channels * size[0] * size[1] * (int64_t)sizeof(float);
@@ -66,29 +23,22 @@ static int64_t bytes_of(int64_t n, int64_t channels, const int64_t size[2]) {
 
 /* The most images that divide n and make a piece no larger than PIECE_BYTES; or than the weights,
  * whose gradient by a piece takes the time of going over them. */
-static int64_t images_of_piece(const gt__conv *c, int result) {
+static int64_t images_of_piece(const gt__conv *c, gt__made makes) {
     const int64_t each =
         bytes_of(1, c->groups * c->in, c->x) + bytes_of(1, c->groups * c->out, c->y);
-    const int64_t weights = result == W ? bytes_of(c->groups * c->out, c->in, c->k) : 0;
+    const int64_t weights = makes == GT__MAKES_W ? bytes_of(c->groups * c->out, c->in, c->k) : 0;
     const int64_t room = (weights > PIECE_BYTES ? weights : PIECE_BYTES) / each;
     int64_t images = least(room, (c->n + SHARES - 1) / SHARES);
     while (images > 1 && c->n % images) images--;
     return images > 0 ? images : 1;
 }
 
-/* Its threads are OpenMP's, as ours are, or none. */
-static bool is_usable(void) {
-    const dnnl_version_t *version = dnnl_version();
-    return version->major == 2 &&
-           (version->cpu_runtime == DNNL_RUNTIME_OMP || version->cpu_runtime == DNNL_RUNTIME_SEQ);
-}
-
-static bool is_worth_it(const gt__conv *c, int result) {
+static bool is_worth_it(const gt__conv *c, gt__made makes) {
     const double taps = (double)c->in * (double)c->k[0] * (double)c->k[1];
     const double pixels = (double)c->y[0] * (double)c->y[1];
     const double elements = (double)c->n * (double)c->groups * (double)c->out * pixels;
     return c->dtype == GT_F32 && c->x[0] > 0 && c->x[1] > 0 && taps * elements >= LEAST_WORK &&
-           (result != W || pixels <= MOST_SUMMED);
+           (makes != GT__MAKES_W || pixels <= MOST_SUMMED);
 }
 
 static bool fits(const gt__conv *c) {
@@ -100,292 +50,13 @@ static bool fits(const gt__conv *c) {
            bytes_of(c->groups * c->out, c->in, c->k) <= MOST_BYTES;
 }
 
-static bool describe_operand(operand *o, int rank, const int64_t *size, dnnl_format_tag_t plain) {
-    o->plain_bytes = sizeof(float);
-    for (int d = 0; d < rank; d++) o->plain_bytes *= (size_t)size[d];
-    return ok(dnnl_memory_desc_init_by_tag(&o->plain, rank, size, dnnl_f32, plain)) &&
-           ok(dnnl_memory_desc_init_by_tag(&o->own, rank, size, dnnl_f32, dnnl_format_tag_any));
-}
-
-static bool describe_operands(work *k) {
-    const gt__conv *c = &k->c;
-    const dnnl_dims_t x = {c->n, c->groups * c->in, c->x[0], c->x[1]};
-    const dnnl_dims_t y = {c->n, c->groups * c->out, c->y[0], c->y[1]};
-    const dnnl_dims_t w = {c->groups, c->out, c->in, c->k[0], c->k[1]};
-    const dnnl_dims_t v = {c->out, c->in, c->k[0], c->k[1]};
-    const bool grouped = c->groups > 1;
-    return describe_operand(&k->of[X], 4, x, dnnl_nchw) &&
-           describe_operand(&k->of[Y], 4, y, dnnl_nchw) &&
-           (grouped ? describe_operand(&k->of[W], 5, w, dnnl_goihw)
-                    : describe_operand(&k->of[W], 4, v, dnnl_oihw));
-}
-
-/* What the three operands are called, by the one that is made. */
-static const int names[OPERANDS][OPERANDS] = {
-    [X] = {[X] = DNNL_ARG_DIFF_SRC, [W] = DNNL_ARG_WEIGHTS, [Y] = DNNL_ARG_DIFF_DST},
-    [W] = {[X] = DNNL_ARG_SRC, [W] = DNNL_ARG_DIFF_WEIGHTS, [Y] = DNNL_ARG_DIFF_DST},
-    [Y] = {[X] = DNNL_ARG_SRC, [W] = DNNL_ARG_WEIGHTS, [Y] = DNNL_ARG_DST},
-};
-
-/* oneDNN's descriptor of the convolution, or of the gradient that makes x or w. */
-static bool describe_operation(const work *k, int result, dnnl_convolution_desc_t *d) {
-    const gt__conv *c = &k->c;
-    const dnnl_memory_desc_t *x = &k->of[X].own, *w = &k->of[W].own, *y = &k->of[Y].own;
-    const dnnl_alg_kind_t how = dnnl_convolution_direct;
-    dnnl_dims_t stride, between, before, after;
-    for (int a = 0; a < 2; a++) {
-        stride[a] = c->stride[a];
-        between[a] = c->dilation[a] - 1;
-        before[a] = c->padding[a];
-        after[a] = (c->y[a] - 1) * c->stride[a] + (c->k[a] - 1) * c->dilation[a] + 1 - c->x[a] -
-                   c->padding[a];
-    }
-    switch (result) {
-    case X:
-        return ok(dnnl_dilated_convolution_backward_data_desc_init(d, how, x, w, y, stride, between,
-                                                                   before, after));
-    case W:
-        return ok(dnnl_dilated_convolution_backward_weights_desc_init(d, how, x, w, NULL, y, stride,
-                                                                      between, before, after));
-    default:
-        return ok(dnnl_dilated_convolution_forward_desc_init(d, dnnl_forward_training, how, x, w,
-                                                             NULL, y, stride, between, before,
-                                                             after));
-    }
-}
-
-/* Only code made for the sizes is quicker than our own loops, and not where oneDNN fills blocks of
- * channels with zeros. */
-static bool is_quick(const_dnnl_primitive_desc_t made, const operand *x) {
-    const char *name = NULL;
-    return x->bytes < 2 * x->plain_bytes &&
-           ok(dnnl_primitive_desc_query(made, dnnl_query_impl_info_str, 0, &name)) &&
-           strncmp(name, "ref", 3) != 0 && !strstr(name, "gemm");
-}
-
-/* ---- making it ------------------------------------------------------------------------------- */
-
-static void choose_orders(work *k, const_dnnl_primitive_desc_t made) {
-    for (int i = 0; i < OPERANDS; i++) {
-        operand *o = &k->of[i];
-        o->own = *dnnl_primitive_desc_query_md(made, dnnl_query_exec_arg_md, names[k->result][i]);
-        o->bytes = aligned(dnnl_memory_desc_get_size(&o->own));
-    }
-    k->scratchpad = *dnnl_primitive_desc_query_md(made, dnnl_query_scratchpad_md, 0);
-}
-
-static bool make_turn(work *k, int i) {
-    operand *o = &k->of[i];
-    const bool back = i == k->result;
-    dnnl_primitive_desc_t d = NULL;
-    if (dnnl_memory_desc_equal(&o->plain, &o->own)) return true;
-    const bool made =
-        ok(dnnl_reorder_primitive_desc_create(&d, back ? &o->own : &o->plain, k->engine,
-                                              back ? &o->plain : &o->own, k->engine, NULL)) &&
-        ok(dnnl_primitive_create(&o->turn, d));
-    if (d) dnnl_primitive_desc_destroy(d);
-    return made;
-}
-
-static bool make_operation(work *k) {
-    dnnl_convolution_desc_t d;
-    if (!describe_operation(k, Y, &d) ||
-        !ok(dnnl_primitive_desc_create(&k->forward, &d, k->attr, k->engine, NULL)))
-        return false;
-    if (k->result == Y) return true;
-    return describe_operation(k, k->result, &d) &&
-           ok(dnnl_primitive_desc_create(&k->backward, &d, k->attr, k->engine, k->forward));
-}
-
-static bool make(work *k) {
-    if (!ok(dnnl_engine_create(&k->engine, dnnl_cpu, 0)) ||
-        !ok(dnnl_primitive_attr_create(&k->attr)) ||
-        !ok(dnnl_primitive_attr_set_scratchpad_mode(k->attr, dnnl_scratchpad_mode_user)))
-        return false;
-    if (!describe_operands(k) || !make_operation(k)) return false;
-    const_dnnl_primitive_desc_t made = k->backward ? k->backward : k->forward;
-    choose_orders(k, made);
-    return is_quick(made, &k->of[X]) && ok(dnnl_primitive_create(&k->convolution, made)) &&
-           make_turn(k, W) && make_turn(k, X) && make_turn(k, Y);
-}
-
-static void unmake(work *k) {
-    for (int i = 0; i < OPERANDS; i++)
-        if (k->of[i].turn) dnnl_primitive_destroy(k->of[i].turn);
-    if (k->plain_weights) dnnl_memory_destroy(k->plain_weights);
-    if (k->own_weights) dnnl_memory_destroy(k->own_weights);
-    if (k->convolution) dnnl_primitive_destroy(k->convolution);
-    if (k->backward) dnnl_primitive_desc_destroy(k->backward);
-    if (k->forward) dnnl_primitive_desc_destroy(k->forward);
-    if (k->attr) dnnl_primitive_attr_destroy(k->attr);
-    if (k->engine) dnnl_engine_destroy(k->engine);
-}
-
-/* ---- doing it -------------------------------------------------------------------------------- */
-
-static bool turn(const work *k, int i, dnnl_stream_t stream, dnnl_memory_t plain,
-                 dnnl_memory_t own) {
-    const bool back = i == k->result;
-    const dnnl_exec_arg_t from_to[] = {{DNNL_ARG_FROM, back ? own : plain},
-                                       {DNNL_ARG_TO, back ? plain : own}};
-    return !k->of[i].turn || ok(dnnl_primitive_execute(k->of[i].turn, stream, 2, from_to));
-}
-
-/* What a thread has to itself. Of the weights that is only their gradient, by one piece. */
-typedef struct lane {
-    dnnl_stream_t stream;
-    dnnl_memory_t plain[OPERANDS], own[OPERANDS], scratchpad;
-    char *made; /* that gradient */
-} lane;
-
-static void close_lane(lane *l) {
-    for (int i = 0; i < OPERANDS; i++) {
-        if (l->plain[i]) dnnl_memory_destroy(l->plain[i]);
-        if (l->own[i]) dnnl_memory_destroy(l->own[i]);
-    }
-    if (l->scratchpad) dnnl_memory_destroy(l->scratchpad);
-    if (l->stream) dnnl_stream_destroy(l->stream);
-}
-
-static bool has_copy(const work *k, int i) {
-    return i == W ? k->result == W : k->of[i].turn != NULL;
-}
-
-static bool open_lane(const work *k, lane *l, int thread) {
-    char *memory = k->memory + (size_t)thread * k->thread_bytes;
-    l->made = memory;
-    if (!ok(dnnl_stream_create(&l->stream, k->engine, dnnl_stream_default_flags))) return false;
-    for (int i = k->result == W ? W : X; i < OPERANDS; i++) {
-        const operand *o = &k->of[i];
-        const bool copy = has_copy(k, i);
-        if (!ok(dnnl_memory_create(&l->plain[i], &o->plain, k->engine, o->data)) ||
-            !ok(dnnl_memory_create(&l->own[i], &o->own, k->engine, copy ? memory : o->data)))
-            return false;
-        if (copy) memory += o->bytes;
-    }
-    return ok(dnnl_memory_create(&l->scratchpad, &k->scratchpad, k->engine, memory));
-}
-
-static bool run_piece(const work *k, const lane *l, int64_t piece) {
-    dnnl_exec_arg_t operands[OPERANDS + 1] = {[W] = {names[k->result][W],
-                                                     k->result == W ? l->own[W] : k->own_weights},
-                                              [OPERANDS] = {DNNL_ARG_SCRATCHPAD, l->scratchpad}};
-    for (int i = X; i <= Y; i++) {
-        const operand *o = &k->of[i];
-        operands[i] = (dnnl_exec_arg_t){names[k->result][i], l->own[i]};
-        if (!ok(dnnl_memory_set_data_handle(o->turn ? l->plain[i] : l->own[i],
-                                            o->data + (size_t)piece * o->plain_bytes)))
-            return false;
-        if (i != k->result && !turn(k, i, l->stream, l->plain[i], l->own[i])) return false;
-    }
-    const int made = k->result;
-    return ok(dnnl_primitive_execute(k->convolution, l->stream, OPERANDS + 1, operands)) &&
-           (made == W || turn(k, made, l->stream, l->plain[made], l->own[made]));
-}
-
-static void add(char *to, const char *from, size_t bytes) {
-    float *y = (float *)to;
-    const float *x = (const float *)from;
-    for (size_t i = 0; i < bytes / sizeof *y; i++) y[i] += x[i];
-}
-
-static bool run_share(const work *k, const lane *l, int64_t share) {
-    const size_t bytes = k->of[W].bytes;
-    char *sums = k->result == W ? k->weights + (size_t)share * bytes : NULL;
-    if (sums) memset(sums, 0, bytes);
-    for (int64_t p = k->pieces * share / k->shares; p < k->pieces * (share + 1) / k->shares; p++) {
-        if (!run_piece(k, l, p)) return false;
-        if (sums) add(sums, l->made, bytes);
-    }
-    return true;
-}
-
-static bool run_shares(const work *k, int threads) {
-    bool done = true;
-#pragma omp parallel num_threads(threads) reduction(&& : done)
-    {
-        lane l = {0};
-        omp_set_num_threads(1); /* for oneDNN, and only here */
-        done = open_lane(k, &l, omp_get_thread_num());
-#pragma omp for schedule(static)
-        for (int64_t share = 0; share < k->shares; share++) done = done && run_share(k, &l, share);
-        close_lane(&l);
-    }
-    return done;
-}
-
-/* Weights that are an operand are turned once for all threads. */
-static bool run(work *k, int threads) {
-    const operand *w = &k->of[W];
-    char *own = w->turn || k->result == W ? k->weights : w->data;
-    dnnl_stream_t stream = NULL;
-    bool done = ok(dnnl_stream_create(&stream, k->engine, dnnl_stream_default_flags)) &&
-                ok(dnnl_memory_create(&k->plain_weights, &w->plain, k->engine, w->data)) &&
-                ok(dnnl_memory_create(&k->own_weights, &w->own, k->engine, own));
-    if (k->result != W) done = done && turn(k, W, stream, k->plain_weights, k->own_weights);
-    done = done && run_shares(k, threads);
-    if (done && k->result == W) {
-        for (int64_t share = 1; share < k->shares; share++)
-            add(own, own + (size_t)share * w->bytes, w->bytes);
-        done = turn(k, W, stream, k->plain_weights, k->own_weights);
-        if (!w->turn) memcpy(w->data, own, w->plain_bytes);
-    }
-    if (stream) dnnl_stream_destroy(stream);
-    return done;
-}
-
-/* gt_scratch tells the call when memory is short. */
-static bool provide(const gt_call *call, work *k, int threads) {
-    const bool own = k->result == W || k->of[W].turn;
-    const size_t weights = own ? k->of[W].bytes * (size_t)(k->result == W ? k->shares : 1) : 0;
-    k->thread_bytes = aligned(dnnl_memory_desc_get_size(&k->scratchpad));
-    for (int i = 0; i < OPERANDS; i++)
-        if (has_copy(k, i)) k->thread_bytes += k->of[i].bytes;
-    k->weights = gt_scratch(call, weights + (size_t)threads * k->thread_bytes);
-    k->memory = k->weights + weights;
-    return k->weights != NULL;
-}
-
-/* Whatever is made for one thread has to be made by one. */
-static bool make_alone(work *k) {
-    bool made = false;
-#pragma omp parallel num_threads(1)
-    {
-        omp_set_num_threads(1); /* for oneDNN, and only here */
-        made = make(k);
-    }
-    return made;
-}
-
-static gt__outcome convolve(const gt_call *call, work *k) {
-    if (!make_alone(k)) return GT__REFUSED;
-    const int threads = (int)least(omp_get_max_threads(), k->shares);
-    if (!provide(call, k, threads)) return GT__FAILED;
-    return run(k, threads) ? GT__DONE : GT__REFUSED;
-}
-
 gt__outcome gt__onednn_convolve(const gt_call *call, const gt__conv *c, gt__made makes,
                                 const void *w, const void *x, const void *y) {
-    work k = {.c = *c, .result = (int)makes};
-    if (!is_usable() || !is_worth_it(c, k.result)) return GT__REFUSED;
-    k.c.n = images_of_piece(c, k.result);
-    if (!fits(&k.c)) return GT__REFUSED;
-    k.pieces = c->n / k.c.n;
-    k.shares = k.result == W ? least(SHARES, k.pieces) : k.pieces;
-    k.of[W].data = (char *)w;
-    k.of[X].data = (char *)x;
-    k.of[Y].data = (char *)y;
-    const gt__outcome outcome = convolve(call, &k);
-    unmake(&k);
-    return outcome;
+    gt__conv piece = *c;
+    if (!is_worth_it(c, makes)) return GT__REFUSED;
+    piece.n = images_of_piece(c, makes);
+    if (!fits(&piece)) return GT__REFUSED;
+    const int64_t pieces = c->n / piece.n;
+    const int64_t shares = makes == GT__MAKES_W ? least(SHARES, pieces) : pieces;
+    return gt__onednn_pieces(call, &piece, pieces, shares, makes, w, x, y);
 }
-
-#else
-
-gt__outcome gt__onednn_convolve(const gt_call *call, const gt__conv *c, gt__made makes,
-                                const void *w, const void *x, const void *y) {
-    (void)call, (void)c, (void)makes, (void)w, (void)x, (void)y;
-    return GT__REFUSED;
-}
-
-#endif

@@ -228,29 +228,6 @@ static bool matmul_pull(gt_pull *pull) {
     return true;
 }
 
-/* ---- for the planner ------------------------------------------------------------------------- */
-
-/* A transposed operand: the kernel reads it where it is. */
-static bool matmul_absorb(const gt_call *call, int slot, const gt_call *neighbour) {
-    (void)call;
-    if (slot < 0 || !(neighbour->op->more.traits & GT_VIEW)) return false;
-    const gt_array *from = &neighbour->in[0], *to = &neighbour->out[0];
-    const int rank = to->shape.rank;
-    if (rank < 2 || from->shape.rank != rank) return false;
-    for (int d = 0; d < rank; d++) {
-        const int source = d < rank - 2 ? d : 2 * rank - 3 - d;
-        if (to->shape.dim[d] != from->shape.dim[source]) return false;
-        if (to->shape.dim[d] > 1 && to->stride[d] != from->stride[source]) return false;
-    }
-    return true;
-}
-
-static bool matmul_combine(const gt_call *a, const gt_call *b) {
-    for (int k = 0; k < 2; k++)
-        if (a->in[k].shape.rank != 2 || b->in[k].shape.rank != 2) return false;
-    return a->in[0].dtype == b->in[0].dtype && gt_same_shape(a->out[0].shape, b->out[0].shape);
-}
-
 /* ---- as C ------------------------------------------------------------------------------------ */
 
 /* Does the built-in product round once where a b + c is written? Then so must emitted code. */
@@ -454,7 +431,7 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
                                   matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3,
-                                  .absorb = matmul_absorb, .combine = matmul_combine,
+
                                   .emit = matmul_emit, .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */

@@ -91,6 +91,70 @@ static char *printed(void (*print)(gt_tape *, FILE *), gt_tape *tape) {
     return text;
 }
 
+static gt_tensor squared(gt_tensor x) { return gt_tanh(gt_matmul(x, gt_t(x))); }
+
+static int count(const char *text, const char *word) {
+    int n = 0;
+    for (; (text = strstr(text, word)) != NULL; text++) n++;
+    return n;
+}
+
+/* Steps with this word in the plan of a run. */
+static int steps_with(const char *word, const gt_tensor *wanted, int n) {
+    cr_assert(gt_run(wanted[0].tape, wanted, n), "%s", gt_error(wanted[0].tape));
+    char *text = printed(gt_plan_print, wanted[0].tape);
+    const int found = count(text, word);
+    free(text);
+    return found;
+}
+
+Test(plan, what_is_recorded_twice_is_computed_once) {
+    const float data[6] = {1, -2, 3, -4, 5, -6};
+    double value[2];
+    for (int k = 0; k < 2; k++) {
+        gt_tape *tape = gt_tape_new(NULL);
+        gt_reference(tape, k);
+        const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F32);
+        const gt_tensor y = gt_sum(gt_mul(squared(x), gt_exp(squared(x))), GT_ALL, false);
+        value[k] = gt_item(y);
+        gt_replay(tape);
+        if (k == 0) cr_assert_eq(steps_with("matmul", &y, 1), 1);
+        cr_assert_eq(gt_item(y), value[k]);
+        gt_tape_free(tape);
+    }
+    cr_assert_eq(value[0], value[1]);
+}
+
+/* What is to be kept is stored under its own name; numbers of a recording may differ in the next. */
+Test(plan, what_is_kept_or_has_numbers_is_computed_for_itself) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const float data[6] = {1, -2, 3, -4, 5, -6};
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F32);
+    const gt_tensor kept[2] = {squared(x), squared(x)};
+    cr_assert(gt_run(tape, kept, 2), "%s", gt_error(tape));
+    cr_assert(gt_data(kept[0]) != gt_data(kept[1]));
+    cr_assert(memcmp(gt_data(kept[0]), gt_data(kept[1]), 4 * sizeof *data) == 0);
+    const gt_tensor once = gt_add(gt_mul_scalar(x, 2), gt_mul_scalar(x, 2));
+    cr_assert_eq(steps_with("mul_scalar mul_scalar", &once, 1), 1);
+    gt_tape_free(tape);
+}
+
+Test(plan, what_a_checkpoint_repeats_is_not_kept_instead) {
+    int products[2];
+    for (int k = 0; k < 2; k++) {
+        gt_tape *tape = gt_tape_new(NULL);
+        const float data[6] = {1, -2, 3, -4, 5, -6};
+        const gt_tensor x = gt_input(tape, data, GT_SHAPE(2, 3), GT_F32);
+        if (k) gt_checkpoint_begin(tape);
+        const gt_tensor y = gt_sum(squared(x), GT_ALL, false);
+        if (k) gt_checkpoint_end(tape);
+        const gt_tensor wanted[2] = {y, gt_grad(y, x)};
+        products[k] = steps_with("matmul", wanted, 2);
+        gt_tape_free(tape);
+    }
+    cr_assert_eq(products[1], products[0] + 1);
+}
+
 Test(plan, print_and_drawing_show_groups) {
     gt_tape *tape = gt_tape_new(NULL);
     char *text = printed(gt_plan_print, tape);
@@ -109,6 +173,46 @@ Test(plan, print_and_drawing_show_groups) {
     cr_assert(strncmp(text, "digraph plan {", 14) == 0 && strstr(text, "e0 -> s0"), "%s", text);
     free(text);
     gt_tape_free(tape);
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+enum { LAYERS = 24, SEGMENT = 6, WIDTH = 32, ROWS = 256 };
+
+/* Gradients of all layers, in one row; returns the bytes of values that were needed at once. */
+static long deep_gradient(bool checkpointed, float gradient[LAYERS * WIDTH * WIDTH]) {
+    gt_params *params = gt_params_new(NULL, 4);
+    gt_tape *tape = gt_tape_new(params);
+    gt_tensor x = gt_randn(tape, GT_SHAPE(ROWS, WIDTH), GT_F32);
+    for (int k = 0; k < LAYERS; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%d", k);
+        if (checkpointed && k % SEGMENT == 0) gt_checkpoint_begin(tape);
+        const gt_tensor w =
+            gt_param(tape, name, GT_SHAPE(WIDTH, WIDTH), GT_F32, gt_init_xavier_uniform());
+        x = gt_dropout(gt_tanh(gt_matmul(x, w)), 0.1);
+        if (checkpointed && (k + 1) % SEGMENT == 0) gt_checkpoint_end(tape);
+    }
+    cr_assert(gt_backward(gt_mean(gt_square(x), GT_ALL, false)), "%s", gt_error(tape));
+    char *text = printed(gt_plan_print, tape), *at_most = strstr(text, "; at most ");
+    cr_assert(at_most, "%s", text);
+    const long bytes = strtol(at_most + strlen("; at most "), NULL, 10);
+    free(text);
+    gt_param_info info;
+    for (int k = 0; k < LAYERS; k++) {
+        cr_assert(gt_params_at(params, k, &info) && info.grad);
+        memcpy(gradient + k * WIDTH * WIDTH, info.grad, WIDTH * WIDTH * sizeof *gradient);
+    }
+    gt_tape_free(tape);
+    gt_params_free(params);
+    return bytes;
+}
+
+Test(plan, checkpoints_lower_the_memory_and_change_no_bit) {
+    static float plain[LAYERS * WIDTH * WIDTH], again[LAYERS * WIDTH * WIDTH];
+    const long whole = deep_gradient(false, plain), parts = deep_gradient(true, again);
+    cr_assert(memcmp(plain, again, sizeof plain) == 0);
+    cr_assert(3 * parts < 2 * whole, "%ld bytes with checkpoints, %ld without", parts, whole);
 }
 
 /* Groups, single operations and folds on one or more threads; scalars, f64 and whoever asks for it keep them. */

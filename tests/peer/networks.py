@@ -99,7 +99,10 @@ def batch_norm(case, x):
     training = case.sample < 2
     y = F.batch_norm(x, mean, variance, case.param('weight'), case.param('bias'), training, 0.1, 1e-5)
     case.after = {'running_mean': mean, 'running_variance': variance}
-    return y
+    if len(case.role('out')) == 1:
+        return y
+    spread, middle = torch.var_mean(x, [0] + list(range(2, x.dim())), unbiased=False)
+    return y, middle, spread
 
 
 def layer_norm(case, x, name='', epsilon=1e-5):

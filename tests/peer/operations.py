@@ -368,7 +368,9 @@ def conv_setting(case):
 
 def nothing(case, *x):
     """Where PyTorch refuses a size of 0: sums and means of nothing, and gradients of zeros."""
-    return torch.zeros(case.role('out')['0'].shape, dtype=x[0].dtype) + 0 * sum(operand.sum() for operand in x)
+    zero = 0 * sum(operand.sum() for operand in x)
+    made = tuple(torch.zeros(y.shape, dtype=x[0].dtype) + zero for y in case.role('out').values())
+    return made if len(made) > 1 else made[0]
 
 
 def or_nothing(function):
@@ -477,6 +479,28 @@ POOLING = {
     'avg_pool_input': or_nothing(avg_pool_input),
 }
 
+# ---- batch normalization: the attribute is epsilon ----
+
+
+def channel_norm(case, x, weight, bias):
+    variance, mean = torch.var_mean(x, [0] + list(range(2, x.dim())), unbiased=False)
+    epsilon, = case.attribute('d')
+    return F.batch_norm(x, None, None, weight, bias, True, 0, epsilon), mean, variance
+
+
+def channel_norm_gradient(case, x, weight, g):
+    """As PyTorch differentiates it."""
+    x, weight = (t if t.requires_grad else t.clone().requires_grad_() for t in (x, weight))
+    bias = torch.zeros_like(weight).requires_grad_()
+    y = channel_norm(case, x, weight, bias)[0]
+    return torch.autograd.grad(y, (x, weight, bias), g, create_graph=True)
+
+
+NORMS = {
+    'channel_norm': or_nothing(channel_norm),
+    'channel_norm_gradient': or_nothing(channel_norm_gradient),
+}
+
 # ---- compositions, sample by sample ----
 
 
@@ -559,5 +583,6 @@ ENTRIES = {
     **INDEXING,
     **PRODUCTS,
     **POOLING,
+    **NORMS,
     **COMPOSITIONS,
 }

@@ -140,6 +140,16 @@ static bool tell_mixed_precision(const story *s, gt_tape *tape) {
     return ok && gt_item(loss) > 0;
 }
 
+/* Large enough for the code that oneDNN makes. */
+static bool tell_convolution(const story *s, gt_tape *tape) {
+    const gt_tensor x = gt_randn(tape, GT_SHAPE(4, 8, 12, 12), GT_F32);
+    const gt_conv_options same = {.padding = {1, 1}};
+    const gt_tensor y = gt_conv2d_layer(x, "first", 16, 3, same);
+    const gt_tensor again = gt_conv2d_layer(y, "second", 8, 3, same);
+    const gt_tensor loss = gt_sum(gt_square(again), GT_ALL, false);
+    return gt_valid(loss) && backward(s, loss) && gt_item(loss) > 0;
+}
+
 static bool tell_training(const story *s, gt_tape *tape) {
     gt_params *params = gt_tape_params(tape);
     gt_optim *opt = s->seed == 1
@@ -359,6 +369,7 @@ void sweep_faults(FILE *out, const char *only, score *total) {
     teller t = {.out = out};
     maybe_tell(&t, only, (story){"backward", tell_backward, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"mixed precision", tell_mixed_precision, 1, NULL, NULL, 0, NULL});
+    maybe_tell(&t, only, (story){"convolution", tell_convolution, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"sgd", tell_training, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"adam", tell_training, 2, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"adamw", tell_training, 3, NULL, NULL, 0, NULL});
