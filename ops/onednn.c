@@ -14,19 +14,34 @@
 
 /* ---- products of floats ---------------------------------------------------------------------- */
 
-/* Where there is none of AVX-512, threads that share a product give ends of rows other bits, and gradtape's own
- * kernels are as fast but for small products. */
-static bool has_steady_bits(void) {
-    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
-    return (isa & wanted) == wanted;
-}
+/* Multiplications: fewer are not worth the call; more gain by packing, and by threads. */
+enum { LEAST_ALONE = 1 << 19, MOST_ALONE = 1 << 21 };
 
-bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
+static bool by_onednn(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading) {
-    return has_steady_bits() &&
-           dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', job->m, job->n, job->k,
+    return dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', job->m, job->n, job->k,
                       1.0F, job->a, a_leading, job->b, b_leading, job->accumulate ? 1.0F : 0.0F,
                       job->c, job->ldc) == dnnl_success;
+}
+
+/* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
+ * as fast for large ones. */
+bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
+                      bool b_transposed, int64_t b_leading) {
+    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
+    if ((isa & wanted) == wanted)
+        return by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
+#ifdef GT_WITH_OPENMP
+    const double size = (double)job->m * (double)job->n * (double)job->k;
+    if (size < LEAST_ALONE || size > MOST_ALONE) return false;
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
+    omp_set_num_threads(threads);
+    return done;
+#else
+    return false;
+#endif
 }
 
 #if DNNL_VERSION_MAJOR == 2
