@@ -33,7 +33,7 @@ typedef struct question {
     const part *part; /* the one that is looked at */
     int64_t evaluations;
     double noise, step;
-    double centre; /* f(x), once it is known to be the same at each call */
+    double centre;    /* f(x), once it is known to be the same at each call */
     long double goal; /* how well a slope must be known: all entries of a large array need less */
     gt_slope entry[FEW], probe[PROBES]; /* what was measured of the part */
     gt__entries entries;

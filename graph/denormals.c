@@ -17,8 +17,8 @@ unsigned gt__flushing(unsigned mode) { return mode; }
 #endif
 
 bool gt__may_flush(const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
-    const bool takes_part =
-        op->more.traits & (GT_ELEMENTWISE | GT_SUMS) || (op->more.traits & GT_REDUCE && op->more.fold);
+    const bool takes_part = op->more.traits & (GT_ELEMENTWISE | GT_SUMS) ||
+                            (op->more.traits & GT_REDUCE && op->more.fold);
     return takes_part && rank > 0 && (out == GT_F32 || (in == GT_F32 && out != GT_F64));
 }
 

@@ -259,8 +259,11 @@ static void say_head(gt_emitter *e, gt__text *t) {
         "/* Written by gradtape's gt_emit_c. C99, needs <math.h> only.\n *\n"
         " * %s_run returns 0, or 1 when an index is out of range: then it has written nothing.\n"
         " * Working memory: %lld bytes; state: %lld bytes; constants: %lld bytes. */\n"
-        "#include <math.h>\n\n",
-        e->name, (long long)arena_bytes(e), (long long)e->state_bytes, (long long)e->fixed_bytes);
+        "#include <math.h>\n\n"
+        "#ifdef __GNUC__\n#define %s_RARE(test) __builtin_expect(test, 0)\n"
+        "#else\n#define %s_RARE(test) (test)\n#endif\n\n",
+        e->name, (long long)arena_bytes(e), (long long)e->state_bytes, (long long)e->fixed_bytes,
+        e->upper, e->upper);
     gt__say(e, t,
             "#define %s_ARENA_BYTES %lld\n#define %s_STATE_BYTES %lld\n#define %s_CONSTANT_BYTES "
             "%lld\n\n",

@@ -253,6 +253,16 @@ static void say_row(gt_emitter *e, const char *row, gt_dtype dtype, const char *
     }
 }
 
+/* A number's test for 0 is said to be rare, and its letter skipped: compilers would take it for the common case of
+ * straight code, and jump for every other. Loops are left as they are: vectors do not jump. */
+static const char *say_rare_test(gt_emitter *e, const char *row, const char *const *in) {
+    static const char test[] = " == 0 ?";
+    const int k = row[0] == 'b' ? 1 : row[0] == 'c' ? 2 : 0;
+    if (row[0] == 0 || strncmp(row + 1, test, strlen(test)) != 0) return row;
+    gt__say(e, &e->part, "%s_RARE(%s == 0) ?", e->upper, in[k]);
+    return row + 1 + strlen(test);
+}
+
 /* A row of two equal operands that are no floats: compilers warn of comparing a thing with itself. */
 static bool is_twice_the_same(const gt_emitter *e, uint32_t i) {
     const gt__node *n = gt__emit_node(e, i);
@@ -272,6 +282,7 @@ static void say_element_wise(gt_emitter *e, const nest *l, uint32_t i) {
     for (uint32_t k = 0; k < n_in; k++) x[k] = operand(e, l, in[k], hide);
     if (is_twice_the_same(e, i)) x[1] = again;
     if (n->dtype == GT_BOOL) gt__say(e, &e->part, "(unsigned char)(");
+    if (l->count == 0) text = say_rare_test(e, text, x);
     say_row(e, text, dtype, x, e->tape->arg + n->arg, hide);
     if (n->dtype == GT_BOOL) gt__say(e, &e->part, ")");
 }
