@@ -266,7 +266,7 @@ uint32_t gt__leaf_written(const gt_tape *tape, const gt__node *leaf);
 /* Gives back the block of a stored value; a number has none. */
 void gt__give_value(gt_tape *tape, gt__node *n);
 /* Overwrites a leaf as of the present clock, which the caller has raised. */
-void gt__leaf_write(gt_tape *tape, uint32_t leaf, const void *data);
+void gt__leaf_write(gt_tape *tape, uint32_t i, const void *data);
 
 /* ---- tiles.c */
 /* The kernel for these kinds and a result of this rank; NULL when the operation is not defined for them. */

@@ -7,8 +7,8 @@
 #include "ops/gemm.h"
 
 /* The product of float matrices, each of A and B given by its leading dimension and whether it is
-   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused, or if
-   the processor has no AVX-512: then its bits would depend on the number of threads. */
+   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused. Where
+   there is no AVX-512 only products of middle size are taken, on one thread. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
 
