@@ -23,6 +23,8 @@ static bool write_call(FILE *out, const training *t) {
     bool ok = true;
     for (int k = 0; k < t->n_wrt; k++)
         ok = write_array(out, "in", k, t->wrt[k]) && write_array(out, "out", k, t->slope[k]) && ok;
+    fprintf(out, "extern const char emitted_workload[];\n");
+    fprintf(out, "const char emitted_workload[] = \"%s\";\n", t->what->name);
     fprintf(out, "int emitted_step(double *loss);\nint emitted_step(double *loss) {\n");
     fprintf(out, "    %s value;\n    const int failed = emitted_run(", type);
     for (int k = 0; k < t->n_wrt; k++) fprintf(out, "emitted_in_%d, ", k);

@@ -53,7 +53,6 @@ function(gt_emitted workload)
     set_target_properties(bench_emitted_${workload} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON
         C_EXTENSIONS OFF OUTPUT_NAME emitted_${workload}
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/bench)
-    target_compile_definitions(bench_emitted_${workload} PRIVATE WORKLOAD="${workload}")
     target_include_directories(bench_emitted_${workload} PRIVATE bench)
     target_link_libraries(bench_emitted_${workload} PRIVATE m)
     add_dependencies(gradtape_bench bench_emitted_${workload})

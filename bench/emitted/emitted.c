@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+extern const char emitted_workload[];
 int emitted_step(double *loss);
 
 static bool step(void *state, double *loss) {
@@ -15,7 +16,7 @@ static bool step(void *state, double *loss) {
 }
 
 int main(int argc, char **argv) {
-    const bench_labels labels = {WORKLOAD, "gradtape-emitted", 1};
+    const bench_labels labels = {emitted_workload, "gradtape-emitted", 1};
     const double seconds = argc > 1 ? atof(argv[1]) : 2;
     if (!bench_measure(labels, seconds, 0, step, NULL)) return 1;
     bench_print_memory(labels);
