@@ -2,9 +2,10 @@
  * (or reading the gradient, where nothing is trained), on one batch that stays in memory; docs/performance.md says
  * what each workload is.
  *
- *     workloads NAME [--replay] [--seconds S]
+ *     workloads NAME [--replay] [--seconds S] [--plan]
  *
- * Without --replay each step records its graph anew; with it the first step's recording runs again. */
+ * Without --replay each step records its graph anew; with it the first step's recording runs again. --plan adds the
+ * plan of the last step, on stderr. */
 #include "common/measure.h"
 #include "common/workload.h"
 
@@ -47,20 +48,22 @@ static void print_work(bench_labels labels, const workload *what) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: workloads NAME [--replay] [--seconds S], NAME one of");
+    fprintf(stderr, "usage: workloads NAME [--replay] [--seconds S] [--plan], NAME one of");
     bench_print_names(stderr);
     return 2;
 }
 
 int main(int argc, char **argv) {
     const workload *what = NULL;
-    bool replay = false;
+    bool replay = false, plan = false;
     double seconds = 2;
     if (argc > 1) what = bench_find(argv[1]);
     if (!what) return usage();
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--replay") == 0)
             replay = true;
+        else if (strcmp(argv[i], "--plan") == 0)
+            plan = true;
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
             seconds = atof(argv[++i]);
         else
@@ -73,6 +76,7 @@ int main(int argc, char **argv) {
                                                            replay ? replay_step : record_step, &t);
     if (ok) bench_print_memory(labels);
     if (ok) print_work(labels, what);
+    if (ok && plan) gt_plan_print(t.tape, stderr);
     bench_end(&t);
     return ok ? 0 : 1;
 }
