@@ -155,7 +155,7 @@ Test(conv, large_enough_for_every_way) {
     }
 }
 
-/* Enough work, and channels, for the code that oneDNN makes. */
+/* Enough work, and channels, for the code that oneDNN makes, and for tiles of 4x4. */
 Test(conv, large_enough_for_a_library) {
     static const struct {
         gt_shape x, w;
@@ -172,6 +172,10 @@ Test(conv, large_enough_for_a_library) {
         {{4, {8, 1, 40, 40}}, {4, {16, 1, 5, 5}}, 1, 2, 1, 1},
         {{4, {4, 11, 25, 24}}, {4, {13, 11, 3, 3}}, 1, 1, 1, 1},
         {{4, {2, 96, 7, 7}}, {4, {160, 96, 3, 3}}, 1, 1, 1, 1},
+        {{4, {9, 8, 14, 11}}, {4, {33, 8, 3, 3}}, 1, 0, 1, 1},
+        {{4, {1, 20, 70, 19}}, {4, {8, 20, 3, 3}}, 1, 2, 1, 1},
+        {{4, {2, 8, 3, 255}}, {4, {12, 8, 3, 3}}, 1, 1, 1, 1},
+        {{4, {16, 16, 0, 62}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {32, 16, 0, 20}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {4, 16, 1, 400}}, {4, {16, 16, 1, 7}}, 1, 3, 1, 1},
     };
