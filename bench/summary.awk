@@ -98,31 +98,38 @@ function print_table(    form, i, key, name) {
     if (slower) print "< : PyTorch is faster"
 }
 
+function rate(program, key) { return number(median("million_ops_per_s " program " " key), 3) }
+
 function print_rates(    i, key, name) {
     for (i = 1; i <= rows; i++) {
         key = order[i]
         if (!many["million_ops_per_s gradtape " key]) continue
         split(key, name, " ")
-        printf "%s, threads %s, million operations a second: gradtape %.3g, replay %.3g, PyTorch %s\n", name[1], \
-            name[2], median("million_ops_per_s gradtape " key), \
-            median("million_ops_per_s gradtape-replay " key), \
-            number(median("million_ops_per_s pytorch " key), 3)
+        printf "%s, threads %s, million operations a second: gradtape %s, replay %s, PyTorch %s", name[1], name[2], \
+            rate("gradtape", key), rate("gradtape-replay", key), rate("pytorch", key)
+        if (many["million_ops_per_s adolc " key])
+            printf ", ADOL-C %s, its replay %s", rate("adolc", key), rate("adolc-replay", key)
+        print ""
     }
 }
 
 # Same work? Then the losses after three steps agree.
-function print_differences(    i, key, apart, size, bad) {
+function differ(peer, key,    apart, size) {
+    if (!((peer, key) in loss)) return 0
+    apart = loss[peer, key] - loss["gradtape", key]
+    size = loss[peer, key]
+    if (apart < 0) apart = -apart
+    if (size < 0) size = -size
+    if (apart <= 1e-3 * size) return 0
+    printf "%s: after three steps the losses differ, gradtape %.8g and %s %.8g: not the same work\n", key, \
+        loss["gradtape", key], peer, loss[peer, key]
+    return 1
+}
+
+function print_differences(    i, key, bad) {
     for (i = 1; i <= rows; i++) {
         key = order[i]
-        if (!(("pytorch", key) in loss)) continue
-        apart = loss["pytorch", key] - loss["gradtape", key]
-        size = loss["pytorch", key]
-        if (apart < 0) apart = -apart
-        if (size < 0) size = -size
-        if (apart <= 1e-3 * size) continue
-        printf "%s: after three steps the losses differ, %.8g and %.8g: not the same work\n", key, \
-            loss["gradtape", key], loss["pytorch", key]
-        bad = 1
+        if (differ("pytorch", key) + differ("adolc", key)) bad = 1
     }
     return bad
 }

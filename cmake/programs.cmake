@@ -91,6 +91,17 @@ if(GT_BUILD_BENCH)
     gt_emitted(W10b -O2)
     gt_emitted(W3 -O3 -march=native -ffp-contract=off)
     gt_emitted(W11 -O3 -march=native -ffp-contract=off)
+    # The peer in single numbers; its header is no concern of our warnings.
+    if(GT_BENCH_ADOLC)
+        enable_language(CXX)
+        add_executable(bench_peer_adolc bench/peer_adolc.cpp bench/common/measure.c bench/common/draw.c)
+        set_target_properties(bench_peer_adolc PROPERTIES CXX_STANDARD 17 OUTPUT_NAME peer_adolc
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/bench)
+        target_compile_options(bench_peer_adolc PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O3 -march=native>)
+        target_include_directories(bench_peer_adolc PRIVATE bench)
+        target_link_libraries(bench_peer_adolc PRIVATE adolc)
+        add_dependencies(gradtape_bench bench_peer_adolc)
+    endif()
     # The machine's limit is that of products and sums rounded once, on every thread.
     set_source_files_properties(bench/limits.c PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
     if(GT_WITH_OPENMP)
