@@ -521,6 +521,36 @@ Test(norm, batch_statistics) {
     gt_params_free(params);
 }
 
+/* Floats far from 0, and the first of them far from the others. */
+Test(norm, a_stranger_in_front) {
+    enum { N = 3 * 81 };
+    float x[N];
+    double mean = 0, variance = 0, sum = 0, met = 0, r, z[N], slope[N];
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    for (int i = 0; i < N; i++)
+        x[i] = 300 + (float)gt_normal(7, 1, (uint64_t)i) + (i ? 0.0F : 100.0F);
+    for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+    for (int i = 0; i < N; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+    r = 1 / sqrt(variance + 1e-5);
+    for (int i = 0; i < N; i++) {
+        z[i] = ((double)x[i] - mean) * r;
+        sum += sin(i);
+        met += sin(i) * z[i];
+    }
+    for (int i = 0; i < N; i++) slope[i] = r * (sin(i) - sum / N - z[i] * met / N);
+    const gt_tensor in = gt_input(tape, x, GT_SHAPE(3, 1, 9, 9), GT_F32);
+    const gt_tensor y = gt_batch_norm(in, "bn", true, usual);
+    const gt_tensor up = gt_sin(gt_cast(gt_arange(tape, 0, 1, N, GT_F64), GT_F32));
+    const gt_tensor g = gt_vjp(y, gt_reshape(up, gt_shape_of(y)), in);
+    for (int i = 0; i < N; i++) {
+        cr_assert(quick_near(gt_element(y, i), z[i], 1e-5), "y %d: %s", i, gt_error(tape));
+        cr_assert(quick_near(gt_element(g, i), slope[i], 1e-5), "slope %d", i);
+    }
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
 /* Means 3 and 15, then 6 and 30: each use follows what the one before it left, within a step or after it. */
 Test(norm, a_layer_used_twice_follows_twice) {
     gt_params *params = gt_params_new(NULL, 1);
