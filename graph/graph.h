@@ -428,8 +428,10 @@ enum {
     GT_AUTOCAST = 1 << 5, /* takes bf16 operands for f32: see gt_cast_operands */
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
-    GT_PLAIN = 1 << 8     /* scalars of f32, or of f64, always fit and give a scalar of that kind */
+    GT_PLAIN = 1 << 8,    /* scalars of f32, or of f64, always fit and give a scalar of that kind */
+    GT_MERGES = 1 << 9    /* `accumulate` takes several operations at once */
 };
+enum { GT_MOST_MERGED = 64 };
 
 enum { GT_MOST_SUMMANDS = 4 }; /* that a sum's tile takes at once */
 
@@ -511,7 +513,9 @@ typedef struct gt_op_more {
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
     /* GT_REDUCE: how its input (a shape, no data) is folded, with the kernel's bits. False: otherwise. */
     bool (*fold)(const gt_call *call, gt_fold *fold);
-    /* As the kernel, but adds to the results, which hold values already. */
+    /* As the kernel, but adds to the results, which hold values already. GT_MERGES: of up to GT_MOST_MERGED
+     * operations that have the attributes in common, whose inputs follow one another; it is used where a sum has
+     * several of them. */
     bool (*accumulate)(gt_call *call);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
