@@ -286,6 +286,24 @@ static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, ch
     w->f->chunk(to, spare, n);
 }
 
+/* n elements of the fold, each for `width` results; 16 at once where they follow one another in memory. */
+static void take_lines(const walk *w, const char *x, int64_t first, int64_t n, int64_t width,
+                       char *lanes) {
+    const nest *over = &w->folded;
+    const int64_t size = (int64_t)w->f->in_size, line = width * (int64_t)w->f->out_size;
+    if (over->rank == 1 && over->stride[0] == width && w->inner_stride == 1) {
+        for (int64_t r = 0; r < n; r += FOLD_LANES)
+            w->f->take(lanes, x + (first + r) * width * size, 1,
+                       (n - r < FOLD_LANES ? n - r : FOLD_LANES) * width);
+        return;
+    }
+    place p = place_of(over, first);
+    for (int64_t r = 0; r < n; r++) {
+        w->f->take(lanes + r % FOLD_LANES * line, x + p.offset * size, w->inner_stride, width);
+        advance(over, &p);
+    }
+}
+
 /* Lanes that no element reaches stay identities; combining them changes nothing, so they are left
  * out. */
 static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n, int64_t width,
@@ -295,12 +313,7 @@ static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n,
     int64_t used = 1;
     while (used < n && used < FOLD_LANES) used *= 2;
     f->fill(lanes, used * width);
-    place p = place_of(&w->folded, first);
-    for (int64_t r = 0; r < n; r++) {
-        f->take(lanes + (size_t)(r % FOLD_LANES) * line, x + p.offset * (int64_t)f->in_size,
-                w->inner_stride, width);
-        advance(&w->folded, &p);
-    }
+    take_lines(w, x, first, n, width, lanes);
     for (int64_t half = used / 2; half; half /= 2)
         f->merge(lanes, lanes + (size_t)half * line, half * width);
     memcpy(to, lanes, line);
