@@ -279,11 +279,11 @@ static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, ch
                       char *spare) {
     const int64_t stride = w->folded.rank ? w->folded.stride[0] : 1;
     if (w->folded.rank <= 1 && stride == 1) {
-        w->f->chunk(to, x + first * (int64_t)w->f->in_size, n);
+        w->f->chunks(to, x + first * (int64_t)w->f->in_size, 1, n);
         return;
     }
     gather(w, x, first, n, spare);
-    w->f->chunk(to, spare, n);
+    w->f->chunks(to, spare, 1, n);
 }
 
 /* n elements of the fold, each for `width` results; 16 at once where they follow one another in memory. */
@@ -413,16 +413,26 @@ bool gt__fold(const gt_call *call, unsigned mask, const gt__folder *folder) {
 }
 
 /* Chunks, and chunks of chunks, as fold_chunks does; a result takes at most 8 bytes. */
-void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t n) {
+static void fold_row(const gt__folder *folder, void *y, const char *x, int64_t n) {
     int64_t levels[MOST_LEVELS];
     int level = 0;
     for (int64_t first = 0, chunk = 0; first < n; first += FOLD_CHUNK, chunk++) {
         const int64_t count = n - first < FOLD_CHUNK ? n - first : FOLD_CHUNK;
-        folder->chunk(&levels[level], (const char *)x + first * (int64_t)folder->in_size, count);
+        folder->chunks(&levels[level], x + first * (int64_t)folder->in_size, 1, count);
         for (int64_t carry = chunk; carry & 1; carry >>= 1, level--)
             folder->merge(&levels[level - 1], &levels[level], 1);
         level++;
     }
     for (level--; level > 0; level--) folder->merge(&levels[level - 1], &levels[level], 1);
     memcpy(y, levels, folder->out_size);
+}
+
+void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t rows, int64_t n) {
+    if (n <= FOLD_CHUNK) {
+        folder->chunks(y, x, rows, n);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        fold_row(folder, (char *)y + (size_t)r * folder->out_size,
+                 (const char *)x + r * n * (int64_t)folder->in_size, n);
 }
