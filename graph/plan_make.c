@@ -22,7 +22,7 @@ typedef struct maker {
     gt__plan *plan;
     uint32_t n; /* nodes */
     /* of each node */
-    uint32_t *joins; /* may it be a member of a group? */
+    uint32_t *joins; /* may it be a member of a group? JOINS_FLAT: as a fold that drops its axis */
     uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
     uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
@@ -43,6 +43,7 @@ typedef struct maker {
 
 enum { PER_NODE = 16, PER_VALUE = 4 };
 enum { BY_THE_END = 1, BY_A_STEP = 2 }; /* see outside */
+enum { JOINS = 1, JOINS_FLAT = 2 };     /* see joins */
 
 static const uint32_t *inputs(const maker *m, uint32_t k) {
     return m->work->in + m->work->node[k].in;
@@ -140,27 +141,36 @@ static bool have_equal_rows(const gt_shape *a, const gt_shape *b) {
     return true;
 }
 
-/* Each row to one number, which keeps the axis. */
-static bool folds_rows(const maker *m, uint32_t k) {
+/* Each row to one number: JOINS if the axis is kept, JOINS_FLAT if not, else 0. */
+static uint32_t folds_rows(const maker *m, uint32_t k) {
     gt_fold fold;
-    if (!fold_of(m, k, &fold)) return false;
+    if (!fold_of(m, k, &fold)) return 0;
     const gt_shape *from = &shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
-    const gt_shape *to = &shape_entry(m, m->work->node[k].shape)->shape;
-    return has_rows(from) && fold.axes == 1u << (from->rank - 1) && have_equal_rows(from, to) &&
-           to->dim[to->rank - 1] == 1;
+    if (!has_rows(from) || fold.axes != 1u << (from->rank - 1)) return 0;
+    return shape_entry(m, m->work->node[k].shape)->shape.rank == from->rank ? JOINS : JOINS_FLAT;
+}
+
+/* A member's shape in a group of rows. */
+static gt_shape shape_by_rows(const maker *m, uint32_t k) {
+    gt_shape shape = shape_entry(m, m->work->node[k].shape)->shape;
+    if (m->joins[k] == JOINS_FLAT) shape.dim[shape.rank++] = 1;
+    return shape;
 }
 
 /* A view that shows its input as it is, or each number as a row. */
 static bool copies(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
     if (!is_view(m, k) || n->state || n->n_in != 1 || is_external(inputs(m, k)[0])) return false;
-    gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain;
-    in.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
-    plain.shape = out.shape = shape_entry(m, n->shape)->shape;
-    if (!has_rows(&in.shape) || !has_rows(&out.shape) || !have_equal_rows(&in.shape, &out.shape))
+    gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain = in;
+    in.shape = plain.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
+    out.shape = shape_entry(m, n->shape)->shape;
+    if (folds_rows(m, inputs(m, k)[0]) == JOINS_FLAT) plain.shape.dim[plain.shape.rank++] = 1;
+    if (!has_rows(&plain.shape) || !has_rows(&out.shape) ||
+        !have_equal_rows(&plain.shape, &out.shape))
         return false;
     if (gt_numel(out.shape) == 0) return false;
     gt__contiguous(&in);
+    gt__contiguous(&plain);
     const gt_call call = {.op = n->op,
                           .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
                           .n_in = 1,
@@ -168,8 +178,7 @@ static bool copies(const maker *m, uint32_t k) {
     int64_t offset = 0;
     if (!n->op->more.view(&call, &out, &offset) || offset) return false;
     const int last = out.shape.rank - 1;
-    plain = in;
-    if (in.shape.dim[last] == 1 && out.shape.dim[last] > 1) plain.stride[last] = 0;
+    if (plain.shape.dim[last] == 1 && out.shape.dim[last] > 1) plain.stride[last] = 0;
     for (int d = 0; d <= last; d++)
         if (out.shape.dim[d] > 1 && out.stride[d] != plain.stride[d]) return false;
     return true;
@@ -180,16 +189,21 @@ static void find_joiners(maker *m) {
     uint32_t *apart = m->outside; /* read by what is no member */
     for (uint32_t k = 0; k < m->n; k++) apart[k] = false;
     for (uint32_t k = m->n; k-- > 0;) {
-        m->joins[k] = may_join(m, k) || folds_rows(m, k) || (!apart[k] && copies(m, k));
+        m->joins[k] = may_join(m, k) || (!apart[k] && copies(m, k)) ? JOINS : folds_rows(m, k);
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
             if (!m->joins[k] && !is_external(inputs(m, k)[i])) apart[inputs(m, k)[i]] = true;
     }
     for (uint32_t k = 0; k < m->n; k++)
-        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]];
+        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]] ? JOINS : 0;
     for (uint32_t k = 0; k < m->n; k++) m->folds[k] = !m->joins[k] && folds_all(m, k);
 }
 
 /* ---- stages ----------------------------------------------------------------------------------------------- */
+
+/* k reads the member j: must it wait for j's group? A fold without its axis is another shape to all but views. */
+static bool must_wait(const maker *m, uint32_t j, uint32_t k) {
+    return m->joins[j] && (!m->joins[k] || (m->joins[j] == JOINS_FLAT && !is_view(m, k)));
+}
 
 static void find_stages(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
@@ -199,7 +213,7 @@ static void find_stages(maker *m) {
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
             if (is_external(j)) continue;
-            const uint32_t after = m->stage[j] + (m->joins[j] && !m->joins[k]);
+            const uint32_t after = m->stage[j] + must_wait(m, j, k);
             if (after > m->stage[k]) m->stage[k] = after;
         }
     }
@@ -209,12 +223,16 @@ static void sink(maker *m) {
     for (uint32_t k = m->n; k-- > 0;) {
         const gt__plan_node *n = &m->work->node[k];
         if (m->joins[k] && m->late[k] != NONE) m->stage[k] = m->late[k];
-        const uint32_t limit = m->stage[k] - !m->joins[k];
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
-            if (!is_external(j) && m->joins[j] && limit < m->late[j]) m->late[j] = limit;
+            if (is_external(j) || !m->joins[j]) continue;
+            const uint32_t limit = m->stage[k] - must_wait(m, j, k);
+            if (limit < m->late[j]) m->late[j] = limit;
         }
     }
+    for (uint32_t k = 0; k < m->n; k++) /* only there has the fold a number for each row */
+        if (m->joins[k] && is_view(m, k) && m->joins[inputs(m, k)[0]] == JOINS_FLAT)
+            m->stage[k] = m->stage[inputs(m, k)[0]];
 }
 
 static uint32_t unit_of(maker *m, uint32_t k) {
@@ -236,10 +254,9 @@ static void unite(maker *m, uint32_t a, uint32_t b) {
 
 static bool are_alike(const maker *m, uint32_t a, uint32_t b) {
     if (!m->joins[a] || !m->joins[b] || m->stage[a] != m->stage[b]) return false;
-    if (m->work->node[a].shape == m->work->node[b].shape) return true;
-    const gt_shape *s = &shape_entry(m, m->work->node[a].shape)->shape;
-    const gt_shape *t = &shape_entry(m, m->work->node[b].shape)->shape;
-    return has_rows(s) && has_rows(t) && have_equal_rows(s, t);
+    if (m->work->node[a].shape == m->work->node[b].shape && m->joins[a] == m->joins[b]) return true;
+    const gt_shape s = shape_by_rows(m, a), t = shape_by_rows(m, b);
+    return has_rows(&s) && has_rows(&t) && have_equal_rows(&s, &t);
 }
 
 /* Joins k with its inputs, and with whoever read the same large input before. */
@@ -270,7 +287,7 @@ static void join_scalars(maker *m) {
 static void find_rows(maker *m) {
     uint32_t *members = m->head; /* how many */
     for (uint32_t k = 0; k < m->n; k++) members[k] = m->by_rows[k] = 0;
-    for (uint32_t k = 0; k < m->n; k++) members[unit_of(m, k)] += m->joins[k];
+    for (uint32_t k = 0; k < m->n; k++) members[unit_of(m, k)] += m->joins[k] != 0;
     for (uint32_t k = 0; k < m->n; k++) {
         const uint32_t unit = unit_of(m, k);
         if (!m->joins[k]) continue;
@@ -336,7 +353,8 @@ static void find_outside(maker *m) {
 
 static bool may_overwrite(const maker *m, uint32_t k) {
     const unsigned state = m->work->node[k].state;
-    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP);
+    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP) &&
+           m->joins[k] != JOINS_FLAT;
 }
 
 static uint32_t target_of(const maker *m, uint32_t k) {
@@ -516,7 +534,7 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
     member->flushes = may_flush(m, k);
-    member->width = g->by_rows ? row_length(m, k) : 1;
+    member->width = g->by_rows && m->joins[k] != JOINS_FLAT ? row_length(m, k) : 1;
     if (m->folds[k]) member->slot = g->n_folds++;
     member->tile = is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
                                       : tile_of(m, k);
@@ -561,10 +579,17 @@ static void find_widest(const maker *m, gt__group *g) {
         const uint32_t value = k < g->n_loads ? m->plan->load[g->load + k]
                                               : m->plan->member[g->member + k - g->n_loads].node;
         const uint32_t size = (uint32_t)gt_dtype_size(dtype_of(m, value));
-        const uint32_t length = g->by_rows ? row_length(m, value) : 1;
+        const bool rows = g->by_rows && (k < g->n_loads || m->joins[value] != JOINS_FLAT);
+        const uint32_t length = rows ? row_length(m, value) : 1;
         if (size > g->element) g->element = size;
         if (length > g->widest) g->widest = length;
     }
+}
+
+/* A fold may come first and have dropped its axis; what it folds has all. */
+static uint32_t group_shape(const maker *m, uint32_t unit) {
+    return m->joins[unit] == JOINS_FLAT ? shape_of(m, inputs(m, unit)[0])
+                                        : m->work->node[unit].shape;
 }
 
 static void make_groups(maker *m) {
@@ -572,7 +597,7 @@ static void make_groups(maker *m) {
     for (uint32_t unit = 0; unit < m->n; unit++) {
         if (m->root[unit] != unit || !m->joins[unit]) continue;
         gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
-        *g = (gt__group){.shape = m->work->node[unit].shape,
+        *g = (gt__group){.shape = group_shape(m, unit),
                          .member = m->n_members,
                          .by_rows = m->by_rows[unit]};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
