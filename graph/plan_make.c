@@ -12,6 +12,7 @@
  * made of their results, then belong to the group of the rows. */
 #include "graph/run.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
@@ -29,6 +30,7 @@ typedef struct maker {
     uint32_t *root;                 /* towards the node that stands for its unit */
     uint32_t *outside;              /* who needs it outside of its unit */
     uint32_t *final;                /* by root: is it a group that overwrites leaves? */
+    uint32_t *again;                /* the other unit that computes it again, or NONE */
     uint32_t *last;                 /* the last step that needs it */
     uint32_t *next;                 /* member of the unit */
     uint32_t *head, *tail, *when;   /* by root: members, and the unit's step */
@@ -41,7 +43,7 @@ typedef struct maker {
     uint32_t n_members, n_operands, n_loads, n_folds;
 } maker;
 
-enum { PER_NODE = 16, PER_VALUE = 4 };
+enum { PER_NODE = 17, PER_VALUE = 4 };
 enum { BY_THE_END = 1, BY_A_STEP = 2 }; /* see outside */
 enum { JOINS = 1, JOINS_FLAT = 2 };     /* see joins */
 
@@ -491,21 +493,102 @@ static void list_deaths(maker *m) {
     }
 }
 
+/* ---- values computed again ------------------------------------------------------------------------------------
+
+ * A value that waits for one other group, in memory, need not: that group can compute it from the same
+ * operands, if they are there anyway. The price is a kernel over a tile that is in the cache; the memory, and
+ * writing and reading it, is saved. So the expression calls no function, and one operand at most is as large:
+ * else more would be read instead of the value. */
+
+static bool calls_function(const char *expression) {
+    for (const char *p = expression; *p; p++)
+        if (isalnum((unsigned char)p[0]) && p[1] == '(') return true;
+    return false;
+}
+
+static bool is_cheap(const gt_tape *tape, const gt__plan_node *n) {
+    const gt__shape_entry *s = gt__bytes(&tape->shapes, n->shape, NULL);
+    const char *expression = n->op->more.forward_text;
+    return expression && s->shape.rank > 0 && !calls_function(expression);
+}
+
+/* Of each value, the one other group that reads it; NONE where a kernel does, or several groups. */
+static void find_other_readers(maker *m) {
+    enum { MANY = NONE - 1 };
+    for (uint32_t k = 0; k < m->n; k++) m->again[k] = NONE;
+    for (uint32_t k = 0; k < m->n; k++)
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = inputs(m, k)[i], unit = unit_of(m, k);
+            if (is_external(j) || unit_of(m, j) == unit) continue;
+            const bool alone = m->again[j] == NONE || m->again[j] == unit;
+            m->again[j] = alone && m->joins[k] && !m->final[unit] ? unit : MANY;
+        }
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->again[k] == MANY) m->again[k] = NONE;
+}
+
+/* Will it stand in memory while that unit runs, whoever computes what again? */
+static bool is_there(maker *m, uint32_t value, uint32_t unit) {
+    if (is_external(value)) return true;
+    const bool in_memory = m->outside[value] || !m->joins[value];
+    return in_memory && m->again[value] == NONE && m->last[value] >= m->when[unit];
+}
+
+static uint32_t group_shape(const maker *m, uint32_t unit);
+
+static bool has_shape_of(const maker *m, uint32_t k, uint32_t unit) {
+    if (!m->by_rows[unit]) return m->work->node[k].shape == m->work->node[unit].shape;
+    const gt_shape *own = &shape_entry(m, m->work->node[k].shape)->shape;
+    const gt_shape *rows = &shape_entry(m, group_shape(m, unit))->shape;
+    return has_rows(own) && have_equal_rows(own, rows);
+}
+
+static bool pays_again(maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    const uint32_t unit = m->again[k];
+    if (unit == NONE || m->outside[k] != BY_A_STEP || !m->joins[k] || is_plain_sum(m, k))
+        return false;
+    if (!is_cheap(m->tape, n) || !has_shape_of(m, k, unit)) return false;
+    int large = 0;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const uint32_t j = inputs(m, k)[i];
+        if (!is_there(m, j, unit)) return false;
+        large += shape_entry(m, shape_of(m, j))->numel == shape_entry(m, n->shape)->numel;
+    }
+    return large <= 1;
+}
+
+static void find_again(maker *m) {
+    find_other_readers(m);
+    for (uint32_t k = 0; k < m->n; k++) {
+        if (!pays_again(m, k)) m->again[k] = NONE;
+        if (m->again[k] != NONE) m->outside[k] = 0;
+    }
+}
+
 /* ---- the members of a group -------------------------------------------------------------------------------- */
 
-static void find_loads(maker *m, gt__group *g, uint32_t unit) {
-    g->load = m->n_loads;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) {
-        const gt__plan_node *n = &m->work->node[k];
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            const uint32_t j = inputs(m, k)[i], place = place_of(m, j);
-            if (m->local_of[place] == unit || (!is_external(j) && unit_of(m, j) == unit)) continue;
-            m->local_of[place] = unit;
-            m->local[place] = m->n_loads - g->load;
-            m->plan->load[m->n_loads++] = j;
+/* Lists in `waiting` what the unit reads of other groups and computes again; returns how much that is. */
+static uint32_t list_again(maker *m, uint32_t unit) {
+    uint32_t count = 0;
+    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (is_external(j) || m->again[j] != unit || m->local_of[j] == unit) continue;
+            m->local_of[j] = unit;
+            m->waiting[count++] = j;
         }
+    return count;
+}
+
+static void find_loads_of(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
+    for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+        const uint32_t j = inputs(m, k)[i], place = place_of(m, j);
+        if (m->local_of[place] == unit || (!is_external(j) && unit_of(m, j) == unit)) continue;
+        m->local_of[place] = unit;
+        m->local[place] = g->n_loads++;
+        m->plan->load[m->n_loads++] = j;
     }
-    g->n_loads = m->n_loads - g->load;
 }
 
 /* 1 for a number. */
@@ -551,14 +634,17 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
 
 /* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
  * slots, as far as it reaches over members: they are no fewer. */
-static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
+static void assign_slots(maker *m, gt__group *g) {
     uint32_t n_free = 0, *last_reader = m->late, *unused = m->at;
     gt__member *member = &m->plan->member[g->member];
     g->n_slots = g->n_loads;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k])
-        for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
-            if (!is_external(inputs(m, k)[i])) last_reader[inputs(m, k)[i]] = k;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k], member++) {
+    for (uint32_t a = 0; a < g->n_members; a++)
+        for (uint32_t i = 0; i < member[a].n_in; i++) {
+            const uint32_t j = inputs(m, member[a].node)[i];
+            if (!is_external(j)) last_reader[j] = member[a].node;
+        }
+    for (uint32_t a = 0; a < g->n_members; a++, member++) {
+        const uint32_t k = member->node;
         if (m->joins[k])
             member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
         for (uint32_t i = 0; i < member->n_in; i++) {
@@ -601,9 +687,14 @@ static void make_groups(maker *m) {
                          .member = m->n_members,
                          .by_rows = m->by_rows[unit]};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
-        find_loads(m, g, unit);
+        g->load = m->n_loads;
+        const uint32_t n_again = list_again(m, unit);
+        for (uint32_t a = 0; a < n_again; a++) find_loads_of(m, g, unit, m->waiting[a]);
+        for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) find_loads_of(m, g, unit, k);
+        for (uint32_t a = 0; a < n_again; a++) add_member(m, g, unit, m->waiting[a]);
         for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
-        assign_slots(m, g, unit);
+        m->plan->n_again += n_again;
+        assign_slots(m, g);
         find_widest(m, g);
     }
 }
@@ -617,9 +708,14 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
     return list;
 }
 
+/* How many operations may join groups, fold, and be computed again. */
+typedef struct room {
+    uint32_t joining, folding, again;
+} room;
+enum { MOST_OPERANDS = 3 }; /* of an element-wise operation */
+
 /* One block holds the plan and its lists, as long as they can get. Returns its size. */
-static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t folding,
-                      char *block) {
+static size_t lay_out(gt__plan *p, const gt__work *w, room most, char *block) {
     size_t used = sizeof *p;
     gt__work *works[] = {&p->key, &p->work};
     for (int i = 0; i < 2; i++) {
@@ -630,11 +726,11 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t
     }
     p->step = cut(block, &used, w->n_nodes, sizeof *p->step);
     p->die = cut(block, &used, w->n_nodes, sizeof *p->die);
-    p->group = cut(block, &used, joining, sizeof *p->group);
-    p->member = cut(block, &used, joining, sizeof *p->member);
-    p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
-    p->load = cut(block, &used, w->n_in, sizeof *p->load);
-    p->fold = cut(block, &used, folding, sizeof *p->fold);
+    p->group = cut(block, &used, most.joining, sizeof *p->group);
+    p->member = cut(block, &used, (size_t)most.joining + most.again, sizeof *p->member);
+    p->operand = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->operand);
+    p->load = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->load);
+    p->fold = cut(block, &used, most.folding, sizeof *p->fold);
     p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
     return used;
 }
@@ -649,20 +745,20 @@ static void copy_work(gt__work *to, const gt__work *from) {
     copy_list(to->external, from->external, from->n_externals, sizeof *from->external);
 }
 
-/* With room for what may join groups, and fold. */
 static gt__plan *new_plan(gt_tape *tape, const gt__work *w) {
-    uint32_t joining = 0, folding = 0;
+    room most = {0, 0, 0};
     for (uint32_t k = 0; k < w->n_nodes; k++) {
         const gt_op_more *more = &w->node[k].op->more;
-        folding += more->fold != NULL;
-        joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
+        most.folding += more->fold != NULL;
+        most.joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
+        most.again += is_cheap(tape, &w->node[k]);
     }
     gt__plan draft;
-    const size_t bytes = lay_out(&draft, w, joining, folding, NULL);
+    const size_t bytes = lay_out(&draft, w, most, NULL);
     gt__plan *p = gt__alloc(tape->allocator, bytes);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
-    lay_out(p, w, joining, folding, (char *)p);
+    lay_out(p, w, most, (char *)p);
     p->bytes = bytes;
     copy_work(&p->key, w);
     copy_work(&p->work, w);
@@ -678,7 +774,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     if (!block) return false;
     uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
                          &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
-                         &m.when,  &m.at,      &m.at_in, &m.waiting};
+                         &m.when,  &m.at,      &m.at_in, &m.waiting, &m.again};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;
@@ -692,6 +788,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     find_finals(&m);
     schedule(&m);
     find_lives(&m);
+    find_again(&m);
     list_deaths(&m);
     make_groups(&m);
     gt__pool_give(&tape->pool, block);
