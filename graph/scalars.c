@@ -190,6 +190,7 @@ void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
     if (s->coded > size) s->coded = size;
     if (s->run > size) s->run = size;
     if (s->way > size) s->way = 0;
+    if (s->marked > size) s->marked = size;
     while (s->n_leaves && s->leaf[s->n_leaves - 1] >= size) s->n_leaves--;
     for (uint32_t k = 0; k < s->n_kept; k++)
         if (s->kept[k] < size) s->kept[kept++] = s->kept[k];
