@@ -4,26 +4,28 @@
 
 #include "grad/grad.h"
 
-typedef struct gt__note {
-    gt_tensor gx;
-    uint32_t next; /* place + 1 of the note before it at the same node; 0: none */
-} gt__note;
-
-/* What the sweep knows of one node. */
+/* What the sweep knows of one node. Tensors are named by their index + 1; 0: none. */
 typedef struct gt__visit {
-    gt_tensor sum;  /* its upstream, once summed */
-    gt_tensor copy; /* its rematerialized copy; absent outside checkpoints */
-    uint32_t last;  /* place + 1 of the last contribution noted */
-    bool depends;   /* on a wanted tensor */
+    uint32_t sum;   /* the first contribution; once summed, the upstream */
+    uint32_t chain; /* 0: it depends on no wanted tensor; 1: it does; else 2 + the place of the last further note */
 } gt__visit;
+
+/* A further contribution to a node. */
+typedef struct gt__note {
+    uint32_t gx;
+    uint32_t chain; /* of the visit before it was noted */
+} gt__note;
 
 typedef struct gt__sweep {
     gt_tape *tape;
     uint32_t low, root;      /* the nodes in question: low to root */
     gt_tensor backward_root; /* of the last gt_backward, for gt_grad_of */
     bool of_backward;        /* the sums below are still that sweep's */
+    uint32_t generation;     /* the tape's: what is newer was not known to the sweep */
     gt__visit *visit;        /* per node from low on */
-    uint32_t visit_room;
+    uint32_t *copy;          /* their rematerialized copies, named likewise */
+    uint32_t visit_room, copy_room;
+    bool copies; /* there are checkpoints */
     gt__note *note;
     uint32_t n_notes, note_room;
     gt_tensor *operand; /* in, original in, gx, out of the node at hand */
@@ -34,7 +36,7 @@ typedef struct gt__sweep {
     uint32_t arrived_room;
     int n_in;
     gt_tensor up[GT_MAX_OUT];
-    gt_tensor constant[GT_PULL_CONSTANTS];
+    gt_pull_constant constant[GT_PULL_CONSTANTS];
     gt_tensor *leaf, *gradient; /* parameters of a backward */
     const gt_watch *watch;      /* during a watched sweep */
     uint32_t leaf_room, gradient_room;

@@ -383,6 +383,7 @@ GT_API void gt_set_float_mode(unsigned mode);
  * operations, one contribution per wanted input into gx; an input left absent gets none. Upstreams of
  * results that nothing used are absent (gt_is_none). A contribution may have the broadcast shape of the
  * input: the sweep sums it. */
+typedef struct gt_pull_constant gt_pull_constant;
 typedef struct gt_pull {
     gt_tape *tape;
     const void *attr;
@@ -393,9 +394,14 @@ typedef struct gt_pull {
     const gt_tensor *up;
     const bool *wanted;
     gt_tensor *gx;
-    gt_tensor
-        *constant; /* GT_PULL_CONSTANTS scalars that rules of this sweep have recorded, or absent */
+    gt_pull_constant *constant; /* GT_PULL_CONSTANTS of them, for all rules of the sweep */
 } gt_pull;
+/* A scalar that a rule has recorded, for others to use again. */
+struct gt_pull_constant {
+    gt_tensor node; /* absent: the place is free */
+    gt_dtype dtype;
+    double number;
+};
 enum { GT_PULL_CONSTANTS = 8 };
 
 /* What an operation's author may say of its gradient: one of these. */

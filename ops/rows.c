@@ -114,17 +114,14 @@ static gt_tensor value(const gt_pull *pull, double number) {
 /* Recorded once for a sweep: rules ask for 0 and 1 again and again. */
 static gt_tensor constant(const gt_pull *pull, double number) {
     const gt_dtype dtype = gt_dtype_of(pull->out[0]);
-    gt_tensor *free_place = NULL;
-    for (int i = 0; pull->constant && i < GT_PULL_CONSTANTS && !free_place; i++) {
-        const gt_tensor known = pull->constant[i];
-        if (!gt_valid(known))
-            free_place = &pull->constant[i];
-        else if (gt_dtype_of(known) == dtype &&
-                 memcmp(&gt_args(known)[0].real, &number, sizeof number) == 0)
-            return known;
-    }
+    gt_pull_constant *c = pull->constant;
+    int i = 0;
+    for (; c && i < GT_PULL_CONSTANTS && c[i].node.tape; i++)
+        if (c[i].dtype == dtype && memcmp(&c[i].number, &number, sizeof number) == 0)
+            return c[i].node;
     const gt_tensor made = gt_mark_constant(value(pull, number));
-    if (free_place) *free_place = made;
+    if (c && i < GT_PULL_CONSTANTS && gt_valid(made))
+        c[i] = (gt_pull_constant){made, dtype, number};
     return made;
 }
 
@@ -175,6 +172,7 @@ static gt_tensor constant(const gt_pull *pull, double number) {
 #undef TWO
 #undef k
 #undef v
+#undef ZERO
 
 /* ---- shape rules ------------------------------------------------------------------------------------------------ */
 
