@@ -273,7 +273,7 @@ gt__param *gt__param_add(gt_params *params, const char *name, gt_shape shape, gt
 /* ---- tape.c */
 uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when it cannot be */
 
-/* ---- recording.c */
+/* ---- append.c */
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
 void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */

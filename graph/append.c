@@ -1,4 +1,4 @@
-/* graph/recording.c: recording: an operation's operands are checked, its shape rule is asked, its results are appended.
+/* graph/append.c: recording: an operation's operands are checked, its shape rule is asked, its results are appended.
  * Nothing is computed. The one assertion of the library stands in link_inputs: inputs before their node. */
 #include "graph/tape.h"
 
