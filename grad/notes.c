@@ -59,7 +59,8 @@ gt__sweep *gt__sweep_of(gt_tape *tape) {
 
 static bool carries_gradient(const gt__node *n) {
     const gt_gradient *g = &n->op->gradient;
-    return gt_dtype_is_float((gt_dtype)n->dtype) && (g->pull || g->local || g->backward);
+    return (n->flags & GT__NUMBER || gt_dtype_is_float((gt_dtype)n->dtype)) &&
+           (g->pull || g->local || g->backward);
 }
 
 static bool has_marked_input(const gt__sweep *s, const gt__node *n) {
@@ -115,19 +116,9 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
     return true;
 }
 
-bool gt__sweep_depends(const gt__sweep *s, uint32_t i) {
-    return i >= s->low && i <= s->root && s->visit[i - s->low].chain;
-}
-
 /* ---- contributions -------------------------------------------------------------------------------------- */
 
-bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx) {
-    if (!gt__sweep_depends(s, i)) return true;
-    gt__visit *v = &s->visit[i - s->low];
-    if (!v->sum) {
-        v->sum = gx.index + 1;
-        return true;
-    }
+bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx) {
     if (!gt__sweep_grow(s, &s->note, &s->note_room, (uint64_t)s->n_notes + 1, sizeof *s->note))
         return false;
     s->note[s->n_notes] = (gt__note){gx.index + 1, v->chain};

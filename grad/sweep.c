@@ -25,7 +25,7 @@ static bool same_shape(gt_tensor a, gt_tensor b) { return node(a)->shape == node
 
 /* To the shape of y. */
 static gt_tensor spread(gt_tensor t, gt_tensor y) {
-    return gt_valid(t) && same_shape(t, y) ? t : gt_expand(t, gt_shape_of(y));
+    return same_shape(t, y) ? t : gt_expand(t, gt_shape_of(y));
 }
 
 /* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g, which is
@@ -33,7 +33,9 @@ static gt_tensor spread(gt_tensor t, gt_tensor y) {
 static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
     const gt_tensor g = p->up[0];
     double factor = 0, number = 0;
-    if (gt_is_constant(local)) factor = gt_args(local)[0].real;
+    if (!gt__valid(local)) return local;
+    const gt__node *n = node(local);
+    if (n->flags & GT__CONSTANT) factor = local.tape->arg[n->arg].real;
     if (factor == 1) return g;
     if (spreads_constant(g, &number)) {
         if (number == 1) return spread(local, p->out[0]);
@@ -98,6 +100,7 @@ static bool visit(gt__sweep *s, gt_tensor t) {
         s->up[k] = upstream(s, t.index + (uint32_t)k);
         any = any || !gt_is_none(s->up[k]);
     }
+    if (s->tape->failed) return false;
     return !any || p.n_in == 0 || gt_is_leaf(t) || pull(s, t, &p);
 }
 
@@ -109,12 +112,21 @@ static bool is_quick(const gt__sweep *s, const gt__node *n) {
            !s->watch && (!n->arg || s->tape->arg[n->arg - 1].integer <= FEW);
 }
 
+/* What is of the kind of x, and no leaf, is noted as it is. */
+static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
+    if (!gt__valid(gx)) return gt_is_none(gx);
+    const gt__node *to = node(x), *n = node(gx);
+    const unsigned flags = n->flags & (GT__NUMBER | GT__LEAF);
+    if (flags == GT__NUMBER && n->dtype == to->dtype) return gt__sweep_note(s, x.index, gx);
+    return contribute(s, x, &gx);
+}
+
 static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     gt_tape *tape = s->tape;
     const gt_tensor t = gt__tensor(tape, i);
     gt_record_for(tape, t);
     const gt_tensor g = upstream(s, i);
-    if (gt_is_none(g)) return true;
+    if (!gt__valid(g)) return false;
     gt_arg arg[FEW];
     for (int k = 0; n->arg && k < (int)tape->arg[n->arg - 1].integer; k++)
         arg[k] = tape->arg[n->arg + (uint32_t)k];
@@ -129,8 +141,7 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     for (int k = 0; k < (int)n->arity; k++) {
         if (!gt__sweep_depends(s, in[k].index)) continue;
         const gt_tensor local = n->op->gradient.local(&p, k);
-        gt_tensor gx = gt_is_none(local) ? local : chain(&p, k, local);
-        if (!contribute(s, in[k], &gx)) return false;
+        if (!contribute_number(s, in[k], local.tape ? chain(&p, k, local) : local)) return false;
     }
     return true;
 }
@@ -138,9 +149,11 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
     if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
+        if (!s->visit[i - s->low].chain) continue;
         const gt__node *n = gt__node_at(s->tape, i);
-        if (!gt__sweep_depends(s, i) || n->out > 0) continue;
-        const bool ok = is_quick(s, n) ? visit_quickly(s, i, n) : visit(s, gt__tensor(s->tape, i));
+        if (n->out > 0) continue;
+        const bool quick = is_quick(s, n), idle = quick && !s->visit[i - s->low].sum;
+        const bool ok = idle || (quick ? visit_quickly(s, i, n) : visit(s, gt__tensor(s->tape, i)));
         if (!ok || s->tape->failed) return false;
     }
     return true;

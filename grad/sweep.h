@@ -49,8 +49,18 @@ bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed);
 gt__sweep *gt__sweep_of(gt_tape *tape);
 /* Marks what lies between the wanted tensors and the root. */
 bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count);
-bool gt__sweep_depends(const gt__sweep *s, uint32_t i);
-bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx);
+static inline bool gt__sweep_depends(const gt__sweep *s, uint32_t i) {
+    return i >= s->low && i <= s->root && s->visit[i - s->low].chain;
+}
+bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx);
+static inline bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx) {
+    if (!gt__sweep_depends(s, i)) return true;
+    gt__visit *v = &s->visit[i - s->low];
+    if (v->sum) return gt__sweep_note_further(s, v, gx);
+    v->sum = gx.index + 1;
+    return true;
+}
+/* All that was noted at a node to which something came. */
 bool gt__sweep_arrived(gt__sweep *s, uint32_t i, gt_list *arrived);
 void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g);
 /* What was summed at a node, absent when nothing was. */

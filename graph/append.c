@@ -19,11 +19,13 @@ gt_list gt_list_at(gt_list list, const char *file, int line) {
 }
 
 void gt_record_for(gt_tape *tape, gt_tensor at) {
-    tape->dated = gt__valid(at);
-    if (!tape->dated) return;
+    const bool dated = gt__valid(at);
+    if (!tape->dated) tape->undated = tape->site;
+    tape->site = dated ? (gt__site){NULL, 0} : tape->undated;
+    tape->dated = dated;
+    if (!dated) return;
     const gt__node *n = gt__node_at(tape, at.index);
-    const gt__site *s = gt__bytes(&tape->sites, n->site, NULL);
-    tape->site = s ? *s : (gt__site){NULL, 0};
+    tape->dated_site = n->site;
     tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
 }
 
@@ -31,6 +33,16 @@ gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
     const gt_recorder before = tape->recorder;
     tape->recorder = recorder;
     return before;
+}
+
+static bool add_chunk(gt_tape *tape) {
+    if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
+                  sizeof *tape->chunk))
+        return gt__out_of_memory(tape, "nodes");
+    gt__node *chunk = gt__alloc(tape->allocator, GT__CHUNK * sizeof *chunk);
+    if (!chunk) return gt__out_of_memory(tape, "nodes");
+    tape->chunk[tape->n_chunks++] = chunk;
+    return true;
 }
 
 static bool make_room_slowly(gt_tape *tape) {
@@ -41,19 +53,15 @@ static bool make_room_slowly(gt_tape *tape) {
             "between steps?",
             tape->size);
     if (tape->size >= UINT32_MAX - GT__CHUNK) return gt__error(tape, "the tape is full");
-    if (tape->size < tape->n_chunks * GT__CHUNK) return true;
-    if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
-                  sizeof *tape->chunk))
-        return gt__out_of_memory(tape, "nodes");
-    gt__node *chunk = gt__alloc(tape->allocator, GT__CHUNK * sizeof *chunk);
-    if (!chunk) return gt__out_of_memory(tape, "nodes");
-    tape->chunk[tape->n_chunks++] = chunk;
+    if (tape->size == tape->n_chunks * GT__CHUNK && !add_chunk(tape)) return false;
+    tape->room = tape->n_chunks * GT__CHUNK;
+    if (tape->limit && tape->limit < tape->room) tape->room = tape->limit;
     return true;
 }
 
 /* Room for one more node; errors for a full tape and a short memory. */
 static inline bool make_room(gt_tape *tape) {
-    return (!tape->limit && tape->size < tape->n_chunks * GT__CHUNK) || make_room_slowly(tape);
+    return tape->size < tape->room || make_room_slowly(tape);
 }
 
 static bool intern_site(gt_tape *tape, gt__known_site *known) {
@@ -66,7 +74,7 @@ static bool intern_site(gt_tape *tape, gt__known_site *known) {
 /* The id of the present call site, 0 when there is none. */
 static inline bool site_id(gt_tape *tape, uint32_t *id) {
     const gt__site *site = &tape->site;
-    *id = 0;
+    *id = tape->dated ? tape->dated_site : 0;
     if (!site->file) return true;
     gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
     const bool same = known->site.line == site->line && known->site.file == site->file;
@@ -79,6 +87,8 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
     uint32_t site;
     if (!make_room(tape) || !site_id(tape, &site)) return NULL;
     if (tape->size == 0) tape->begun = tape->params->clock;
+    const bool number = shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
+    const unsigned rule = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
     gt__node *n = gt__node_at(tape, tape->size++);
     *n = (gt__node){.op = op,
                     .shape = shape,
@@ -86,7 +96,7 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
                     .clock = tape->dated ? tape->date : tape->params->clock,
                     .generation = tape->generation,
                     .dtype = (uint8_t)dtype,
-                    .flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u};
+                    .flags = (uint16_t)(rule | (number ? GT__NUMBER : 0u))};
     return n;
 }
 
@@ -211,12 +221,6 @@ static bool sound_results(const gt_call *call) {
     return true;
 }
 
-/* Does graph/scalars.c compute it? */
-static bool is_scalar(const gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
-    return op->more.scalar.machine && shape == tape->scalar_shape &&
-           (dtype == GT_F32 || dtype == GT_F64);
-}
-
 static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
                            uint32_t arg) {
     for (int k = 0; k < call->n_out; k++) {
@@ -233,7 +237,7 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
-        if (is_scalar(tape, call->op, shape, call->out[k].dtype)) n->flags |= GT__SCALAR;
+        if (n->flags & GT__NUMBER && call->op->more.scalar.machine) n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -343,14 +347,15 @@ static inline bool are_plain(const gt_op *op, gt_tensor a, gt_tensor b, numbers 
     if (!tape || b.tape != tape || a.index >= tape->size || b.index >= tape->size) return false;
     const gt__node *x = in->x = gt__node_at(tape, a.index);
     const gt__node *y = in->y = gt__node_at(tape, b.index);
-    return op->more.traits & GT_PLAIN && x->generation == a.generation &&
-           y->generation == b.generation && x->shape == y->shape && x->dtype == y->dtype &&
-           is_scalar(tape, op, x->shape, (gt_dtype)x->dtype);
+    return x->generation == a.generation && y->generation == b.generation &&
+           x->flags & y->flags & GT__NUMBER && x->dtype == y->dtype && op->more.traits & GT_PLAIN &&
+           op->more.scalar.machine;
 }
 
 /* The flags of an operation on numbers. What the user records makes them used. */
 static inline uint16_t link_numbers(const numbers *in) {
-    const unsigned flags = (unsigned)GT__SCALAR | ((in->x->flags | in->y->flags) & GT__TRAINED);
+    const unsigned flags = (in->x->flags & (GT__NUMBER | GT__TRAINED)) |
+                           (in->y->flags & GT__TRAINED) | (unsigned)GT__SCALAR;
     if (in->tape->recorder != GT_BY_USER) return (uint16_t)(flags | GT__RULE);
     if (!(in->x->flags & GT__USED)) in->x->flags |= GT__USED;
     if (!(in->y->flags & GT__USED)) in->y->flags |= GT__USED;

@@ -60,10 +60,6 @@ static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
     return true;
 }
 
-static inline bool is_number(const gt_tape *tape, const gt__node *n) {
-    return n->shape == tape->scalar_shape && (n->dtype == GT_F32 || n->dtype == GT_F64);
-}
-
 static bool encode(gt_tape *tape, uint32_t i) {
     const gt__node *n = gt__node_at(tape, i);
     gt_code *c = &tape->scalars.code[i];
@@ -72,7 +68,7 @@ static bool encode(gt_tape *tape, uint32_t i) {
     if (n->flags & GT__SCALAR)
         encode_operation(tape, n, c);
     else if (n->flags & GT__LEAF)
-        return !is_number(tape, n) || encode_leaf(tape, i, c);
+        return !(n->flags & GT__NUMBER) || encode_leaf(tape, i, c);
     else
         return gt__encode_way(tape, i, c);
     return true;

@@ -60,7 +60,9 @@ uint32_t gt_tape_size(const gt_tape *tape) { return tape ? tape->size : 0; }
 gt_attachment *gt_tape_attachment(gt_tape *tape) { return &tape->attachment; }
 
 void gt_tape_limit(gt_tape *tape, uint32_t nodes) {
-    if (tape) tape->limit = nodes;
+    if (!tape) return;
+    tape->limit = nodes;
+    tape->room = 0;
 }
 
 /* ---- shapes --------------------------------------------------------------------------------------- */

@@ -26,8 +26,9 @@ enum {
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
     GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
-    GT__SCALAR = 1 << 11,  /* an f32 or f64 whose operation has a gt_op_more.scalar */
-    GT__CAST = 1 << 12     /* an operand as gt_cast_operands made it: has its input's name */
+    GT__SCALAR = 1 << 11,  /* a number whose operation has a gt_op_more.scalar */
+    GT__CAST = 1 << 12,    /* an operand as gt_cast_operands made it: has its input's name */
+    GT__NUMBER = 1 << 13   /* rank 0, f32 or f64 */
 };
 
 typedef union gt__cell {
@@ -123,6 +124,7 @@ struct gt_tape {
     const gt_allocator *allocator;
     gt__node **chunk;
     uint32_t n_chunks, chunk_room, size, generation, limit;
+    uint32_t room; /* nodes that can be appended without asking for more */
     uint32_t *side;
     uint32_t side_size, side_room;
     gt_arg *arg;
@@ -158,8 +160,9 @@ struct gt_tape {
     uint32_t replayed; /* the clock of the last replay: all is computed anew since */
     bool uses_lost;    /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
-    bool dated; /* nodes are recorded for another one: date is their clock */
-    uint32_t date;
+    bool dated; /* nodes are recorded for another one: date is their clock, dated_site their call site */
+    uint32_t date, dated_site;
+    gt__site undated; /* the call site before */
     bool keep_all, eval, exact, keep_denormals, reference, running;
     gt__plans plans;
     gt__slot *slot;
