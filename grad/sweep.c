@@ -132,12 +132,8 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
         arg[k] = tape->arg[n->arg + (uint32_t)k];
     gt_tensor in[FEW];
     for (unsigned k = 0; k < n->arity; k++) in[k] = gt__tensor(tape, n->in[k]);
-    const gt_pull p = {.tape = tape,
-                       .arg = arg,
-                       .in = in,
-                       .out = &t,
-                       .up = &g,
-                       .constant = s->constant};
+    const gt_pull p = {
+        .tape = tape, .arg = arg, .in = in, .out = &t, .up = &g, .constant = s->constant};
     for (int k = 0; k < (int)n->arity; k++) {
         if (!gt__sweep_depends(s, in[k].index)) continue;
         const gt_tensor local = n->op->gradient.local(&p, k);

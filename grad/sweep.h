@@ -6,8 +6,9 @@
 
 /* What the sweep knows of one node. Tensors are named by their index + 1; 0: none. */
 typedef struct gt__visit {
-    uint32_t sum;   /* the first contribution; once summed, the upstream */
-    uint32_t chain; /* 0: it depends on no wanted tensor; 1: it does; else 2 + the place of the last further note */
+    uint32_t sum; /* the first contribution; once summed, the upstream */
+    uint32_t
+        chain; /* 0: it depends on no wanted tensor; 1: it does; else 2 + the place of the last further note */
 } gt__visit;
 
 /* A further contribution to a node. */

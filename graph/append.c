@@ -363,7 +363,8 @@ static inline uint16_t link_numbers(const numbers *in) {
 }
 
 /* Field by field: a copy of a node that was put together elsewhere stalls on its parts. */
-static inline gt__node *append_plain(const gt_op *op, const numbers *in, const gt_arg *arg, int n_arg) {
+static inline gt__node *append_plain(const gt_op *op, const numbers *in, const gt_arg *arg,
+                                     int n_arg) {
     gt_tape *tape = in->tape;
     uint32_t site, first_arg = 0;
     if ((n_arg && !copy_args(tape, op, arg, n_arg, &first_arg)) || !make_room(tape) ||

@@ -162,7 +162,6 @@ static bool settle(gt_tape *tape) {
     return store_kept(tape, 0);
 }
 
-
 bool gt__run_scalars(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     const uint32_t from = s->run;

@@ -27,13 +27,13 @@ typedef struct gt__scalars {
     gt_number *adjoint;
     uint32_t code_room, value_room, adjoint_room;
     uint32_t coded, run;
-    uint32_t clock; /* as of when codes and numbers hold */
-    bool stale;     /* an operand was overwritten: after a replay there are other codes */
-    uint32_t way;   /* place + 1 of the way back whose marks the codes have; 0: none */
+    uint32_t clock;  /* as of when codes and numbers hold */
+    bool stale;      /* an operand was overwritten: after a replay there are other codes */
+    uint32_t way;    /* place + 1 of the way back whose marks the codes have; 0: none */
     uint32_t marked; /* codes before this one may have marks */
     uint32_t *leaf, n_leaves, leaf_room; /* in order */
     uint32_t *kept, n_kept, kept_room;   /* what gt_keep was asked for */
-    const gt_machine *const *machine; /* of the first operation that had one */
+    const gt_machine *const *machine;    /* of the first operation that had one */
 } gt__scalars;
 
 /* ---- scalars.c */

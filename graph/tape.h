@@ -160,7 +160,8 @@ struct gt_tape {
     uint32_t replayed; /* the clock of the last replay: all is computed anew since */
     bool uses_lost;    /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
-    bool dated; /* nodes are recorded for another one: date is their clock, dated_site their call site */
+    bool
+        dated; /* nodes are recorded for another one: date is their clock, dated_site their call site */
     uint32_t date, dated_site;
     gt__site undated; /* the call site before */
     bool keep_all, eval, exact, keep_denormals, reference, running;

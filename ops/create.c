@@ -102,10 +102,10 @@ static gt_tensor full_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_full = GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason),
-                                full_samples, .traits = GT_PLAIN, .exact = full_tile,
-                                .scalar = GT__SCALAR_RULE(GT_CODE_NUMBER, 0),
-                                .meaning = "every element is one number");
+const gt_op gt__op_full =
+    GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason), full_samples,
+          .traits = GT_PLAIN, .exact = full_tile, .scalar = GT__SCALAR_RULE(GT_CODE_NUMBER, 0),
+          .meaning = "every element is one number");
 
 gt_tensor gt_full(gt_tape *tape, gt_shape shape, double value, gt_dtype dtype) {
     return make(tape, &gt__op_full, shape, dtype, &(gt_arg){.real = value}, 1);

@@ -330,8 +330,8 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
     ROW(name, kinds, text, #forward, GIVES(gradient), #gradient, NULL, NULL, KINKED_##branch,      \
         where, from, to)
 #define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
-    ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1, #da, #db, NULL,                   \
-        KINKED_##branch, where, from, to)
+    ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1, #da, #db, NULL, KINKED_##branch,  \
+        where, from, to)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
     ROW(name, kinds, text, #forward, 0, #da, #db, #dc, KINKED_##branch, where, from, to)
 #include "ops/ops.def"
@@ -346,11 +346,11 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
     gt_tensor name(gt_tensor x) { return gt_record_unary(&op_##name, x, NULL, 0); }
 #define SIGNATURE_ONE(name)                                                                        \
     gt_tensor name(gt_tensor x, double p) {                                                        \
-        return gt_record_unary(&op_##name, x, &(const gt_arg){.real = p}, 1);                         \
+        return gt_record_unary(&op_##name, x, &(const gt_arg){.real = p}, 1);                      \
     }
 #define SIGNATURE_TWO(name)                                                                        \
     gt_tensor name(gt_tensor x, double p, double q) {                                              \
-        return gt_record_unary(&op_##name, x, (const gt_arg[]){{.real = p}, {.real = q}}, 2);           \
+        return gt_record_unary(&op_##name, x, (const gt_arg[]){{.real = p}, {.real = q}}, 2);      \
     }
 #define NONE SIGNATURE_NONE
 #define ONE(number) SIGNATURE_ONE
