@@ -101,11 +101,26 @@ static bool compute_view(gt_tape *tape, uint32_t i, gt_call *call) {
     return true;
 }
 
-/* Calls f on node i's operands. With a target, the result is written there instead of its slot. */
-static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, gt_call *),
-                      const gt_array *target) {
+static uint32_t n_operands(const gt_tape *tape, const uint32_t *node, uint32_t count) {
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < count; k++) n += gt__n_in(gt__node_at(tape, node[k]));
+    return n;
+}
+
+static void fill_operands(gt_tape *tape, const uint32_t *node, uint32_t count, gt_array *array) {
+    for (uint32_t j = 0; j < count; j++) {
+        const uint32_t n_in = gt__n_in(gt__node_at(tape, node[j]));
+        for (uint32_t k = 0; k < n_in; k++)
+            gt__fill_array(tape, gt__operand(tape, node[j], k), array++);
+    }
+}
+
+/* Calls f on the operands of a node; or of several, that merge. With a target, the result is written there instead
+ * of its slot. */
+static bool call_nodes(gt_tape *tape, const uint32_t *node, uint32_t count,
+                       bool (*f)(gt_tape *, uint32_t, gt_call *), const gt_array *target) {
+    const uint32_t i = node[0], n_in = n_operands(tape, node, count);
     gt__node *n = gt__node_at(tape, i);
-    const uint32_t n_in = gt__n_in(n);
     if (!gt__reserve_arrays(tape, n_in)) return false;
     gt__context context;
     context.tape = tape;
@@ -122,7 +137,7 @@ static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, 
                     .out = array + n_in,
                     .seed = tape->params->seed,
                     .internal = &context};
-    for (uint32_t k = 0; k < n_in; k++) gt__fill_array(tape, gt__operand(tape, i, k), &array[k]);
+    fill_operands(tape, node, count, array);
     call.n_out = (int)gt__n_results(tape, i);
     for (int k = 0; k < call.n_out; k++) gt__fill_array(tape, i + (uint32_t)k, &call.out[k]);
     if (target) call.out[0] = *target;
@@ -134,6 +149,10 @@ static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, 
     if (!ok && !tape->failed) gt_call_fail(&call, "failed");
     tape->site = site;
     return ok;
+}
+
+static bool call_node(gt_tape *tape, uint32_t i, bool (*f)(gt_tape *, uint32_t, gt_call *)) {
+    return call_nodes(tape, &i, 1, f, NULL);
 }
 
 static bool call_kernel(gt_tape *tape, uint32_t i, gt_call *call) {
@@ -149,48 +168,79 @@ static bool call_accumulate(gt_tape *tape, uint32_t i, gt_call *call) {
     return call->op->more.accumulate(call);
 }
 
-/* A sum takes its inputs one at a time. */
-static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
-    const gt_array out = call->out[0];
-    memset(out.data, 0, (size_t)gt_numel(out.shape) * gt_dtype_size(out.dtype));
-    const uint32_t count = (uint32_t)call->n_in;
-    for (uint32_t k = 0; k < count; k++) {
-        const uint32_t j = gt__operand(tape, i, k);
-        if (tape->slot[j].state & GT__FUSED) {
-            if (!call_node(tape, j, call_accumulate, &out)) return false;
-            continue;
-        }
-        gt_array one;
-        gt__fill_array(tape, j, &one);
-        gt_call part = *call;
-        part.n_in = 1;
-        part.in = &one;
-        part.out = (gt_array *)&out;
-        if (!gt__is_contiguous(&one) && !make_contiguous(&part, &one)) return false;
-        if (!part.op->more.accumulate(&part)) return false;
-        gt__free_scratch(part.internal);
+static bool is_fused(const gt_tape *tape, uint32_t i) { return tape->slot[i].state & GT__FUSED; }
+
+/* How many operands of the sum i merge, from the k-th on, and which nodes they are. */
+static uint32_t find_merging(const gt_tape *tape, uint32_t i, uint32_t k, uint32_t *node) {
+    const uint32_t n_in = gt__n_in(gt__node_at(tape, i));
+    const gt__node *first = NULL;
+    uint32_t count = 0;
+    for (; k + count < n_in && count < GT_MOST_MERGED; count++) {
+        const uint32_t j = gt__operand(tape, i, k + count);
+        const gt__node *n = gt__node_at(tape, j);
+        if (!is_fused(tape, j) || !(n->op->more.traits & GT_MERGES)) break;
+        if (first && (n->op != first->op || n->attr != first->attr)) break;
+        if (!first) first = n;
+        node[count] = j;
     }
-    return true;
+    return count;
 }
 
-static bool may_flush(gt_tape *tape, uint32_t i) {
+/* Does the operation of node i take denormals for 0 in this run? */
+static bool flushes(gt_tape *tape, uint32_t i) {
     const gt__node *n = gt__node_at(tape, i);
-    if (!gt__n_in(n)) return false;
+    if (!gt__flushes(tape) || !gt__n_in(n)) return false;
     const gt__node *last = gt__node_at(tape, gt__in(tape, n)[gt__n_in(n) - 1]);
     const int from = gt__shape(tape, last)->shape.rank, to = gt__shape(tape, n)->shape.rank;
     return gt__may_flush(n->op, (gt_dtype)last->dtype, (gt_dtype)n->dtype, from > to ? from : to);
 }
 
+/* Adds the operand j, or lets it add itself. */
+static bool add_operand(gt_tape *tape, const gt_call *call, uint32_t j, const gt_array *out) {
+    if (is_fused(tape, j)) return call_nodes(tape, &j, 1, call_accumulate, out);
+    gt_array one;
+    gt__fill_array(tape, j, &one);
+    gt_call part = *call;
+    part.n_in = 1;
+    part.in = &one;
+    part.out = (gt_array *)out;
+    if (!gt__is_contiguous(&one) && !make_contiguous(&part, &one)) return false;
+    if (!part.op->more.accumulate(&part)) return false;
+    gt__free_scratch(part.internal);
+    return true;
+}
+
+/* A sum takes its inputs one at a time, but several together that merge: those keep denormals. */
+static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
+    const gt_array out = call->out[0];
+    const unsigned mode = gt_float_mode(), own = flushes(tape, i) ? gt__flushing(mode) : mode;
+    const uint32_t n_in = (uint32_t)call->n_in;
+    uint32_t node[GT_MOST_MERGED];
+    bool ok = true;
+    memset(out.data, 0, (size_t)gt_numel(out.shape) * gt_dtype_size(out.dtype));
+    for (uint32_t k = 0, count; ok && k < n_in; k += count) {
+        count = find_merging(tape, i, k, node);
+        gt_set_float_mode(count ? mode : own);
+        if (count) {
+            ok = call_nodes(tape, node, count, call_accumulate, &out);
+            continue;
+        }
+        count = 1;
+        ok = add_operand(tape, call, gt__operand(tape, i, k), &out);
+    }
+    gt_set_float_mode(mode);
+    return ok;
+}
+
 bool gt__compute(gt_tape *tape, uint32_t i) {
     const unsigned traits = gt__node_at(tape, i)->op->more.traits;
-    if (traits & GT_VIEW) return call_node(tape, i, compute_view, NULL);
+    if (traits & GT_VIEW) return call_node(tape, i, compute_view);
     const uint32_t count = gt__n_results(tape, i);
     for (uint32_t k = 0; k < count; k++)
         if (!gt__place_value(tape, i + k)) return false;
     const unsigned mode = gt_float_mode();
-    const bool flushes = gt__flushes(tape) && may_flush(tape, i);
-    if (flushes) gt_set_float_mode(gt__flushing(mode));
-    const bool ok = call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel, NULL);
-    if (flushes) gt_set_float_mode(mode);
+    if (!(traits & GT_SUMS) && flushes(tape, i)) gt_set_float_mode(gt__flushing(mode));
+    const bool ok = call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel);
+    gt_set_float_mode(mode);
     return ok;
 }

@@ -30,6 +30,13 @@ static const gt__member *members(const view *v, const gt__step *step) {
     return v->plan->member + v->plan->group[step->first].member;
 }
 
+/* The operation that adds itself to the sum as its k-th input; NULL: that input has a value. */
+static const gt_op *fused(const view *v, const gt__plan_node *sum, uint32_t k) {
+    const uint32_t j = v->plan->work.in[sum->in + k];
+    const bool adds = !(j & GT__EXTERNAL) && v->plan->work.node[j].state & GT__FUSED;
+    return adds ? v->plan->work.node[j].op : NULL;
+}
+
 /* ---- what a step reads and writes ---------------------------------------------------------------------- */
 
 /* An operation reads its inputs, and those of what is fused into it. */
@@ -44,10 +51,10 @@ static int64_t bytes_read(const view *v, const gt__step *step) {
     const gt__plan_node *n = &w->node[step->first];
     for (uint32_t k = 0; k < n->n_in && !is_view(v, step->first); k++) {
         const uint32_t j = w->in[n->in + k];
-        const bool fused = !(j & GT__EXTERNAL) && w->node[j].state & GT__FUSED;
-        for (uint32_t i = 0; fused && i < w->node[j].n_in; i++)
+        const bool adds = fused(v, n, k) != NULL;
+        for (uint32_t i = 0; adds && i < w->node[j].n_in; i++)
             bytes += bytes_of(v, w->in[w->node[j].in + i]);
-        if (!fused) bytes += bytes_of(v, j);
+        if (!adds) bytes += bytes_of(v, j);
     }
     return bytes;
 }
@@ -81,11 +88,23 @@ static int64_t bytes_freed(const view *v, const gt__step *step) {
 
 /* ---- text ----------------------------------------------------------------------------------------------- */
 
+/* What adds itself to a sum: "of matmul x 64". */
+static void print_fused(FILE *out, const view *v, const gt__plan_node *sum) {
+    for (uint32_t k = 0, count; k < sum->n_in; k += count) {
+        const gt_op *op = fused(v, sum, k);
+        for (count = 1; op && k + count < sum->n_in && fused(v, sum, k + count) == op;) count++;
+        if (op) fprintf(out, " of %s", op->name);
+        if (op && count > 1) fprintf(out, " x %" PRIu32, count);
+    }
+}
+
 /* Names of the operations: each once with its count, a few of many. */
 static void print_names(FILE *out, const view *v, const gt__step *step) {
     enum { SHOWN = 8 };
     if (!step->is_group) {
-        fputs(v->plan->work.node[step->first].op->name, out);
+        const gt__plan_node *n = &v->plan->work.node[step->first];
+        fputs(n->op->name, out);
+        print_fused(out, v, n);
         return;
     }
     const gt__member *m = members(v, step);
@@ -172,10 +191,10 @@ static void draw_edges(FILE *out, const view *v, const gt__step *step, uint32_t 
     const gt__plan_node *n = &w->node[step->first];
     for (uint32_t k = 0; k < n->n_in; k++) {
         const uint32_t j = w->in[n->in + k];
-        const bool fused = !(j & GT__EXTERNAL) && w->node[j].state & GT__FUSED;
-        for (uint32_t i = 0; fused && i < w->node[j].n_in; i++)
+        const bool adds = fused(v, n, k) != NULL;
+        for (uint32_t i = 0; adds && i < w->node[j].n_in; i++)
             draw_edge(out, v, w->in[w->node[j].in + i], number, maker);
-        if (!fused) draw_edge(out, v, j, number, maker);
+        if (!adds) draw_edge(out, v, j, number, maker);
     }
 }
 

@@ -79,6 +79,17 @@ static void mark_results(run *r, uint32_t i) {
     if (i + count - 1 > r->high) r->high = i + count - 1;
 }
 
+/* An input of a sum may add itself to it; one that merges, only in company: alone it had better leave the sum to a
+ * group. */
+static bool has_company(const gt_tape *tape, const gt__node *sum) {
+    const uint32_t *in = gt__in(tape, sum), n_in = gt__n_in(sum);
+    uint32_t merging = 0;
+    for (uint32_t k = 0; k < n_in && merging < 2; k++)
+        merging += !gt__is_ready(tape, in[k]) &&
+                   gt__node_at(tape, in[k])->op->more.traits & GT_MERGES;
+    return merging == 2;
+}
+
 static bool mark_inputs(run *r, uint32_t i) {
     gt_tape *tape = r->tape;
     gt__node *n = gt__node_at(tape, i);
@@ -92,9 +103,12 @@ static bool mark_inputs(run *r, uint32_t i) {
     const bool adds = n->op->more.accumulate && !(n->op->more.traits & GT_SUMS);
     if (alone && adds) s->state |= GT__FUSED;
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
+    const bool sum = n->op->more.traits & GT_SUMS, company = sum && has_company(tape, n);
     for (uint32_t k = 0; k < n_in; k++) {
-        if (leaf_is_newer(tape, gt__node_at(tape, in[k]), n)) return fail_stale(tape, i, in[k]);
-        need(r, in[k], n->op->more.traits & GT_SUMS ? GT__ADDED : 0);
+        const gt__node *input = gt__node_at(tape, in[k]);
+        if (leaf_is_newer(tape, input, n)) return fail_stale(tape, i, in[k]);
+        const bool added = sum && (company || !(input->op->more.traits & GT_MERGES));
+        need(r, in[k], added ? GT__ADDED : 0);
         if (!gt__is_ready(tape, in[k])) tape->slot[in[k]].uses++;
     }
     return true;

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "unroll.h"
+
 #ifdef GT_WITH_CBLAS
 #include <cblas.h>
 #include <limits.h>
@@ -35,6 +37,9 @@ typedef struct {
     void *c;
     int64_t c_row, c_col;
     bool accumulate;
+    const gt__gemm_pair *more;
+    int64_t n_more;
+    bool turned; /* more has a and b in each other's place */
 } product;
 
 #define PACK_PARAMETERS                                                                            \
@@ -45,6 +50,11 @@ typedef struct {
     const void *at;
     int64_t rows, row, col;
 } left_rows;
+
+/* Elements [from, from + depth) of the summed axis, of some pairs. */
+typedef struct {
+    int64_t pair, pairs, from, depth;
+} stretch;
 
 /* A part of C that is computed, or added to. */
 typedef struct {
@@ -58,12 +68,11 @@ typedef struct {
     size_t size;           /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
-    void (*multiply)(int64_t depth, left_rows a, const void *b, part c);
+    void (*multiply)(int64_t pairs, int64_t depth, left_rows a, const void *b, part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
 } kernel;
 
 enum {
-    BLOCK_DEPTH = 256,   /* of k: a panel of A stays in the first-level cache */
     BLOCK_ROWS = 1008,   /* of packed A: a multiple of every tile's rows */
     BLOCK_COLUMNS = 960, /* of packed B: a multiple of every tile's columns */
     TASK_COLUMNS = 192,  /* of C per task, likewise: their panels of B stay in the second-level */
@@ -83,34 +92,10 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 /* Equal blocks waste less than full ones and a rest. A function of k alone: see the summation order
    in gemm.h. */
-static int64_t block_depth(int64_t k) { return k > 0 ? ceil_div(k, ceil_div(k, BLOCK_DEPTH)) : 0; }
+static int64_t block_depth(int64_t k) {
+    return k > 0 ? ceil_div(k, ceil_div(k, GT__GEMM_BLOCK)) : 0;
+}
 int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
-
-#if defined(__GNUC__)
-/* Else a function would not get its caller's instruction set. */
-#define ALWAYS_INLINE __attribute__((always_inline))
-#else
-#define ALWAYS_INLINE
-#endif
-
-/* Sums kept in an array stay in registers only if the loops over it are unrolled. gcc's sanitizers look at each
- * access: there it would take minutes, and gain nothing. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNROLL _Pragma("GCC unroll 4")
-#elif defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL
-#endif
-#define EACH(i, count) UNROLL for (int64_t i = 0; i < (count); i++)
-
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE __builtin_shufflevector
-#endif
-#endif
 
 /* Explicit targets rather than target_clones: one way for gcc and clang, no ifunc, which sanitizers
    and static linking dislike. */
@@ -217,6 +202,7 @@ static product transposed(const product *g) {
         .a = g->b, .a_row = g->b_col, .a_col = g->b_row,
         .b = g->a, .b_row = g->a_col, .b_col = g->a_row,
         .c = g->c, .c_row = g->c_col, .c_col = g->c_row,
+        .more = g->more, .n_more = g->n_more, .turned = !g->turned,
     };
     /* clang-format on */
 }
@@ -232,28 +218,60 @@ static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
     return least(m, n) <= THIN ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
 }
 
-static void run_thin(const kernel *kr, const product *g, worker w) {
-    const int64_t strips = ceil_div(g->n, THIN_COLUMNS);
-    kr->thin(g, share(w, w.id, strips) * THIN_COLUMNS,
-             least(share(w, w.id + 1, strips) * THIN_COLUMNS, g->n));
+static gt__gemm_pair pair_of(const product *g, int64_t i) {
+    if (i == 0) return (gt__gemm_pair){g->a, g->b};
+    const gt__gemm_pair *p = &g->more[i - 1];
+    return g->turned ? (gt__gemm_pair){p->b, p->a} : *p;
 }
 
-/* Packs `count` lines of x, `across` apart, into panels of `width` lines. Where lines are neighbours, a few
-   elements of all before the next few: they stand in common cache lines. */
+static void run_thin(const kernel *kr, const product *g, worker w) {
+    const int64_t strips = ceil_div(g->n, THIN_COLUMNS);
+    product one = *g;
+    for (int64_t i = 0; i <= g->n_more; i++) {
+        const gt__gemm_pair pair = pair_of(g, i);
+        one.a = pair.a, one.b = pair.b;
+        one.accumulate = g->accumulate || i > 0;
+        kr->thin(&one, share(w, w.id, strips) * THIN_COLUMNS,
+                 least(share(w, w.id + 1, strips) * THIN_COLUMNS, g->n));
+    }
+}
+
+/* Packs `count` lines of x, `across` apart, into panels of `width` lines, `next` elements apart. Where lines are
+   neighbours, a few elements of all before the next few: they stand in common cache lines. */
 static void pack(const kernel *kr, worker w, void (*pack_panel)(PACK_PARAMETERS), int64_t width,
-                 void *panels, const void *x, int64_t count, int64_t across, int64_t depth,
-                 int64_t along) {
+                 void *panels, int64_t next, const void *x, int64_t count, int64_t across,
+                 int64_t depth, int64_t along) {
     const int64_t n = ceil_div(count, width), step = across == 1 ? PACK_DEPTH : depth;
     for (int64_t p = 0; p < depth; p += step)
-        for (int64_t i = share(w, w.id, n) * width; i < share(w, w.id + 1, n) * width; i += width)
-            pack_panel(place(kr, panels, i * depth + p * width),
-                       element(kr, x, i * across + p * along), least(count - i, width), across,
-                       least(depth - p, step), along);
+        for (int64_t i = share(w, w.id, n); i < share(w, w.id + 1, n); i++)
+            pack_panel(place(kr, panels, i * next + p * width),
+                       element(kr, x, i * width * across + p * along),
+                       least(count - i * width, width), across, least(depth - p, step), along);
+}
+
+/* Rows of A, from `first` on; a panel has the pairs' elements one after the other. */
+static void pack_rows(const kernel *kr, const product *g, const stretch *s, void *panels,
+                      int64_t first, int64_t rows, worker w) {
+    for (int64_t i = 0; i < s->pairs; i++)
+        pack(kr, w, kr->pack_a, kr->rows, place(kr, panels, i * s->depth * kr->rows),
+             s->pairs * s->depth * kr->rows,
+             element(kr, pair_of(g, s->pair + i).a, first * g->a_row + s->from * g->a_col), rows,
+             g->a_row, s->depth, g->a_col);
+}
+
+/* Columns of B, likewise. */
+static void pack_columns(const kernel *kr, const product *g, const stretch *s, void *panels,
+                         int64_t first, int64_t columns, worker w) {
+    for (int64_t i = 0; i < s->pairs; i++)
+        pack(kr, w, kr->pack_b, kr->columns, place(kr, panels, i * s->depth * kr->columns),
+             s->pairs * s->depth * kr->columns,
+             element(kr, pair_of(g, s->pair + i).b, s->from * g->b_row + first * g->b_col), columns,
+             g->b_col, s->depth, g->b_row);
 }
 
 /* A part of C (+)= rows of A times packed B. A task is one tile's rows and some panels of B; equal tasks, else the
    threads' shares would differ. */
-static void multiply_block(const kernel *kr, worker w, int64_t depth, left_rows a, int64_t next,
+static void multiply_block(const kernel *kr, worker w, const stretch *s, left_rows a, int64_t next,
                            const void *b, part c) {
     const int64_t panels = ceil_div(c.columns, kr->columns);
     const int64_t width = ceil_div(panels, ceil_div(c.columns, TASK_COLUMNS)) * kr->columns;
@@ -261,8 +279,9 @@ static void multiply_block(const kernel *kr, worker w, int64_t depth, left_rows 
     for (int64_t task = share(w, w.id, tasks); task < share(w, w.id + 1, tasks); task++) {
         const int64_t tile = task % down, i = tile * kr->rows, j = task / down * width;
         const int64_t rows = least(c.rows - i, kr->rows);
-        kr->multiply(depth, (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col},
-                     element(kr, b, j * depth),
+        kr->multiply(s->pairs, s->depth,
+                     (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col},
+                     element(kr, b, j * s->pairs * s->depth),
                      (part){place(kr, c.at, i * c.row + j * c.col), rows,
                             least(c.columns - j, width), c.row, c.col, c.add});
     }
@@ -270,34 +289,42 @@ static void multiply_block(const kernel *kr, worker w, int64_t depth, left_rows 
 
 /* B is packed so much at a time as the threads' second-level caches hold, and is still there when it is multiplied.
    A need not be packed where a few rows are read along memory. */
-static void run_packed(const kernel *kr, const product *g, void *scratch, worker w) {
-    const int64_t block = block_depth(g->k), width = least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
+static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
+                     void *scratch, worker w) {
+    const int64_t depth = s->pairs * s->depth, rows = least(g->m - first, BLOCK_ROWS);
+    const int64_t width = least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
     const int64_t b_lines = ceil_div(least(g->n, BLOCK_COLUMNS), kr->columns) * kr->columns;
-    const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS;
-    void *const b = scratch, *const packed = place(kr, scratch, b_lines * block);
-    for (int64_t p = 0; p < g->k; p += block)
-        for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) {
-            const int64_t depth = least(g->k - p, block), rows = least(g->m - i, BLOCK_ROWS);
-            const void *from = element(kr, g->a, i * g->a_row + p * g->a_col);
-            left_rows a = {from, rows, g->a_row, 1};
-            if (!direct) {
-                pack(kr, w, kr->pack_a, kr->rows, packed, from, rows, g->a_row, depth, g->a_col);
-                a = (left_rows){packed, rows, 1, kr->rows};
-            }
-            for (int64_t j = 0; j < g->n; j += width) {
-                const part c = {place(kr, g->c, i * g->c_row + j * g->c_col),
-                                rows,
-                                least(g->n - j, width),
-                                g->c_row,
-                                g->c_col,
-                                g->accumulate || p > 0};
-                pack(kr, w, kr->pack_b, kr->columns, b,
-                     element(kr, g->b, p * g->b_row + j * g->b_col), c.columns, g->b_col, depth,
-                     g->b_row);
-                wait_for_others(w);
-                multiply_block(kr, w, depth, a, kr->rows * (direct ? g->a_row : depth), b, c);
-                wait_for_others(w);
-            }
+    const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS && s->pairs == 1;
+    void *const b = scratch, *const packed = place(kr, scratch, b_lines * depth);
+    left_rows a = {packed, rows, 1, kr->rows};
+    if (direct)
+        a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from), rows,
+                        g->a_row, 1};
+    else
+        pack_rows(kr, g, s, packed, first, rows, w);
+    for (int64_t j = 0; j < g->n; j += width) {
+        const part c = {place(kr, g->c, first * g->c_row + j * g->c_col),
+                        rows,
+                        least(g->n - j, width),
+                        g->c_row,
+                        g->c_col,
+                        g->accumulate || s->pair > 0 || s->from > 0};
+        pack_columns(kr, g, s, b, j, c.columns, w);
+        wait_for_others(w);
+        multiply_block(kr, w, s, a, kr->rows * (direct ? g->a_row : depth), b, c);
+        wait_for_others(w);
+    }
+}
+
+/* Pairs are taken so many at a time as make a block together. */
+static void run_packed(const kernel *kr, const product *g, void *scratch, worker w) {
+    const int64_t block = block_depth(g->k), pairs = g->n_more + 1;
+    const int64_t at_once = pairs > 1 ? GT__GEMM_BLOCK / g->k : 1;
+    for (int64_t pair = 0; pair < pairs; pair += at_once)
+        for (int64_t from = 0; from < g->k; from += block) {
+            const stretch s = {pair, least(at_once, pairs - pair), from,
+                               least(g->k - from, block)};
+            for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) run_rows(kr, g, &s, i, scratch, w);
         }
 }
 
@@ -329,12 +356,13 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
         .a = job->a, .a_row = job->a_row, .a_col = job->a_col,
         .b = job->b, .b_row = job->b_row, .b_col = job->b_col,
         .c = job->c, .c_row = job->ldc, .c_col = 1,
+        .more = job->more, .n_more = job->n_more,
     };
     /* clang-format on */
     if (better_transposed(kr, g.m, g.n)) g = transposed(&g);
 #ifdef GT_WITH_OPENMP
     /* In doubles, whose product cannot overflow. A region of one thread would cost time, too. */
-    if ((double)g.m * (double)g.n * (double)g.k > WORTH_THREADS) {
+    if ((double)g.m * (double)g.n * (double)g.k * (double)(g.n_more + 1) > WORTH_THREADS) {
 #pragma omp parallel
         run(kr, &g, scratch, (worker){omp_get_thread_num(), omp_get_num_threads()});
         return;
@@ -378,6 +406,18 @@ static bool by_library(const gt__gemm_job *job, size_t size) {
     return size == sizeof(float) && gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
 #endif
 }
+
+/* It takes all pairs or none: their sizes and strides are the same. */
+static bool all_by_library(const gt__gemm_job *job, size_t size) {
+    gt__gemm_job one = *job;
+    bool taken = by_library(&one, size);
+    for (int64_t i = 0; taken && i < job->n_more; i++) {
+        one.a = job->more[i].a, one.b = job->more[i].b;
+        one.accumulate = true;
+        taken = by_library(&one, size);
+    }
+    return taken;
+}
 #endif
 
 static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
@@ -387,7 +427,7 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
         return;
     }
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
-    if (by_library(job, size)) return;
+    if (all_by_library(job, size)) return;
 #endif
     built_in(job, size, scratch);
 }

@@ -27,6 +27,10 @@
 #include <stdint.h>
 
 typedef struct {
+    const void *a, *b;
+} gt__gemm_pair;
+
+typedef struct {
     int64_t m, n, k;
     const void *a;
     int64_t a_row, a_col;
@@ -35,13 +39,18 @@ typedef struct {
     void *c;
     int64_t ldc;
     bool accumulate; /* C += A B; otherwise C is only written, never read */
+    /* Further pairs with the strides of the first, whose products are added in order, where k is one block. */
+    const gt__gemm_pair *more;
+    int64_t n_more;
 } gt__gemm_job;
 
 /* Bytes of scratch that a product of this size needs, for all threads together: about 2 MB at most
-   for floats, 4 for doubles, 0 for a thin product. element_size is that of a float or a double. */
+   for floats, 4 for doubles, 0 for a thin product. element_size is that of a float or a double. With further pairs k is
+   that of all of them, or GT__GEMM_BLOCK if that is less. */
 size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size);
 
-/* The size of the blocks that k is cut into; the last may be smaller. */
+/* The size of the blocks that k is cut into; the last may be smaller. It is k up to GT__GEMM_BLOCK. */
+enum { GT__GEMM_BLOCK = 256 };
 int64_t gt__gemm_depth(int64_t k);
 
 /* The product of two matrices of floats, or of doubles. scratch holds gt__gemm_scratch bytes,

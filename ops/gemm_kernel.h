@@ -122,24 +122,31 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t dept
         }
 }
 
-/* Rows of A, which stay in the first-level cache, times consecutive panels of B, which come from the second. */
-TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t depth, left_rows a, const REAL *b,
-                                                    part c) {
-    for (int64_t left = c.columns; left > 0; left -= TILE_COLUMNS, b += TILE_COLUMNS * depth) {
-        c.columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
-        if (left <= LANES)
-            NAME(tile)(1, depth, a, b, c);
-        else if (left <= 2 * LANES && TILE_VECTORS > 2)
-            NAME(tile)(2, depth, a, b, c);
-        else
-            NAME(tile)(TILE_VECTORS, depth, a, b, c);
+/* Rows of A, which stay in the first-level cache, times consecutive panels of B, which come from the second. In
+   both the pairs' elements follow one another; with several, A is packed. */
+TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t pairs, int64_t depth, left_rows a,
+                                                    const REAL *b, part c) {
+    for (int64_t left = c.columns; left > 0; left -= TILE_COLUMNS) {
+        left_rows rows = a;
+        part to = c;
+        to.columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
+        for (int64_t i = 0; i < pairs; i++, b += TILE_COLUMNS * depth, to.add = true) {
+            rows.at = (const REAL *)a.at + i * depth * TILE_ROWS;
+            if (left <= LANES)
+                NAME(tile)(1, depth, rows, b, to);
+            else if (left <= 2 * LANES && TILE_VECTORS > 2)
+                NAME(tile)(2, depth, rows, b, to);
+            else
+                NAME(tile)(TILE_VECTORS, depth, rows, b, to);
+        }
         c.at = (REAL *)c.at + TILE_COLUMNS * c.col;
     }
 }
 
-TARGET static void NAME(multiply)(int64_t depth, left_rows a, const void *b, part c) {
+TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, const void *b,
+                                  part c) {
     const left_rows packed = {a.at, TILE_ROWS, 1, TILE_ROWS}; /* known when this is compiled */
-    NAME(tiles)(depth, TILE_ROWS > FEW_ROWS ? packed : a, b, c);
+    NAME(tiles)(pairs, depth, TILE_ROWS > FEW_ROWS ? packed : a, b, c);
 }
 
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */

@@ -33,7 +33,7 @@ bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
         return by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
 #ifdef GT_WITH_OPENMP
     const double size = (double)job->m * (double)job->n * (double)job->k;
-    if (size < LEAST_ALONE || size > MOST_ALONE) return false;
+    if (size < LEAST_ALONE || size > MOST_ALONE || job->n_more) return false;
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);

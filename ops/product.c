@@ -132,31 +132,6 @@ static bool multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
     return true;
 }
 
-/* Multiplies the matrices of the remaining batch axes, one after the other. */
-static bool multiply_all(const gt__gemm_job *first, gt_dtype dtype, const gt_array *out,
-                         int batch_rank, const int64_t *step_a, const int64_t *step_b,
-                         void *scratch) {
-    const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
-    int64_t count = 1;
-    for (int d = 0; d < batch_rank; d++) count *= out->shape.dim[d];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i, offset_a = 0, offset_b = 0;
-        for (int d = batch_rank - 1; d >= 0; d--) {
-            const int64_t at = rest % out->shape.dim[d];
-            rest /= out->shape.dim[d];
-            // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): d < batch_rank
-            offset_a += at * step_a[d];
-            offset_b += at * step_b[d];
-        }
-        gt__gemm_job job = *first;
-        job.a = (const char *)first->a + offset_a * size;
-        job.b = (const char *)first->b + offset_b * size;
-        job.c = (char *)first->c + i * job.m * job.n * size_c;
-        if (!multiply(&job, dtype, scratch)) return false;
-    }
-    return true;
-}
-
 /* The product of the first matrices of the batch. */
 static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt_array *out) {
     const int row_a = a->shape.rank - 2, row_b = b->shape.rank - 2;
@@ -170,27 +145,56 @@ static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt
     /* clang-format on */
 }
 
-/* All matrices of the batch, where the sums have terms. False, without an error, where oneDNN does not take bf16. */
-static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b) {
-    const gt_array *out = &call->out[0];
-    const int batch_rank = out->shape.rank - 2;
-    gt__gemm_job job = first_product(a, b, out);
+/* The matrices of a batch: those of `rank` axes of the result, one after the other. */
+typedef struct batch {
+    gt__gemm_job first;
+    int rank;
     int64_t step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
-    batch_steps(a, batch_rank, step_a);
-    batch_steps(b, batch_rank, step_b);
-    const int left = fold(&job, &out->shape, step_a, step_b);
-    if (a->dtype == GT_BF16)
-        return gt__gemm_has_bf16(&job) &&
-               multiply_all(&job, a->dtype, out, left, step_a, step_b, NULL);
-    const size_t bytes = gt__gemm_scratch(job.m, job.n, job.k, gt_dtype_size(out->dtype));
-    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
-    if (bytes && !scratch) return false;
-    return multiply_all(&job, a->dtype, out, left, step_a, step_b, scratch);
+} batch;
+
+static batch batch_of(const gt_array *a, const gt_array *b, const gt_array *out) {
+    batch all = {.first = first_product(a, b, out)};
+    batch_steps(a, out->shape.rank - 2, all.step_a);
+    batch_steps(b, out->shape.rank - 2, all.step_b);
+    all.rank = fold(&all.first, &out->shape, all.step_a, all.step_b);
+    return all;
 }
 
-static bool matmul_kernel(gt_call *call) {
-    gt_array a = call->in[0], b = call->in[1];
-    const gt_array *out = &call->out[0];
+static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, void *scratch) {
+    const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
+    int64_t count = 1;
+    for (int d = 0; d < all->rank; d++) count *= out->shape.dim[d];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i, offset_a = 0, offset_b = 0;
+        for (int d = all->rank - 1; d >= 0; d--) {
+            const int64_t at = rest % out->shape.dim[d];
+            rest /= out->shape.dim[d];
+            offset_a += at * all->step_a[d];
+            offset_b += at * all->step_b[d];
+        }
+        gt__gemm_job job = all->first;
+        job.a = (const char *)job.a + offset_a * size;
+        job.b = (const char *)job.b + offset_b * size;
+        job.c = (char *)job.c + i * job.m * job.n * size_c;
+        if (!multiply(&job, dtype, scratch)) return false;
+    }
+    return true;
+}
+
+/* Where the sums have terms. False, without an error, where oneDNN does not take bf16. */
+static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b,
+                           const gt_array *out) {
+    const batch all = batch_of(a, b, out);
+    const gt__gemm_job *job = &all.first;
+    if (a->dtype == GT_BF16)
+        return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL);
+    const size_t bytes = gt__gemm_scratch(job->m, job->n, job->k, gt_dtype_size(out->dtype));
+    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+    if (bytes && !scratch) return false;
+    return multiply_all(&all, a->dtype, out, scratch);
+}
+
+static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_array *out) {
     const int64_t numel = gt_numel(out->shape);
     if (numel == 0) return true;
     if (a.shape.dim[a.shape.rank - 1] == 0) {
@@ -198,10 +202,80 @@ static bool matmul_kernel(gt_call *call) {
         return true;
     }
     if (a.dtype == GT_BF16) {
-        if (multiply_batch(call, &a, &b)) return true;
+        if (multiply_batch(call, &a, &b, out)) return true;
         if (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b)) return false;
     }
-    return multiply_batch(call, &a, &b);
+    return multiply_batch(call, &a, &b, out);
+}
+
+static bool matmul_kernel(gt_call *call) {
+    return matmul_to(call, call->in[0], call->in[1], &call->out[0]);
+}
+
+/* ---- products that are added up --------------------------------------------------------------- */
+
+/* May pairs of matrices that lie like the first be added by one call, with the bits of adding their products? */
+static bool adds_directly(const batch *all, gt_dtype dtype) {
+    return dtype != GT_BF16 && all->rank == 0 && all->first.k <= GT__GEMM_BLOCK;
+}
+
+static bool lie_alike(const gt__gemm_job *x, const gt__gemm_job *y) {
+    return x->m == y->m && x->n == y->n && x->k == y->k && x->a_row == y->a_row &&
+           x->a_col == y->a_col && x->b_row == y->b_row && x->b_col == y->b_col;
+}
+
+/* Adds the products of the first pairs of operands that lie alike; returns how many, 0 when memory is short. */
+static int add_pairs(const gt_call *call, const gt_array *in, int n_pairs, const batch *all) {
+    const gt_array *out = &call->out[0];
+    gt__gemm_pair more[GT_MOST_MERGED];
+    gt__gemm_job job = all->first;
+    int count = 1;
+    for (; count < n_pairs; count++) {
+        const batch next = batch_of(&in[2 * count], &in[2 * count + 1], out);
+        if (next.rank || !lie_alike(&job, &next.first)) break;
+        more[count - 1] = (gt__gemm_pair){next.first.a, next.first.b};
+    }
+    job.more = more;
+    job.n_more = count - 1;
+    job.accumulate = true;
+    const int64_t k = count * job.k < GT__GEMM_BLOCK ? count * job.k : GT__GEMM_BLOCK;
+    const size_t bytes = gt__gemm_scratch(job.m, job.n, k, gt_dtype_size(out->dtype));
+    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+    if (bytes && !scratch) return 0;
+    multiply(&job, out->dtype, scratch);
+    return count;
+}
+
+/* Others are computed apart, all in the same place. */
+static bool add_apart(const gt_call *call, const gt_array *in, gt_array *apart) {
+    const gt_array *out = &call->out[0];
+    const int64_t numel = gt_numel(out->shape);
+    if (!apart->data) {
+        *apart = *out;
+        apart->data = gt_scratch(call, (size_t)numel * gt_dtype_size(out->dtype));
+    }
+    if (!apart->data || !matmul_to(call, in[0], in[1], apart)) return false;
+    const void *x[] = {out->data, apart->data, NULL};
+    gt__op_accumulate.more.tile(out->dtype, out->dtype)(out->data, x, NULL, numel);
+    return true;
+}
+
+static bool matmul_accumulate(gt_call *call) {
+    const gt_array *out = &call->out[0];
+    gt_array apart = {0};
+    if (gt_numel(out->shape) == 0) return true;
+    for (int i = 0, count; i < call->n_in; i += 2 * count) {
+        const gt_array *in = &call->in[i];
+        const batch all = batch_of(&in[0], &in[1], out);
+        count = 1;
+        if (all.first.k == 0) continue;
+        if (adds_directly(&all, in->dtype))
+            count = add_pairs(call, in, (call->n_in - i) / 2, &all);
+        else if (!add_apart(call, in, &apart))
+            return false;
+        if (count == 0) return false;
+    }
+    return true;
 }
 
 /* ---- gradient -------------------------------------------------------------------------------- */
@@ -249,17 +323,8 @@ static bool rounds_once(void) {
     return c != 0;
 }
 
-static void emit_helper(gt_emitter *e, gt_dtype dtype) {
-    const char *type = gt_emit_type(dtype);
-    const char *sum = !rounds_once()    ? "a * b + c"
-                      : dtype == GT_F32 ? "fmaf(a, b, c)"
-                                        : "fma(a, b, c)";
-    gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type,
-                   gt_emit_name(e), gt_dtype_name(dtype), type, type, type, sum);
-}
-
-/* Loops over the batch, then a row of the result, the summed axis, and a column: sizes, and strides of a, b and
- * the result. */
+/* Axes of the batch, then a row of the result, the summed axis, and a column: sizes, and strides of a, b and the
+ * result. */
 typedef struct walk {
     int batch;
     int64_t size[GT_MAX_RANK + 1], a[GT_MAX_RANK + 1], b[GT_MAX_RANK + 1], c[GT_MAX_RANK + 1];
@@ -283,56 +348,73 @@ static walk walk_of(const gt_call *call) {
     return w;
 }
 
-/* Rows of b are added to rows of the result. That they lie apart, only the helper tells the compiler. */
-static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w, const char *from) {
-    const gt_dtype dtype = call->out[0].dtype;
+/* One product, in the summation order of gemm.h: blocks of `depth`, each from zero, are added in order. A piece of 4
+ * rows is summed at a time, which compilers keep in vector registers. */
+static const char product_helper[] =
+    "\nstatic void %s_product_%s(%s *restrict c, const %s *restrict a, const %s *restrict b,\n"
+    "        long m, long n, long k, long depth, long a_row, long a_along, long b_along, long "
+    "b_column) {\n"
+    "    enum { WIDTH = %d };\n"
+    "    long first = 0;\n"
+    "    do {\n"
+    "        const long end = k - first < depth ? k : first + depth;\n"
+    "        for (long i = 0; i < m; i += 4) {\n"
+    "            const long rows = m - i < 4 ? m - i : 4;\n"
+    "            for (long j = 0; j < n; j += WIDTH) {\n"
+    "                const long columns = n - j < WIDTH ? n - j : WIDTH;\n"
+    "                %s s[4][WIDTH] = {{0}};\n"
+    "                if (rows == 4 && columns == WIDTH && b_column == 1)\n"
+    "                    for (long p = first; p < end; p++)\n"
+    "                        for (int r = 0; r < 4; r++)\n"
+    "                            for (int x = 0; x < WIDTH; x++)\n"
+    "                                s[r][x] = %s_add_%s(a[(i + r) * a_row + p * a_along],\n"
+    "                                    b[p * b_along + j + x], s[r][x]);\n"
+    "                else\n"
+    "                    for (long p = first; p < end; p++)\n"
+    "                        for (long r = 0; r < rows; r++)\n"
+    "                            for (long x = 0; x < columns; x++)\n"
+    "                                s[r][x] = %s_add_%s(a[(i + r) * a_row + p * a_along],\n"
+    "                                    b[p * b_along + (j + x) * b_column], s[r][x]);\n"
+    "                for (long r = 0; r < rows; r++)\n"
+    "                    for (long x = 0; x < columns; x++)\n"
+    "                        c[(i + r) * n + j + x] = first ? c[(i + r) * n + j + x] + s[r][x] : "
+    "s[r][x];\n"
+    "            }\n"
+    "        }\n"
+    "        first += depth;\n"
+    "    } while (first < k);\n"
+    "}\n";
+
+static void emit_helpers(gt_emitter *e, gt_dtype dtype) {
     const char *type = gt_emit_type(dtype), *kind = gt_dtype_name(dtype), *name = gt_emit_name(e);
-    const int along = w->batch + 1, column = w->batch + 2;
-    gt_emit_helper(e,
-                   "\nstatic void %s_row_%s(%s *restrict c, %s a, const %s *restrict b, long n, "
-                   "long step) {\n"
-                   "    if (step == 1)\n"
-                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k], c[k]);\n"
-                   "    else\n"
-                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k * step], c[k]);\n"
-                   "}\n",
-                   name, kind, type, type, type, name, kind, name, kind);
-    gt_emit_loops(e, column, 1, &w->size[column]);
-    gt_emit(e, "%s[%s] = 0;", gt_emit_out(e, 0), gt_emit_index(e, column + 1, w->c));
-    gt_emit_end(e, 1);
-    gt_emit_loops(e, along, 1, &w->size[along]);
-    gt_emit(e, "%s_row_%s(%s + (%s), %s[%s], %s + (%s), %lld, %lld);", name, kind,
-            gt_emit_out(e, 0), gt_emit_index(e, column, w->c), gt_emit_in(e, 0),
-            gt_emit_index(e, column, w->a), from, gt_emit_index(e, column, w->b),
-            (long long)w->size[column], (long long)w->b[column]);
-    gt_emit_end(e, 1);
+    const int width = dtype == GT_F32 ? 32 : 16;
+    const char *sum = !rounds_once()    ? "a * b + c"
+                      : dtype == GT_F32 ? "fmaf(a, b, c)"
+                                        : "fma(a, b, c)";
+    gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type, name, kind,
+                   type, type, type, sum);
+    gt_emit_helper(e, product_helper, name, kind, type, type, type, width, type, name, kind, name,
+                   kind);
 }
 
-/* The summation order of gemm.h: equal blocks, each from zero, are added in order. */
-static void emit_blocks(gt_emitter *e, const gt_call *call, const walk *w, int64_t depth) {
-    const int along = w->batch + 1;
-    const long long k = w->size[along], step = depth;
-    char to[1000];
-    snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
-    gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
-    gt_emit(e, "for (long p = 0; p < %lld; p += %lld) {", k, step);
-    gt_emit(e, "%s sum = 0;", gt_emit_type(call->out[0].dtype));
-    gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step,
-            along, k, along);
-    gt_emit(e, "sum = %s_add_%s(%s[%s], %s[%s], sum);", gt_emit_name(e),
-            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0),
-            gt_emit_index(e, w->batch + 3, w->a), gt_emit_in(e, 1),
-            gt_emit_index(e, w->batch + 3, w->b));
-    gt_emit(e, "}");
-    gt_emit(e, "%s = p ? %s + sum : sum;", to, to);
-    gt_emit_end(e, 2);
+static void emit_product(gt_emitter *e, const gt_call *call, const walk *w, const char *from) {
+    const int row = w->batch, along = row + 1, column = row + 2;
+    gt_emit(e,
+            "%s_product_%s(%s + (%s), %s + (%s), %s + (%s), %lld, %lld, %lld, %lld, %lld, %lld, "
+            "%lld, %lld);",
+            gt_emit_name(e), gt_dtype_name(call->out[0].dtype), gt_emit_out(e, 0),
+            gt_emit_index(e, row, w->c), gt_emit_in(e, 0), gt_emit_index(e, row, w->a), from,
+            gt_emit_index(e, row, w->b), (long long)w->size[row], (long long)w->size[column],
+            (long long)w->size[along], (long long)gt__gemm_depth(w->size[along]),
+            (long long)w->a[row], (long long)w->a[along], (long long)w->b[along],
+            (long long)w->b[column]);
 }
 
 /* Rows of b that do not lie together are brought together; `from` then names them. */
 static void emit_turn(gt_emitter *e, const gt_call *call, walk *w, char *from, size_t size) {
     const int along = w->batch + 1, column = w->batch + 2;
     snprintf(from, size, "%s", gt_emit_in(e, 1));
-    if (w->b[column] == 1 || w->size[w->batch] == 1) return;
+    if (w->b[column] == 1 || w->size[w->batch] < 4) return;
     const char *to = gt_emit_scratch(e, call->out[0].dtype, w->size[along] * w->size[column]);
     int64_t own[GT_MAX_RANK + 1] = {0};
     own[along] = w->size[column];
@@ -347,19 +429,12 @@ static void emit_turn(gt_emitter *e, const gt_call *call, walk *w, char *from, s
 
 static bool matmul_emit(gt_emitter *e, const gt_call *call) {
     walk w = walk_of(call);
-    const int64_t depth = gt__gemm_depth(w.size[w.batch + 1]);
     char from[400];
-    emit_helper(e, call->out[0].dtype);
+    emit_helpers(e, call->out[0].dtype);
     gt_emit_loops(e, 0, w.batch, w.size);
-    if (depth == w.size[w.batch + 1]) {
-        emit_turn(e, call, &w, from, sizeof from);
-        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
-        emit_rows(e, call, &w, from);
-    } else {
-        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
-        emit_blocks(e, call, &w, depth);
-    }
-    gt_emit_end(e, w.batch + 1);
+    emit_turn(e, call, &w, from, sizeof from);
+    emit_product(e, call, &w, from);
+    gt_emit_end(e, w.batch);
     return true;
 }
 
@@ -430,9 +505,9 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 }
 
 const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
-                                  matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST, .linear = 3,
-
-                                  .emit = matmul_emit, .meaning = "rows of a times columns of b");
+                                  matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES,
+                                  .linear = 3, .accumulate = matmul_accumulate, .emit = matmul_emit,
+                                  .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */
 static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {

@@ -6,6 +6,8 @@
 
 #include "ops/ops.h"
 
+extern const gt_op gt__op_accumulate;
+
 /* The i-th row of ops.def as an operation; NULL past the last. */
 const gt_op *gt__row(int i);
 

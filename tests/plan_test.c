@@ -258,3 +258,38 @@ Test(plan, scalars_and_doubles_keep_denormals) {
     cr_assert_gt(gt_element(gt_mul_scalar(pair, 0.5), 0), 0);
     gt_tape_free(tape);
 }
+
+/* Products of different depths: some go together, some have several blocks, one has no terms. */
+static gt_tensor sum_of_products(gt_tape *tape, gt_dtype dtype, bool keep) {
+    enum { TERMS = 9 };
+    static const int64_t inner[TERMS] = {40, 40, 40, 300, 17, 17, 520, 1, 0};
+    gt_tensor product[TERMS];
+    for (int t = 0; t < TERMS; t++) {
+        const gt_tensor a = gt_randn(tape, GT_SHAPE(inner[t], 60), dtype),
+                        b = gt_randn(tape, GT_SHAPE(inner[t], 50), dtype);
+        product[t] = gt_matmul(gt_t(a), b);
+        if (keep) gt_keep(product[t]);
+    }
+    return gt_accumulate(gt_list_of(TERMS, product));
+}
+
+/* Whether their products are added at once, kept, or computed by the reference. */
+Test(plan, products_that_are_added_up_become_one_with_the_same_bits) {
+    for (int kind = 0; kind < 2; kind++) {
+        const gt_dtype dtype = kind ? GT_F64 : GT_F32;
+        const size_t bytes = 60 * 50 * gt_dtype_size(dtype);
+        void *value[3];
+        for (int k = 0; k < 3; k++) {
+            gt_tape *tape = gt_tape_new(NULL);
+            gt_reference(tape, k == 1);
+            const gt_tensor y = sum_of_products(tape, dtype, k == 2);
+            cr_assert(gt_data(y), "%s", gt_error(tape));
+            value[k] = memcpy(malloc(bytes), gt_data(y), bytes);
+            gt_replay(tape);
+            if (k == 0) cr_assert_eq(steps_with("of matmul x 9", &y, 1), 1);
+            gt_tape_free(tape);
+        }
+        for (int k = 1; k < 3; k++) cr_assert(memcmp(value[0], value[k], bytes) == 0);
+        for (int k = 0; k < 3; k++) free(value[k]);
+    }
+}
