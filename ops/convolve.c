@@ -12,8 +12,9 @@
  *   - A kernel of one element that goes over every element of x has x itself for lines ("direct").
  *   - One input channel by few output channels ("planes") is no product of matrices at all.
  *
- * Which way is taken, and the tiles, are a matter of shapes alone; threads divide the tiles (or the
- * images, or parts of the sum for the weights) and add nothing up among themselves. */
+ * What winograd.c or oneDNN does quicker goes there first. Which way is taken, and the tiles, are a
+ * matter of shapes alone; threads divide the tiles (or the images, or parts of the sum for the
+ * weights) and add nothing up among themselves. */
 #include "ops/conv.h"
 
 #include <string.h>

@@ -9,8 +9,6 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
-#include "ops/unroll.h"
-#include "ops/wide.h"
 
 /* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by.
  * From it on so many are alike: of one length, and each as far from the next. */

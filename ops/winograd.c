@@ -35,6 +35,7 @@ enum {
     MOST_PAIRS = 1 << 16,   /* of them: spread weights must fit a cache, ... */
     MOST_SUMS = 1 << 14,    /* and so must the sums for their gradient */
     LEAST_PIXELS = 1 << 10, /* of y, for which spreading the weights pays */
+    MOST_ACROSS = 1 << 8,   /* tiles of a line, which is not cut */
     LEAST_GAIN = 2,         /* by how many fewer multiplications tiles take: 4 if none is cut */
     ODD = 16                /* elements between places, else all would be in a few cache lines */
 };
@@ -178,7 +179,7 @@ static void write_line(const work *k, const side *s, int64_t line, const float *
 static void read_block(const work *k, const side *s, void (*spread)(SPREAD_PARAMETERS),
                        int64_t first, int64_t end, float *memory, float *to) {
     const int64_t row = s->columns * s->padded;
-    memset(memory, 0, (size_t)(s->rows * row) * sizeof *memory);
+    clear(memory, s->rows * row);
     for (int64_t line = first; line < end; line++) {
         read_line(k, s, line, line > first && line % k->down, memory);
         spread(memory, row, s->padded, k->tiles, to + (line - first) * k->tiles * s->padded,
@@ -273,7 +274,7 @@ static void add_products(const work *k, int64_t block, room r, float *sums) {
 
 static void make_share(const work *k, int64_t share, room r) {
     float *sums = k->weights + share * PLACES * weights_apart(k);
-    memset(sums, 0, (size_t)(PLACES * weights_apart(k)) * sizeof *sums);
+    clear(sums, PLACES * weights_apart(k));
     for (int64_t b = k->blocks * share / k->shares; b < k->blocks * (share + 1) / k->shares; b++)
         add_products(k, b, r, sums);
 }
@@ -319,7 +320,7 @@ static bool provide(const gt_call *call, work *k, int64_t tasks) {
     const int64_t x_line = x->rows * x->columns * x->padded,
                   y_line = y->rows * y->columns * y->padded;
     const size_t weights = aligned(k->shares * PLACES * weights_apart(k));
-    k->line_bytes = aligned(x_line > y_line ? x_line : y_line);
+    k->line_bytes = aligned(most(x_line, y_line));
     k->from_bytes = aligned(PLACES * apart(k, x));
     k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
     k->weights = gt_scratch(call, weights + (size_t)threads_for(tasks) * k->thread_bytes);
@@ -331,8 +332,8 @@ static bool is_worth_it(const gt__conv *c, gt__made makes) {
     const double pixels = (double)c->n * (double)c->y[0] * (double)c->y[1];
     const double down = (double)ceil_div(c->y[0], STEP), across = (double)ceil_div(c->y[1], STEP);
     const double gain = pixels * TAPS * TAPS / ((double)c->n * down * across * PLACES);
-    return pixels >= LEAST_PIXELS && gain >= LEAST_GAIN && c->in >= LEAST_CHANNELS &&
-           c->out >= LEAST_CHANNELS &&
+    return pixels >= LEAST_PIXELS && gain >= LEAST_GAIN && across <= MOST_ACROSS &&
+           c->in >= LEAST_CHANNELS && c->out >= LEAST_CHANNELS &&
            c->in <= (makes == GT__MAKES_W ? MOST_SUMS : MOST_PAIRS) / c->out;
 }
 
