@@ -376,8 +376,9 @@ GT_API const char *gt_operand(const gt_call *call, int k);
 GT_API void *gt_scratch(const gt_call *call, size_t bytes);
 /* Memory that comes with operand k and lasts for the run, 64-aligned: an operation with bit k in gt_op_more.prepares can
  * put there what it makes of an operand that it is given again and again, such as a matrix in the order in which its
- * loops read it. *fresh: it has yet to be written. NULL: do without. */
-GT_API void *gt_prepared(const gt_call *call, int k, size_t bytes, bool *fresh);
+ * loops read it. *fresh: it has yet to be written. *to is NULL where it would not be used again. False (and failed)
+ * when memory is short. */
+GT_API bool gt_prepared(const gt_call *call, int k, size_t bytes, void **to, bool *fresh);
 /* How the calling thread treats denormal numbers, and rounds: a kernel's own threads take over its caller's
  * mode while they compute for it, or results would depend on their number. */
 GT_API unsigned gt_float_mode(void);

@@ -195,25 +195,30 @@ static uint32_t prepared_number(const gt__plan *plan, uint32_t node, int k) {
     return plan->prepared[value & GT__EXTERNAL ? w->n_nodes + (value & ~GT__EXTERNAL) : value];
 }
 
-void *gt_prepared(const gt_call *call, int k, size_t bytes, bool *fresh) {
+bool gt_prepared(const gt_call *call, int k, size_t bytes, void **to, bool *fresh) {
     const gt__context *c = call->internal;
     gt__plans *p = &c->tape->plans;
+    *to = NULL;
     const uint32_t place = c->tape->slot[c->node].number;
     const uint32_t number = p->prepared && place ? prepared_number(p->first, place - 1, k) : 0;
-    if (!number) return NULL;
+    if (!number) return true;
     gt__prepared *made = &p->prepared[number - 1];
-    if (made->op && made->op != call->op) return NULL;
+    if (made->op && made->op != call->op) return true;
     *fresh = !made->data;
     if (!made->data) made->data = gt__pool_take(&c->tape->pool, bytes);
     made->op = call->op;
-    return made->data;
+    *to = made->data;
+    return *to || gt__out_of_memory(c->tape, "what is made of an operand");
 }
 
-static void reserve_prepared(gt_tape *tape, const gt__plan *plan) {
+static bool reserve_prepared(gt_tape *tape, const gt__plan *plan) {
     gt__plans *p = &tape->plans;
     const size_t bytes = plan->n_prepared * sizeof *p->prepared;
-    p->prepared = bytes ? gt__pool_take(&tape->pool, bytes) : NULL;
-    if (p->prepared) memset(p->prepared, 0, bytes);
+    if (!bytes) return true;
+    p->prepared = gt__pool_take(&tape->pool, bytes);
+    if (!p->prepared) return gt__out_of_memory(tape, "what is made of operands");
+    memset(p->prepared, 0, bytes);
+    return true;
 }
 
 static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
@@ -254,9 +259,8 @@ static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     if (!note_work(tape, low, high)) return false;
     const gt__plan *plan = find_plan(tape);
-    if (!plan || !reserve_arena(tape, plan->arena)) return false;
+    if (!plan || !reserve_arena(tape, plan->arena) || !reserve_prepared(tape, plan)) return false;
     tape->plans.threads = gt__threads();
-    reserve_prepared(tape, plan);
     for (uint32_t k = 0; k < plan->first_final; k++) {
         const gt__step *step = &plan->step[k];
         const bool ok = step->is_group ? run_group(tape, plan, &plan->group[step->first])

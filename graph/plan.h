@@ -121,7 +121,7 @@ typedef struct gt__plans {
     void *arena_block;
     size_t arena_room;
     int threads;       /* that the present run may use */
-    gt__prepared *prepared; /* during a run, as many as its plan has; NULL when memory is short */
+    gt__prepared *prepared; /* during a run, as many as its plan has */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;
 

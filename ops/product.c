@@ -181,13 +181,15 @@ static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, 
     return true;
 }
 
-/* The second operand packed, where it is a matrix that many products have in common. */
-static const void *packed(const gt_call *call, const batch *all, size_t size) {
+/* Has the second operand packed, where it is a matrix that many products have in common. */
+static bool prepare(const gt_call *call, batch *all, size_t size) {
     const size_t bytes = all->rank ? 0 : gt__gemm_packed(&all->first, size);
+    void *to = NULL;
     bool fresh = false;
-    void *to = bytes ? gt_prepared(call, 1, bytes, &fresh) : NULL;
-    if (to && fresh) gt__gemm_pack(&all->first, size, to);
-    return to;
+    if (bytes && !gt_prepared(call, 1, bytes, &to, &fresh)) return false;
+    if (fresh) gt__gemm_pack(&all->first, size, to);
+    all->first.packed = to;
+    return true;
 }
 
 /* Where the sums have terms. False, without an error, where oneDNN does not take bf16. */
@@ -195,13 +197,13 @@ static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_arra
                            const gt_array *out) {
     const size_t size = gt_dtype_size(out->dtype);
     batch all = batch_of(a, b, out);
-    gt__gemm_job *job = &all.first;
+    const gt__gemm_job *job = &all.first;
     if (a->dtype == GT_BF16)
         return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL);
     const size_t bytes = gt__gemm_scratch(job->m, job->n, job->k, size);
     void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
     if (bytes && !scratch) return false;
-    if (out == call->out) job->packed = packed(call, &all, size);
+    if (out == call->out && !prepare(call, &all, size)) return false;
     return multiply_all(&all, a->dtype, out, scratch);
 }
 
