@@ -124,16 +124,16 @@ static void draw(double *x, int n, double size, uint64_t stream) {
     for (int i = 0; i < n; i++) x[i] = size * gt_normal(7, stream, (uint64_t)i);
 }
 
-int main(void) {
-    loop *l = calloc(1, sizeof *l);
-    double *w = calloc(N, sizeof *w), *g = calloc(N, sizeof *g);
-    if (!l || !w || !g) return 1;
+static void judge_formulas(void) {
     judge_formula("ten terms, right", "y + cos(x)*z + 2*x*w + y*exp(x*y) + z*w + y/x + "
                                       "w*(1 - tanh(x*w)^2) + 1/z - sin(x)*w + 3*x^2");
     judge_formula("ten terms, one of them wrong", "y + cos(x)*z + 2*x*w + y*exp(x*y) + z*w + y/x + "
                                                   "(1 - tanh(x*w)^2) + 1/z - sin(x)*w + 3*x^2");
     judge_formula("ten terms, a path missing", "y + cos(x)*z + 2*x*w + y*exp(x*y) + y/x + "
                                                "w*(1 - tanh(x*w)^2) + 1/z - sin(x)*w + 3*x^2");
+}
+
+static void judge_loops(loop *l, double *w, double *g) {
     draw(l->x, BATCH * IN, 1, 1);
     draw(l->target, BATCH * OUT, 1, 2);
     draw(w, FIRST, 0.05, 3);
@@ -143,6 +143,14 @@ int main(void) {
     l->planted = true;
     judge_functions("two C functions, 2 entries wrong", l, w);
     judge_tape("a tape, 2 entries wrong", l, w, g);
+}
+
+int main(void) {
+    loop *l = calloc(1, sizeof *l);
+    double *w = calloc(N, sizeof *w), *g = calloc(N, sizeof *g);
+    const bool ok = l && w && g;
+    judge_formulas();
+    if (ok) judge_loops(l, w, g);
     free(l), free(w), free(g);
-    return 0;
+    return ok ? 0 : 1;
 }

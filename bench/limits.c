@@ -33,7 +33,8 @@ static double now(void) {
         for (int i = 0; i < ROUNDS; i++)                                                           \
             for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * factor + term;                      \
         for (int k = 0; k < CHAINS; k++) *sink += (double)sum[k][0];                               \
-        return 2.0 * CHAINS * ROUNDS * (double)(sizeof(name##_vector) / sizeof(type));             \
+        const int lanes = sizeof(name##_vector) / sizeof(type);                                    \
+        return 2.0 * CHAINS * ROUNDS * lanes;                                                      \
     }
 PEAK(plain_f32, float, 16, )
 PEAK(plain_f64, double, 16, )

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures the workloads: gradtape recording every step, gradtape replaying one recording, and PyTorch where it is
-# installed, in turn and in rounds, since a machine's clock and neighbours change from minute to minute. What
+# Measures the workloads: gradtape recording every step, gradtape replaying one recording, for some the C written from
+# it (one thread), and PyTorch and, for single numbers, ADOL-C where they are installed, in turn and in rounds, since a machine's clock and neighbours change from minute to minute. What
 # counts is the ratio within a round. docs/performance.md says more.
 set -eu
 
@@ -80,10 +80,19 @@ run() { # PROGRAM WORKLOAD: its lines, behind the number of the round
     case $1 in
         record) "$program" "$2" $flags ;;
         replay) "$program" "$2" $flags --replay ;;
+        emitted) "${program%/*}/emitted_$2" "$seconds" ;;
+        adolc) "${program%/*}/peer_adolc" "$2" $flags ;;
+        adolc-replay) "${program%/*}/peer_adolc" "$2" $flags --replay ;;
         peer) (peer_settings; "$torch" "$here/peer_torch.py" "$2" "$OMP_NUM_THREADS" $flags $peer_flags) ;;
     esac >"$log.part" || die "$1 failed on $2"
     sed "s/^/$round /" "$log.part" >>"$log"
 }
+
+has_adolc() {
+    case $1 in W9 | W10a | W10b) ;; *) return 1 ;; esac
+    [ "$peers" != no ] && [ "$OMP_NUM_THREADS" = 1 ] && [ -x "${program%/*}/peer_adolc" ]
+}
+has_emitted() { [ "$OMP_NUM_THREADS" = 1 ] && [ -x "${program%/*}/emitted_$1" ]; }
 
 mkdir -p "$(dirname "$log")" "$(dirname "$page")"
 : >"$log"
@@ -108,10 +117,12 @@ while [ "$round" -le "$rounds" ]; do
         if [ "$OMP_NUM_THREADS" = 1 ]; then export OMP_PROC_BIND=false; else export OMP_PROC_BIND=true; fi
         for workload in $chosen; do
             # Each program is the first one in some rounds.
-            order="record peer replay"
-            [ $((round % 2)) = 1 ] || order="replay peer record"
+            order="record peer replay emitted adolc adolc-replay"
+            [ $((round % 2)) = 1 ] || order="adolc-replay adolc emitted replay peer record"
             for which in $order; do
                 [ "$which" != peer ] || [ -n "$torch" ] || continue
+                [ "$which" != emitted ] || has_emitted "$workload" || continue
+                case $which in adolc*) has_adolc "$workload" || continue ;; esac
                 run "$which" "$workload"
             done
             [ ! -t 2 ] || printf '\rround %s of %s: %s, threads %s   ' "$round" "$rounds" "$workload" \

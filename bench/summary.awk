@@ -82,46 +82,54 @@ function take_ratios(    r, i, key) {
 }
 
 function print_table(    form, i, key, name) {
-    form = "%-8s %7s %10s %10s %10s   %-20s %-20s %6s %6s %5s %5s\n"
-    printf form, "", "", "gradtape", "replay", "PyTorch", "PyTorch / gradtape", "PyTorch / replay", "ratio", "of the", "MB", "MB"
-    printf form, "workload", "threads", "us a step", "us a step", "us a step", "median (least-most)", \
+    form = "%-8s %7s %10s %10s %10s %10s   %-20s %-20s %6s %6s %5s %5s\n"
+    printf form, "", "", "gradtape", "replay", "emitted C", "PyTorch", "PyTorch / gradtape", "PyTorch / replay", "ratio", "of the", "MB", "MB"
+    printf form, "workload", "threads", "us a step", "us a step", "us a step", "us a step", "median (least-most)", \
         "median (least-most)", "of min", "limit", "ours", "its"
     for (i = 1; i <= rows; i++) {
         key = order[i]
         split(key, name, " ")
         printf form, name[1], name[2], time("us_per_step gradtape " key), \
-            time("us_per_step gradtape-replay " key), time("us_per_step pytorch " key), \
+            time("us_per_step gradtape-replay " key), time("us_per_step gradtape-emitted " key), \
+            time("us_per_step pytorch " key), \
             ratio("recorded " key), ratio("replayed " key), least_ratio(key), share(key, name[2]), \
             number(median("peak_rss_MB gradtape " key), 0), number(median("peak_rss_MB pytorch " key), 0)
     }
     if (slower) print "< : PyTorch is faster"
 }
 
+function rate(program, key) { return number(median("million_ops_per_s " program " " key), 3) }
+
 function print_rates(    i, key, name) {
     for (i = 1; i <= rows; i++) {
         key = order[i]
         if (!many["million_ops_per_s gradtape " key]) continue
         split(key, name, " ")
-        printf "%s, threads %s, million operations a second: gradtape %.3g, replay %.3g, PyTorch %s\n", name[1], \
-            name[2], median("million_ops_per_s gradtape " key), \
-            median("million_ops_per_s gradtape-replay " key), \
-            number(median("million_ops_per_s pytorch " key), 3)
+        printf "%s, threads %s, million operations a second: gradtape %s, replay %s, PyTorch %s", name[1], name[2], \
+            rate("gradtape", key), rate("gradtape-replay", key), rate("pytorch", key)
+        if (many["million_ops_per_s adolc " key])
+            printf ", ADOL-C %s, its replay %s", rate("adolc", key), rate("adolc-replay", key)
+        print ""
     }
 }
 
 # Same work? Then the losses after three steps agree.
-function print_differences(    i, key, apart, size, bad) {
+function differ(peer, key,    apart, size) {
+    if (!((peer, key) in loss)) return 0
+    apart = loss[peer, key] - loss["gradtape", key]
+    size = loss[peer, key]
+    if (apart < 0) apart = -apart
+    if (size < 0) size = -size
+    if (apart <= 1e-3 * size) return 0
+    printf "%s: after three steps the losses differ, gradtape %.8g and %s %.8g: not the same work\n", key, \
+        loss["gradtape", key], peer, loss[peer, key]
+    return 1
+}
+
+function print_differences(    i, key, bad) {
     for (i = 1; i <= rows; i++) {
         key = order[i]
-        if (!(("pytorch", key) in loss)) continue
-        apart = loss["pytorch", key] - loss["gradtape", key]
-        size = loss["pytorch", key]
-        if (apart < 0) apart = -apart
-        if (size < 0) size = -size
-        if (apart <= 1e-3 * size) continue
-        printf "%s: after three steps the losses differ, %.8g and %.8g: not the same work\n", key, \
-            loss["gradtape", key], loss["pytorch", key]
-        bad = 1
+        if (differ("pytorch", key) + differ("adolc", key)) bad = 1
     }
     return bad
 }
@@ -133,7 +141,7 @@ function bar(label, us, longest, colour) {
         label, 60 * us / longest, colour, number(us, us < 1000 ? 1 : 0) >page
 }
 
-function print_page(    i, key, name, ours, again, its, most) {
+function print_page(    i, key, name, ours, again, written, its, most) {
     print "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>gradtape: workloads</title><style>" \
         "body{font:15px system-ui;max-width:60em;margin:2em auto;padding:0 1em;background:#fff;color:#222}" \
         "h2{font-size:1em;margin:1.4em 0 .3em}.bar{display:flex;align-items:center;gap:.5em;margin:2px 0}" \
@@ -144,13 +152,15 @@ function print_page(    i, key, name, ours, again, its, most) {
         key = order[i]
         split(key, name, " ")
         ours = median("us_per_step gradtape " key); again = median("us_per_step gradtape-replay " key)
-        its = median("us_per_step pytorch " key)
+        its = median("us_per_step pytorch " key); written = median("us_per_step gradtape-emitted " key)
         most = ours > again ? ours : again
+        if (written > most) most = written
         if (its > most) most = its
         printf "<h2>%s, %s thread%s: PyTorch / gradtape %s</h2>\n", name[1], name[2], name[2] == 1 ? "" : "s", \
             its == "" ? "-" : number(median("recorded " key), 2) >page
         bar("gradtape", ours, most, "#2a78c8")
         bar("gradtape, replay", again, most, "#6aa9e0")
+        bar("emitted C", written, most, "#3a9a6a")
         bar("PyTorch", its, most, "#d8722c")
         bar("machine's limit", limit(key, name[2]), most, "#888")
     }

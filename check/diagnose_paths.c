@@ -24,7 +24,7 @@ gt_expr gt__definition_of(const gt__trial *t, const char *name) {
  * gradients. */
 static gt_tensor pull_along(gt__trial *t, gt_expr e, int k, gt_tensor up) {
     gt__point *at = &t->point[gt__reading_point(t)];
-    gt_tensor operand[8];
+    gt_tensor operand[8] = {{0}};
     const int n = gt_expr_at(t->f, e).count;
     for (int i = 0; i < n && i < 8; i++) {
         operand[i] = gt_none();

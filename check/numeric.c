@@ -246,9 +246,7 @@ gt_slope gt__slope_at_zero(gt__line f, void *user, const gt__ruler *ruler) {
         const bool found = best_of_steps(&m, &e);
         const bool smooth =
             found && !e.bent && (is_good(&m, &e) || is_noisy(&e)) && is_confirmed(&m, &e);
-        if (smooth)
-            answer(&m, &e, &s);
-        else if (!sides(&m, &s) && (s.doubt = edge_of(&m)) == GT_NO_DOUBT && found)
+        if (smooth || (!sides(&m, &s) && (s.doubt = edge_of(&m)) == GT_NO_DOUBT && found))
             answer(&m, &e, &s);
         if (!found && s.doubt == GT_NO_DOUBT)
             s.doubt = m.whole ? GT_DOUBT_NOT_FINITE : GT_DOUBT_KINK;

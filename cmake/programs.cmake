@@ -37,6 +37,27 @@ function(gt_program_each folder helpers)
     endforeach()
 endfunction()
 
+# gt_emitted(WORKLOAD OPTION... ): a program that times the C written from a workload's step, in a target of its own:
+# it is made of that file and not of the library.
+function(gt_emitted workload)
+    set(file ${PROJECT_BINARY_DIR}/generated/emitted/${workload}.c)
+    add_custom_command(
+        OUTPUT ${file}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/generated/emitted
+        COMMAND bench_emit_workload ${workload} ${file}
+        DEPENDS bench_emit_workload
+        COMMENT "Emitting the workload ${workload}"
+        VERBATIM)
+    add_executable(bench_emitted_${workload} bench/emitted/emitted.c bench/common/measure.c ${file})
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${ARGN}")
+    set_target_properties(bench_emitted_${workload} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON
+        C_EXTENSIONS OFF OUTPUT_NAME emitted_${workload}
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/bench)
+    target_include_directories(bench_emitted_${workload} PRIVATE bench)
+    target_link_libraries(bench_emitted_${workload} PRIVATE m)
+    add_dependencies(gradtape_bench bench_emitted_${workload})
+endfunction()
+
 # The command, installed beside the library.
 file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
 gt_program(gradtape_cli "" gradtape ${cli_sources})
@@ -65,6 +86,22 @@ endif()
 if(GT_BUILD_BENCH)
     gt_helpers(gradtape_bench_common bench/common/*.c)
     gt_program_each(bench gradtape_bench_common)
+    # Straight code gains nothing from more than -O2, loops do.
+    gt_emitted(W10a -O2)
+    gt_emitted(W10b -O2)
+    gt_emitted(W3 -O3 -march=native -ffp-contract=off)
+    gt_emitted(W11 -O3 -march=native -ffp-contract=off)
+    # The peer in single numbers; its header is no concern of our warnings.
+    if(GT_BENCH_ADOLC)
+        enable_language(CXX)
+        add_executable(bench_peer_adolc bench/peer_adolc.cpp bench/common/measure.c bench/common/draw.c)
+        set_target_properties(bench_peer_adolc PROPERTIES CXX_STANDARD 17 OUTPUT_NAME peer_adolc
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/bench)
+        target_compile_options(bench_peer_adolc PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O3 -march=native>)
+        target_include_directories(bench_peer_adolc PRIVATE bench)
+        target_link_libraries(bench_peer_adolc PRIVATE adolc)
+        add_dependencies(gradtape_bench bench_peer_adolc)
+    endif()
     # The machine's limit is that of products and sums rounded once, on every thread.
     set_source_files_properties(bench/limits.c PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
     if(GT_WITH_OPENMP)

@@ -94,7 +94,7 @@ static void strides_over(gt_emitter *e, uint32_t i, const gt_shape *shape, int64
 
 /* Adds axis d; false when an operand keeps it apart from the loop before. */
 static bool goes_on(gt_emitter *e, const nest *l, int d, uint32_t operand) {
-    int64_t stride[GT_MAX_RANK];
+    int64_t stride[GT_MAX_RANK] = {0};
     strides_over(e, operand, &l->shape, stride);
     return stride[l->axis[l->count - 1]] == stride[d] * l->shape.dim[d];
 }
@@ -274,7 +274,7 @@ static bool is_twice_the_same(const gt_emitter *e, uint32_t i) {
 static void say_element_wise(gt_emitter *e, const nest *l, uint32_t i) {
     const gt__node *n = gt__emit_node(e, i);
     const uint32_t *in = gt__in(e->tape, n), n_in = gt__n_in(n);
-    const char *text = n->op->more.forward_text, *x[3];
+    const char *text = n->op->more.forward_text, *x[3] = {"", "", ""};
     const gt_dtype dtype = (gt_dtype)gt__emit_node(e, in[n_in - 1])->dtype;
     const bool hide = calls_functions(text);
     char again[40];

@@ -68,7 +68,7 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 static bool is_own(const char *name) {
     static const char *const words[] = {"f",   "i",     "bool", "part", "fixed", "number",
                                         "run", "sum",   "prod", "max",  "min",   "any",
-                                        "all", "sizes", "none", "add",  "row"};
+                                        "all", "sizes", "none", "add",  "product"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;
@@ -125,7 +125,7 @@ static void real_literal(char *text, size_t size, double v, bool single) {
 }
 
 static void literal(char *text, gt_dtype dtype, const void *data, int64_t i) {
-    int64_t v = 0;
+    long long v = 0;
     switch (dtype) {
     case GT_F32: real_literal(text, GT__EMIT_TEXT, (double)((const float *)data)[i], true); return;
     case GT_F64: real_literal(text, GT__EMIT_TEXT, ((const double *)data)[i], false); return;
@@ -134,11 +134,11 @@ static void literal(char *text, gt_dtype dtype, const void *data, int64_t i) {
     default: v = ((const unsigned char *)data)[i]; break;
     }
     const char *suffix = dtype == GT_I64 ? "LL" : "";
-    const int64_t least = dtype == GT_I64 ? INT64_MIN : INT32_MIN; /* has no literal */
+    const long long least = dtype == GT_I64 ? INT64_MIN : INT32_MIN; /* has no literal */
     if (v == least)
-        snprintf(text, GT__EMIT_TEXT, "(%lld%s - 1)", (long long)(v + 1), suffix);
+        snprintf(text, GT__EMIT_TEXT, "(%lld%s - 1)", v + 1, suffix);
     else
-        snprintf(text, GT__EMIT_TEXT, v < 0 ? "(%lld%s)" : "%lld%s", (long long)v, suffix);
+        snprintf(text, GT__EMIT_TEXT, v < 0 ? "(%lld%s)" : "%lld%s", v, suffix);
 }
 
 const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i) {

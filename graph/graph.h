@@ -41,9 +41,12 @@ extern "C" {
 #if defined(__GNUC__)
 #define GT_API __attribute__((visibility("default")))
 #define GT_PRINTF(text, first) __attribute__((format(printf, text, first)))
+/* Code that calls this is rarely run: it is made small rather than quick. */
+#define GT_RARELY __attribute__((cold))
 #else
 #define GT_API
 #define GT_PRINTF(text, first)
+#define GT_RARELY
 #endif
 
 /* Marks functions that record: *_gen.h gives each a macro of the same name that notes the caller's file
@@ -564,19 +567,22 @@ GT_API gt_tensor gt_fail(gt_tape *tape, const char *format, ...) GT_PRINTF(2, 3)
 
 /* ---- Samples: how an operation is tested. samples(s, i) draws inputs with gt_sample and returns the
  * i-th result; past the last it returns gt_samples_end(s). A sample that must fail says so first. */
-GT_API gt_tensor gt_sample(gt_samples *s, gt_shape shape); /* floats in the op's test range */
-GT_API gt_tensor gt_sample_range(gt_samples *s, gt_shape shape, double low, double high);
-GT_API gt_tensor gt_sample_distinct(gt_samples *s,
-                                    gt_shape shape); /* floats, no two closer than 0.1 */
-GT_API gt_tensor gt_sample_int(gt_samples *s, gt_shape shape, gt_dtype dtype, int64_t below);
-GT_API gt_tensor gt_sample_values(gt_samples *s, gt_shape shape, gt_dtype dtype,
-                                  const double *values);
-GT_API void gt_sample_bad(gt_samples *s, const char *message); /* the error must contain this */
+GT_API GT_RARELY gt_tensor gt_sample(gt_samples *s,
+                                     gt_shape shape); /* floats in the op's test range */
+GT_API GT_RARELY gt_tensor gt_sample_range(gt_samples *s, gt_shape shape, double low, double high);
+GT_API GT_RARELY gt_tensor gt_sample_distinct(gt_samples *s,
+                                              gt_shape shape); /* floats, no two closer than 0.1 */
+GT_API GT_RARELY gt_tensor gt_sample_int(gt_samples *s, gt_shape shape, gt_dtype dtype,
+                                         int64_t below);
+GT_API GT_RARELY gt_tensor gt_sample_values(gt_samples *s, gt_shape shape, gt_dtype dtype,
+                                            const double *values);
+GT_API GT_RARELY void gt_sample_bad(gt_samples *s,
+                                    const char *message); /* the error must contain this */
 /* The result has no gradient to check (integers, random numbers, constants): only values are. */
-GT_API void gt_sample_no_gradient(gt_samples *s);
-GT_API gt_tensor gt_samples_end(gt_samples *s);
-GT_API gt_dtype gt_sample_dtype(const gt_samples *s); /* f64 or f32, as the test asks */
-GT_API gt_tape *gt_sample_tape(gt_samples *s);
+GT_API GT_RARELY void gt_sample_no_gradient(gt_samples *s);
+GT_API GT_RARELY gt_tensor gt_samples_end(gt_samples *s);
+GT_API GT_RARELY gt_dtype gt_sample_dtype(const gt_samples *s); /* f64 or f32, as the test asks */
+GT_API GT_RARELY gt_tape *gt_sample_tape(gt_samples *s);
 /* Equal shapes give the same leaf, f(x, x); a view gives what `viewer` makes of the leaf: the test sets it,
  * since graph/ names no operation. */
 enum {

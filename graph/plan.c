@@ -126,7 +126,7 @@ static void forget(gt_tape *tape, gt__plan **place) {
 /* The least recently used go; the one in use always stays. */
 static void bound_plans(gt__plans *p, gt_tape *tape) {
     enum { MOST = 64, MOST_BYTES = 1 << 26 };
-    while (p->count > 1 && (p->count > MOST || p->bytes > MOST_BYTES)) {
+    while (p->first && p->count > 1 && (p->count > MOST || p->bytes > MOST_BYTES)) {
         gt__plan **last = &p->first;
         while ((*last)->next) last = &(*last)->next;
         forget(tape, last);

@@ -7,8 +7,15 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/unroll.h"
+#include "ops/wide.h"
 
-enum { LANES = 16, PART = 1024 /* elements that are added up before a double takes over */ };
+enum {
+    LANES = 16,
+    VECTOR_BYTES = 32,
+    PART = 1024, /* elements that are added up before a double takes over */
+    FAR = 4      /* squared distance from the mean, in variances */
+};
 
 /* x as [n, channels, run]. */
 typedef struct images {

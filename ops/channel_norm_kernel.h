@@ -2,63 +2,93 @@
  * channel_norm.c includes this file once for each, having defined REAL and NAME(x); they are
  * undefined at the end. A run is what stands together of one channel. */
 
-/* The sum of x - shift, of its squares, or of its products with y, over a run: each element goes to
- * sum i mod LANES, so that neighbours need not wait for each other, and lanes to a double often. */
-#define SUM_OVER_RUN(name, term)                                                                   \
-    static double NAME(name)(const REAL *x, const REAL *y, REAL shift, int64_t n) {                \
-        double sum = 0;                                                                            \
-        (void)y;                                                                                   \
-        for (int64_t first = 0; first < n; first += PART) {                                        \
-            const int64_t end = first + PART < n ? first + PART : n;                               \
-            REAL lane[LANES] = {0};                                                                \
-            int64_t i = first;                                                                     \
-            for (; i + LANES <= end; i += LANES)                                                   \
-                for (int l = 0; l < LANES; l++) lane[l] += term(x[i + l] - shift, y[i + l]);       \
-            for (int l = 0; i < end; i++, l++) lane[l] += term(x[i] - shift, y[i]);                \
-            for (int l = 0; l < LANES; l++) sum += (double)lane[l];                                \
-        }                                                                                          \
-        return sum;                                                                                \
-    }
-#define FIRST(a, b) (a)
-#define SQUARE(a, b) ((a) * (a))
-#define PRODUCT(a, b) ((a) * (b))
-SUM_OVER_RUN(sum, FIRST)
-SUM_OVER_RUN(sum_of_squares, SQUARE)
-SUM_OVER_RUN(sum_of_products, PRODUCT)
-#undef SUM_OVER_RUN
-#undef FIRST
-#undef SQUARE
-#undef PRODUCT
+#if defined(__GNUC__)
+typedef REAL NAME(vector)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#else
+typedef REAL NAME(vector);
+#endif
+#define WIDTH ((int64_t)(sizeof(NAME(vector)) / sizeof(REAL)))
+#define LOAD(p) (*(const NAME(vector) *)(p))
 
-typedef double (*NAME(over_run))(const REAL *x, const REAL *y, REAL shift, int64_t n);
-
-static double NAME(over_channel)(const images *m, int64_t channel, NAME(over_run) f, const REAL *x,
-                                 const REAL *y, REAL shift) {
-    double sum = 0;
-    for (int64_t image = 0; image < m->n; image++) {
-        const int64_t at = (image * m->channels + channel) * m->run;
-        sum += f(x + at, y + at, shift, m->run);
+/* Adds the sums of y - rest and of (y - rest) (x - shift) over a run: element i to lane i mod LANES, so that
+ * neighbours need not wait for each other, and lanes to a double often. */
+GT__WIDE_VECTORS static void NAME(add_run)(const REAL *x, REAL shift, const REAL *y, REAL rest,
+                                           int64_t n, double sum[2]) {
+    int64_t i = 0;
+    while (i + LANES <= n) {
+        const int64_t end = i + PART < n ? i + PART : n;
+        NAME(vector) plain[LANES / WIDTH] = {0}, product[LANES / WIDTH] = {0};
+        for (; i + LANES <= end; i += LANES) EACH(v, LANES / WIDTH) {
+                const NAME(vector) u = LOAD(y + i + v * WIDTH) - rest;
+                plain[v] += u;
+                product[v] += u * (LOAD(x + i + v * WIDTH) - shift);
+            }
+        for (int l = 0; l < LANES; l++) {
+            sum[0] += (double)((const REAL *)plain)[l];
+            sum[1] += (double)((const REAL *)product)[l];
+        }
     }
-    return sum;
+    for (; i < n; i++) {
+        sum[0] += (double)(y[i] - rest);
+        sum[1] += (double)((y[i] - rest) * (x[i] - shift));
+    }
 }
 
-static void NAME(measure)(const images *m, int64_t channel, const REAL *x, REAL *mean,
-                          REAL *variance) {
+/* Of a channel of x, and of g where there is one: its sum, and that of g (x - mean). */
+typedef struct NAME(sums) {
+    double mean, variance, g, met;
+} NAME(sums);
+
+static NAME(sums)
+    NAME(sums_about)(const images *m, int64_t channel, const REAL *x, const REAL *g, REAL shift) {
     const double n = (double)(m->n * m->run);
-    *mean = (REAL)(NAME(over_channel)(m, channel, NAME(sum), x, x, 0) / n);
-    *variance = (REAL)(NAME(over_channel)(m, channel, NAME(sum_of_squares), x, x, *mean) / n);
+    double of_x[2] = {0}, of_g[2] = {0};
+    for (int64_t image = 0; image < m->n; image++) {
+        const int64_t at = (image * m->channels + channel) * m->run;
+        NAME(add_run)(x + at, shift, x + at, shift, m->run, of_x);
+        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, of_g);
+    }
+    const double off = of_x[0] / n, variance = of_x[1] / n - off * off;
+    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, of_g[0],
+                        of_g[1] - off * of_g[0]};
+}
+
+/* Once is enough where the first element is no stranger to the channel: else differences lose digits. */
+static NAME(sums) NAME(measure)(const images *m, int64_t channel, const REAL *x, const REAL *g) {
+    const REAL first = m->n > 0 && m->run > 0 ? x[channel * m->run] : 0;
+    const NAME(sums) s = NAME(sums_about)(m, channel, x, g, first);
+    const double off = s.mean - (double)first;
+    return off * off > FAR * s.variance ? NAME(sums_about)(m, channel, x, g, (REAL)s.mean) : s;
+}
+
+GT__WIDE_VECTORS static void NAME(write_run)(const REAL *restrict x, REAL middle, REAL factor,
+                                             REAL shift, REAL *restrict y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - middle) * factor + shift;
 }
 
 static void NAME(forward)(const gt_call *call, const images *m, int64_t channel) {
     const REAL *x = call->in[0].data, *weight = call->in[1].data, *bias = call->in[2].data;
     REAL *y = call->out[0].data, *mean = call->out[1].data, *variance = call->out[2].data;
-    NAME(measure)(m, channel, x, &mean[channel], &variance[channel]);
-    const REAL middle = mean[channel], shift = bias[channel];
-    const REAL factor = weight[channel] * (REAL)(1 / sqrt((double)variance[channel] + m->epsilon));
+    const NAME(sums) s = NAME(measure)(m, channel, x, NULL);
+    const REAL factor = weight[channel] * (REAL)(1 / sqrt(s.variance + m->epsilon));
+    mean[channel] = (REAL)s.mean;
+    variance[channel] = (REAL)s.variance;
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
-        for (int64_t i = at; i < at + m->run; i++) y[i] = (x[i] - middle) * factor + shift;
+        NAME(write_run)(x + at, mean[channel], factor, bias[channel], y + at, m->run);
     }
+}
+
+/* gx = factor (g - mean - (x - middle) slope) */
+typedef struct NAME(slopes) {
+    REAL factor, mean, middle, slope;
+} NAME(slopes);
+
+GT__WIDE_VECTORS static void NAME(write_slope)(const REAL *restrict x, const REAL *restrict g,
+                                               NAME(slopes) s, REAL *restrict gx, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        gx[i] = s.factor * (g[i] - s.mean - (x[i] - s.middle) * s.slope);
 }
 
 /* With z = (x - mean) r and r = 1 / sqrt(variance + epsilon), g being y's gradient:
@@ -66,21 +96,20 @@ static void NAME(forward)(const gt_call *call, const images *m, int64_t channel)
 static void NAME(backward)(const gt_call *call, const images *m, int64_t channel) {
     const REAL *x = call->in[0].data, *weight = call->in[1].data, *g = call->in[2].data;
     REAL *gx = call->out[0].data, *g_weight = call->out[1].data, *g_bias = call->out[2].data;
-    REAL middle, variance;
-    NAME(measure)(m, channel, x, &middle, &variance);
-    const double n = (double)(m->n * m->run), r = 1 / sqrt((double)variance + m->epsilon);
-    const double sum = NAME(over_channel)(m, channel, NAME(sum), g, g, 0);
-    const double met = r * NAME(over_channel)(m, channel, NAME(sum_of_products), x, g, middle);
-    const REAL factor = (REAL)((double)weight[channel] * r), mean = (REAL)(sum / n);
-    const REAL slope = (REAL)(r * met / n);
+    const NAME(sums) s = NAME(measure)(m, channel, x, g);
+    const double n = (double)(m->n * m->run), r = 1 / sqrt(s.variance + m->epsilon);
+    const double met = r * s.met;
+    const NAME(slopes) slopes = {(REAL)((double)weight[channel] * r), (REAL)(s.g / n), (REAL)s.mean,
+                                 (REAL)(r * met / n)};
     g_weight[channel] = (REAL)met;
-    g_bias[channel] = (REAL)sum;
+    g_bias[channel] = (REAL)s.g;
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
-        for (int64_t i = at; i < at + m->run; i++)
-            gx[i] = factor * (g[i] - mean - (x[i] - middle) * slope);
+        NAME(write_slope)(x + at, g + at, slopes, gx + at, m->run);
     }
 }
 
+#undef WIDTH
+#undef LOAD
 #undef NAME
 #undef REAL

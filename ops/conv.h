@@ -23,6 +23,15 @@ typedef struct gt__conv {
     gt_dtype dtype; /* f32 or f64 */
 } gt__conv;
 
+/* Which tensor of a convolution is computed from the other two. */
+typedef enum gt__made { GT__MAKES_W, GT__MAKES_X, GT__MAKES_Y } gt__made;
+
+typedef enum gt__outcome {
+    GT__REFUSED, /* another way is quicker, or the library failed */
+    GT__DONE,
+    GT__FAILED /* scratch memory is short: the call has failed */
+} gt__outcome;
+
 /* The result is overwritten. False, and an error on the call, when scratch memory is short. */
 bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y);
 bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, const void *w,

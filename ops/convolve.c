@@ -24,6 +24,7 @@
 
 #include "ops/gemm.h"
 #include "ops/onednn.h"
+#include "ops/winograd.h"
 
 enum {
     ROOM = 1 << 17,       /* elements of the lines of a tile, if the least sizes below allow it */
@@ -350,16 +351,15 @@ static void *product_memory(const work *k, char *memory) {
     return memory + k->line_bytes + k->turned_bytes;
 }
 
-/* ---- by oneDNN ------------------------------------------------------------------------------- */
+/* ---- by other ways --------------------------------------------------------------------------- */
 
-static gt__outcome by_library(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
-                              const void *x, const void *y) {
+static gt__outcome elsewhere(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
+                             const void *x, const void *y) {
+    const gt__outcome outcome = gt__winograd(call, c, makes, w, x, y);
 #ifdef GT_WITH_ONEDNN
-    return gt__onednn_convolve(call, c, makes, w, x, y);
-#else
-    (void)call, (void)c, (void)makes, (void)w, (void)x, (void)y;
-    return GT__REFUSED;
+    if (outcome == GT__REFUSED) return gt__onednn_convolve(call, c, makes, w, x, y);
 #endif
+    return outcome;
 }
 
 /* ---- y from x and w -------------------------------------------------------------------------- */
@@ -408,7 +408,7 @@ static bool is_empty(const gt__conv *c, void *result, int64_t n) {
 
 bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y) {
     if (is_empty(c, y, c->n * c->groups * c->out * c->y[0] * c->y[1])) return true;
-    const gt__outcome outcome = by_library(call, c, GT__MAKES_Y, w, x, y);
+    const gt__outcome outcome = elsewhere(call, c, GT__MAKES_Y, w, x, y);
     if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.x = x;
@@ -483,7 +483,7 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
                         void *x) {
     const int64_t n = c->n * c->groups * c->in * c->x[0] * c->x[1];
     if (n == 0 || is_empty(c, x, n)) return true;
-    const gt__outcome outcome = by_library(call, c, GT__MAKES_X, w, x, y);
+    const gt__outcome outcome = elsewhere(call, c, GT__MAKES_X, w, x, y);
     if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.y = y;
@@ -548,7 +548,7 @@ bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, 
                          void *w) {
     const int64_t n = weight_count(c);
     if (is_empty(c, w, n)) return true;
-    const gt__outcome outcome = by_library(call, c, GT__MAKES_W, w, x, y);
+    const gt__outcome outcome = elsewhere(call, c, GT__MAKES_W, w, x, y);
     if (outcome != GT__REFUSED) return outcome == GT__DONE;
     work k = begin(c);
     k.x = x;

@@ -104,7 +104,7 @@ static const char *gathered(gt_emitter *e, const gt_call *call, int kept, int fo
 bool gt__fold_emit(gt_emitter *e, const gt_call *call, gt__folding folding) {
     const gt_array *in = &call->in[0];
     const gt__over *over = call->attr;
-    int64_t size[GT_MAX_RANK], stride[GT_MAX_RANK], count = 1, step;
+    int64_t size[GT_MAX_RANK] = {0}, stride[GT_MAX_RANK] = {0}, count = 1, step;
     char from[1000];
     unsigned mask;
     if (!gt__axis_mask(call, over->axes, in->shape.rank, &mask)) return false;

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "unroll.h"
+
 #ifdef GT_WITH_CBLAS
 #include <cblas.h>
 #include <limits.h>
@@ -95,32 +97,6 @@ static int64_t block_depth(int64_t k) {
     return k > 0 ? ceil_div(k, ceil_div(k, GT__GEMM_BLOCK)) : 0;
 }
 int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
-
-#if defined(__GNUC__)
-/* Else a function would not get its caller's instruction set. */
-#define ALWAYS_INLINE __attribute__((always_inline))
-#else
-#define ALWAYS_INLINE
-#endif
-
-/* Sums kept in an array stay in registers only if the loops over it are unrolled. gcc's sanitizers look at each
- * access: there it would take minutes, and gain nothing. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNROLL _Pragma("GCC unroll 4")
-#elif defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL
-#endif
-#define EACH(i, count) UNROLL for (int64_t i = 0; i < (count); i++)
-
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE __builtin_shufflevector
-#endif
-#endif
 
 /* Explicit targets rather than target_clones: one way for gcc and clang, no ifunc, which sanitizers
    and static linking dislike. */

@@ -18,15 +18,6 @@ bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
 bool gt__onednn_has_bf16(const gt__gemm_job *job);
 bool gt__onednn_bf16(const gt__gemm_job *job);
 
-/* Which tensor of a convolution is computed from the other two. */
-typedef enum gt__made { GT__MAKES_W, GT__MAKES_X, GT__MAKES_Y } gt__made;
-
-typedef enum gt__outcome {
-    GT__REFUSED, /* oneDNN has no quick code for it, or failed */
-    GT__DONE,
-    GT__FAILED /* scratch memory is short: the call has failed */
-} gt__outcome;
-
 /* One of the three products of conv.h, in floats. There must be something to add up. Bits do not
    depend on the number of threads. */
 gt__outcome gt__onednn_convolve(const gt_call *call, const gt__conv *c, gt__made makes,

@@ -181,7 +181,8 @@ typedef struct gt_conv_options {
 
 /* Sums of x [n, in, height, width] under windows, times w [out, in / groups, kernel height, kernel width], which is
  * not flipped: [n, out, rows, columns], rows = (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1,
- * rounded down. gt_conv1d takes [n, in, width] and [out, in / groups, kernel]. */
+ * rounded down. gt_conv1d takes [n, in, width] and [out, in / groups, kernel]. How f32 rounds, and where a NaN
+ * spreads: docs/numerics.md. */
 GT_RECORDS gt_tensor gt_conv2d(gt_tensor x, gt_tensor w, gt_conv_options options);
 GT_RECORDS gt_tensor gt_conv1d(gt_tensor x, gt_tensor w, gt_conv_options options);
 /* The transpose of that linear map, from what it gives to what it takes: x [n, in, height, width] and

@@ -336,17 +336,8 @@ static bool rounds_once(void) {
     return c != 0;
 }
 
-static void emit_helper(gt_emitter *e, gt_dtype dtype) {
-    const char *type = gt_emit_type(dtype);
-    const char *sum = !rounds_once()    ? "a * b + c"
-                      : dtype == GT_F32 ? "fmaf(a, b, c)"
-                                        : "fma(a, b, c)";
-    gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type,
-                   gt_emit_name(e), gt_dtype_name(dtype), type, type, type, sum);
-}
-
-/* Loops over the batch, then a row of the result, the summed axis, and a column: sizes, and strides of a, b and
- * the result. */
+/* Axes of the batch, then a row of the result, the summed axis, and a column: sizes, and strides of a, b and the
+ * result. */
 typedef struct walk {
     int batch;
     int64_t size[GT_MAX_RANK + 1], a[GT_MAX_RANK + 1], b[GT_MAX_RANK + 1], c[GT_MAX_RANK + 1];
@@ -370,56 +361,73 @@ static walk walk_of(const gt_call *call) {
     return w;
 }
 
-/* Rows of b are added to rows of the result. That they lie apart, only the helper tells the compiler. */
-static void emit_rows(gt_emitter *e, const gt_call *call, const walk *w, const char *from) {
-    const gt_dtype dtype = call->out[0].dtype;
+/* One product, in the summation order of gemm.h: blocks of `depth`, each from zero, are added in order. A piece of 4
+ * rows is summed at a time, which compilers keep in vector registers. */
+static const char product_helper[] =
+    "\nstatic void %s_product_%s(%s *restrict c, const %s *restrict a, const %s *restrict b,\n"
+    "        long m, long n, long k, long depth, long a_row, long a_along, long b_along, long "
+    "b_column) {\n"
+    "    enum { WIDTH = %d };\n"
+    "    long first = 0;\n"
+    "    do {\n"
+    "        const long end = k - first < depth ? k : first + depth;\n"
+    "        for (long i = 0; i < m; i += 4) {\n"
+    "            const long rows = m - i < 4 ? m - i : 4;\n"
+    "            for (long j = 0; j < n; j += WIDTH) {\n"
+    "                const long columns = n - j < WIDTH ? n - j : WIDTH;\n"
+    "                %s s[4][WIDTH] = {{0}};\n"
+    "                if (rows == 4 && columns == WIDTH && b_column == 1)\n"
+    "                    for (long p = first; p < end; p++)\n"
+    "                        for (int r = 0; r < 4; r++)\n"
+    "                            for (int x = 0; x < WIDTH; x++)\n"
+    "                                s[r][x] = %s_add_%s(a[(i + r) * a_row + p * a_along],\n"
+    "                                    b[p * b_along + j + x], s[r][x]);\n"
+    "                else\n"
+    "                    for (long p = first; p < end; p++)\n"
+    "                        for (long r = 0; r < rows; r++)\n"
+    "                            for (long x = 0; x < columns; x++)\n"
+    "                                s[r][x] = %s_add_%s(a[(i + r) * a_row + p * a_along],\n"
+    "                                    b[p * b_along + (j + x) * b_column], s[r][x]);\n"
+    "                for (long r = 0; r < rows; r++)\n"
+    "                    for (long x = 0; x < columns; x++)\n"
+    "                        c[(i + r) * n + j + x] = first ? c[(i + r) * n + j + x] + s[r][x] : "
+    "s[r][x];\n"
+    "            }\n"
+    "        }\n"
+    "        first += depth;\n"
+    "    } while (first < k);\n"
+    "}\n";
+
+static void emit_helpers(gt_emitter *e, gt_dtype dtype) {
     const char *type = gt_emit_type(dtype), *kind = gt_dtype_name(dtype), *name = gt_emit_name(e);
-    const int along = w->batch + 1, column = w->batch + 2;
-    gt_emit_helper(e,
-                   "\nstatic void %s_row_%s(%s *restrict c, %s a, const %s *restrict b, long n, "
-                   "long step) {\n"
-                   "    if (step == 1)\n"
-                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k], c[k]);\n"
-                   "    else\n"
-                   "        for (long k = 0; k < n; k++) c[k] = %s_add_%s(a, b[k * step], c[k]);\n"
-                   "}\n",
-                   name, kind, type, type, type, name, kind, name, kind);
-    gt_emit_loops(e, column, 1, &w->size[column]);
-    gt_emit(e, "%s[%s] = 0;", gt_emit_out(e, 0), gt_emit_index(e, column + 1, w->c));
-    gt_emit_end(e, 1);
-    gt_emit_loops(e, along, 1, &w->size[along]);
-    gt_emit(e, "%s_row_%s(%s + (%s), %s[%s], %s + (%s), %lld, %lld);", name, kind,
-            gt_emit_out(e, 0), gt_emit_index(e, column, w->c), gt_emit_in(e, 0),
-            gt_emit_index(e, column, w->a), from, gt_emit_index(e, column, w->b),
-            (long long)w->size[column], (long long)w->b[column]);
-    gt_emit_end(e, 1);
+    const int width = dtype == GT_F32 ? 32 : 16;
+    const char *sum = !rounds_once()    ? "a * b + c"
+                      : dtype == GT_F32 ? "fmaf(a, b, c)"
+                                        : "fma(a, b, c)";
+    gt_emit_helper(e, "\nstatic %s %s_add_%s(%s a, %s b, %s c) { return %s; }\n", type, name, kind,
+                   type, type, type, sum);
+    gt_emit_helper(e, product_helper, name, kind, type, type, type, width, type, name, kind, name,
+                   kind);
 }
 
-/* The summation order of gemm.h: equal blocks, each from zero, are added in order. */
-static void emit_blocks(gt_emitter *e, const gt_call *call, const walk *w, int64_t depth) {
-    const int along = w->batch + 1;
-    const long long k = w->size[along], step = depth;
-    char to[1000];
-    snprintf(to, sizeof to, "%s[%s]", gt_emit_out(e, 0), gt_emit_index(e, w->batch + 3, w->c));
-    gt_emit_loops(e, w->batch + 2, 1, &w->size[w->batch + 2]);
-    gt_emit(e, "for (long p = 0; p < %lld; p += %lld) {", k, step);
-    gt_emit(e, "%s sum = 0;", gt_emit_type(call->out[0].dtype));
-    gt_emit(e, "for (long i%d = p; i%d < p + %lld && i%d < %lld; i%d++) {", along, along, step,
-            along, k, along);
-    gt_emit(e, "sum = %s_add_%s(%s[%s], %s[%s], sum);", gt_emit_name(e),
-            gt_dtype_name(call->out[0].dtype), gt_emit_in(e, 0),
-            gt_emit_index(e, w->batch + 3, w->a), gt_emit_in(e, 1),
-            gt_emit_index(e, w->batch + 3, w->b));
-    gt_emit(e, "}");
-    gt_emit(e, "%s = p ? %s + sum : sum;", to, to);
-    gt_emit_end(e, 2);
+static void emit_product(gt_emitter *e, const gt_call *call, const walk *w, const char *from) {
+    const int row = w->batch, along = row + 1, column = row + 2;
+    gt_emit(e,
+            "%s_product_%s(%s + (%s), %s + (%s), %s + (%s), %lld, %lld, %lld, %lld, %lld, %lld, "
+            "%lld, %lld);",
+            gt_emit_name(e), gt_dtype_name(call->out[0].dtype), gt_emit_out(e, 0),
+            gt_emit_index(e, row, w->c), gt_emit_in(e, 0), gt_emit_index(e, row, w->a), from,
+            gt_emit_index(e, row, w->b), (long long)w->size[row], (long long)w->size[column],
+            (long long)w->size[along], (long long)gt__gemm_depth(w->size[along]),
+            (long long)w->a[row], (long long)w->a[along], (long long)w->b[along],
+            (long long)w->b[column]);
 }
 
 /* Rows of b that do not lie together are brought together; `from` then names them. */
 static void emit_turn(gt_emitter *e, const gt_call *call, walk *w, char *from, size_t size) {
     const int along = w->batch + 1, column = w->batch + 2;
     snprintf(from, size, "%s", gt_emit_in(e, 1));
-    if (w->b[column] == 1 || w->size[w->batch] == 1) return;
+    if (w->b[column] == 1 || w->size[w->batch] < 4) return;
     const char *to = gt_emit_scratch(e, call->out[0].dtype, w->size[along] * w->size[column]);
     int64_t own[GT_MAX_RANK + 1] = {0};
     own[along] = w->size[column];
@@ -434,19 +442,12 @@ static void emit_turn(gt_emitter *e, const gt_call *call, walk *w, char *from, s
 
 static bool matmul_emit(gt_emitter *e, const gt_call *call) {
     walk w = walk_of(call);
-    const int64_t depth = gt__gemm_depth(w.size[w.batch + 1]);
     char from[400];
-    emit_helper(e, call->out[0].dtype);
+    emit_helpers(e, call->out[0].dtype);
     gt_emit_loops(e, 0, w.batch, w.size);
-    if (depth == w.size[w.batch + 1]) {
-        emit_turn(e, call, &w, from, sizeof from);
-        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
-        emit_rows(e, call, &w, from);
-    } else {
-        gt_emit_loops(e, w.batch, 1, &w.size[w.batch]);
-        emit_blocks(e, call, &w, depth);
-    }
-    gt_emit_end(e, w.batch + 1);
+    emit_turn(e, call, &w, from, sizeof from);
+    emit_product(e, call, &w, from);
+    gt_emit_end(e, w.batch);
     return true;
 }
 

@@ -220,7 +220,7 @@ gt_tensor gt_sum_to(gt_tensor x, gt_shape shape) {
         if (to != 1 && to != from.dim[d]) return cannot_sum_to(x, shape);
         if (from.dim[d] != to) axes.axis[axes.count++] = d;
     }
-    if (axes.count) x = gt_sum(x, axes, false);
+    if (axes.count) x = gt_sum(x, axes, skip == 0); /* with kept axes nothing is left to reshape */
     return gt_same_shape(gt_shape_of(x), shape) ? x : gt_reshape(x, shape);
 }
 

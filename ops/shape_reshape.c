@@ -164,11 +164,11 @@ const gt_op gt__op_reshape =
 gt_tensor gt_reshape(gt_tensor x, gt_shape shape) {
     gt_shape to = shape, attr;
     gt_array a = {.shape = gt_shape_of(x)};
-    int64_t known;
+    int64_t known, stride[GT_MAX_RANK];
     if (gt_valid(x) && complete(&to, gt_numel(a.shape), &known) == FITS) {
         if (gt_same_shape(to, a.shape)) return x;
         gt_strides_of(x, a.stride);
-        if (!strides_under(&a, to, a.stride)) x = gt_copy(x);
+        if (!strides_under(&a, to, stride)) x = gt_copy(x);
     }
     gt__set_shape(&attr, to);
     return gt_record(x.tape, &gt__op_reshape, &x, 1, &attr, sizeof attr, NULL, 0);

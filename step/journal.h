@@ -112,7 +112,7 @@ typedef enum gt__role {
     GT__SCALER,      /* a constant local gradient other than 1 */
     GT__N_ROLES
 } gt__role;
-gt__role gt__role_of(const gt_journal *j, uint32_t i);
+gt__role gt__role_of(const gt_journal *j, uint32_t gate);
 const char *gt__role_name(gt__role role);
 /* The branch that a kinked gate of single elements took; false when it has none. */
 bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);

@@ -155,7 +155,7 @@ Test(conv, large_enough_for_every_way) {
     }
 }
 
-/* Enough work, and channels, for the code that oneDNN makes. */
+/* Enough work, and channels, for the code that oneDNN makes, and for tiles of 4x4. */
 Test(conv, large_enough_for_a_library) {
     static const struct {
         gt_shape x, w;
@@ -172,6 +172,10 @@ Test(conv, large_enough_for_a_library) {
         {{4, {8, 1, 40, 40}}, {4, {16, 1, 5, 5}}, 1, 2, 1, 1},
         {{4, {4, 11, 25, 24}}, {4, {13, 11, 3, 3}}, 1, 1, 1, 1},
         {{4, {2, 96, 7, 7}}, {4, {160, 96, 3, 3}}, 1, 1, 1, 1},
+        {{4, {9, 8, 14, 11}}, {4, {33, 8, 3, 3}}, 1, 0, 1, 1},
+        {{4, {1, 20, 70, 19}}, {4, {8, 20, 3, 3}}, 1, 2, 1, 1},
+        {{4, {2, 8, 3, 255}}, {4, {12, 8, 3, 3}}, 1, 1, 1, 1},
+        {{4, {16, 16, 0, 62}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {32, 16, 0, 20}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {4, 16, 1, 400}}, {4, {16, 16, 1, 7}}, 1, 3, 1, 1},
     };
@@ -513,6 +517,36 @@ Test(norm, batch_statistics) {
                                       28.5 / d});
     cr_assert(gt_commit(tape));
     expect_buffer(params, "bn/running_mean", 0.3, 1.5);
+    gt_tape_free(tape);
+    gt_params_free(params);
+}
+
+/* Floats far from 0, and the first of them far from the others. */
+Test(norm, a_stranger_in_front) {
+    enum { N = 3 * 81 };
+    float x[N];
+    double mean = 0, variance = 0, sum = 0, met = 0, r, z[N], slope[N];
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    for (int i = 0; i < N; i++)
+        x[i] = 300 + (float)gt_normal(7, 1, (uint64_t)i) + (i ? 0.0F : 100.0F);
+    for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+    for (int i = 0; i < N; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+    r = 1 / sqrt(variance + 1e-5);
+    for (int i = 0; i < N; i++) {
+        z[i] = ((double)x[i] - mean) * r;
+        sum += sin(i);
+        met += sin(i) * z[i];
+    }
+    for (int i = 0; i < N; i++) slope[i] = r * (sin(i) - sum / N - z[i] * met / N);
+    const gt_tensor in = gt_input(tape, x, GT_SHAPE(3, 1, 9, 9), GT_F32);
+    const gt_tensor y = gt_batch_norm(in, "bn", true, usual);
+    const gt_tensor up = gt_sin(gt_cast(gt_arange(tape, 0, 1, N, GT_F64), GT_F32));
+    const gt_tensor g = gt_vjp(y, gt_reshape(up, gt_shape_of(y)), in);
+    for (int i = 0; i < N; i++) {
+        cr_assert(quick_near(gt_element(y, i), z[i], 1e-5), "y %d: %s", i, gt_error(tape));
+        cr_assert(quick_near(gt_element(g, i), slope[i], 1e-5), "slope %d", i);
+    }
     gt_tape_free(tape);
     gt_params_free(params);
 }

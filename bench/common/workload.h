@@ -48,6 +48,17 @@ struct workload {
 extern const workload bench_perceptrons[], bench_images[], bench_text[], bench_arrays[],
     bench_scalars[];
 
+const workload *bench_find(const char *name);
+void bench_print_names(FILE *out);
+/* False, with a message: short of memory. bench_end in any case. */
+bool bench_begin(training *t, const workload *what);
+void bench_end(training *t);
+/* Records a step and runs it; the same recording once more. */
+bool bench_first_run(training *t);
+bool bench_run_again(training *t);
+/* False, always, after the message of what failed. */
+bool bench_complain(const training *t);
+
 float *bench_draw_uniform(bench_draw *draw, int64_t count, double low, double high);
 float *bench_draw_normal(bench_draw *draw, int64_t count, double scale);
 /* Whole numbers below `below`. */

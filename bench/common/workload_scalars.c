@@ -15,7 +15,8 @@ static const int width[] = {2, NEURONS, NEURONS, 1};
 static void place_moons(double *point, bench_draw *draw) {
     const double pi = 3.14159265358979323846;
     for (int i = 0; i < POINTS; i++, point += 3) {
-        const double angle = pi * (i / 2) / 49.0;
+        const int place = i / 2;
+        const double angle = pi * place / 49.0;
         const bool upper = i % 2 == 0;
         point[0] = upper ? cos(angle) : 1 - cos(angle);
         point[1] = upper ? sin(angle) : 0.5 - sin(angle);

@@ -69,8 +69,8 @@ static void draw_stroke(float *pixel, int32_t label, uint64_t part, uint64_t i) 
     const double x = IMAGES_SIDE / 2.0 + 2 * gt_normal(part, i, 2);
     const double y = IMAGES_SIDE / 2.0 + 2 * gt_normal(part, i, 4);
     for (int p = 0; p < IMAGES_PIXELS; p++) {
-        const double across =
-            (p % IMAGES_SIDE - x) * sin(angle) - (p / IMAGES_SIDE - y) * cos(angle);
+        const int column = p % IMAGES_SIDE, row = p / IMAGES_SIDE;
+        const double across = (column - x) * sin(angle) - (row - y) * cos(angle);
         const double noise = 0.4 * gt_uniform(part, i, 6 + (uint64_t)p);
         pixel[p] = (float)(0.6 * exp(-across * across / 3) + noise);
     }

@@ -82,13 +82,18 @@ static inline int is_suspect(double value, double nearly, double units) {
     return !(close | both_nan | (value == nearly));
 }
 
-static void try_narrow(finding *f, const gt_op *op, gt_tile tile, gt_tile nearly, block *b) {
-    const void *narrow[2] = {b->narrow[0], b->narrow[1]}, *wide[2] = {b->wide[0], b->wide[1]};
-    int suspects = 0;
+/* What the f64 kernel makes of the block's f32 numbers. */
+static void nearly_right(gt_tile nearly, block *b) {
+    const void *wide[2] = {b->wide[0], b->wide[1]};
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < BLOCK; i++) b->wide[k][i] = (double)b->narrow[k][i];
-    tile(b->narrow_out, narrow, measured_args, BLOCK);
     nearly(b->wide_out, wide, measured_args, BLOCK);
+}
+
+static void try_narrow(finding *f, const gt_op *op, gt_tile tile, block *b) {
+    const void *narrow[2] = {b->narrow[0], b->narrow[1]};
+    int suspects = 0;
+    tile(b->narrow_out, narrow, measured_args, BLOCK);
     for (int i = 0; i < BLOCK; i++)
         suspects |= is_suspect((double)b->narrow_out[i], b->wide_out[i], f->units);
     for (int i = 0; suspects && i < BLOCK; i++) {
@@ -129,8 +134,9 @@ static double draw(const gt_op *op, gt_dtype dtype, uint64_t *state) {
     return dtype == GT_F32 ? (double)narrow : value;
 }
 
-static finding measure_all(const gt_op *op, gt_tile tile, gt_tile nearly, uint32_t stride) {
-    finding f = {0, {0}, 0, {0}};
+static void measure_all(const gt_op *op, const gt_tile *tile, int count, uint32_t stride,
+                        finding *f) {
+    const gt_tile nearly = op->more.tile(GT_F64, GT_F64);
     block b;
     memset(&b, 0, sizeof b);
     for (uint64_t bits = 0; bits <= UINT32_MAX; bits += (uint64_t)stride * BLOCK) {
@@ -138,14 +144,14 @@ static finding measure_all(const gt_op *op, gt_tile tile, gt_tile nearly, uint32
             const uint32_t own = (uint32_t)bits + i * stride;
             memcpy(&b.narrow[0][i], &own, sizeof own);
         }
-        try_narrow(&f, op, tile, nearly, &b);
+        nearly_right(nearly, &b);
+        for (int k = 0; k < count; k++) try_narrow(&f[k], op, tile[k], &b);
     }
-    return f;
 }
 
-static finding measure_some(const gt_op *op, gt_dtype dtype, gt_tile tile, gt_tile nearly,
-                            int64_t samples) {
-    finding f = {0, {0}, 0, {0}};
+static void measure_some(const gt_op *op, gt_dtype dtype, const gt_tile *tile, int count,
+                         int64_t samples, finding *f) {
+    const gt_tile nearly = op->more.tile(GT_F64, GT_F64);
     block b;
     uint64_t state = 1;
     for (int64_t done = 0; done < samples; done += BLOCK) {
@@ -155,18 +161,23 @@ static finding measure_some(const gt_op *op, gt_dtype dtype, gt_tile tile, gt_ti
                 b.narrow[k][i] = (float)b.wide[k][i];
             }
         }
-        if (dtype == GT_F32)
-            try_narrow(&f, op, tile, nearly, &b);
-        else
-            try_wide(&f, op, tile, &b);
+        if (dtype == GT_F32) nearly_right(nearly, &b);
+        for (int k = 0; k < count; k++) {
+            if (dtype == GT_F32)
+                try_narrow(&f[k], op, tile[k], &b);
+            else
+                try_wide(&f[k], op, tile[k], &b);
+        }
     }
-    return f;
 }
 
-finding measure(const gt_op *op, gt_dtype dtype, gt_tile tile, effort e) {
-    const gt_tile nearly = op->more.tile(GT_F64, GT_F64);
-    if (dtype == GT_F32 && !takes_two(op)) return measure_all(op, tile, nearly, e.stride);
-    return measure_some(op, dtype, tile, nearly, e.samples);
+void measure(const gt_op *op, gt_dtype dtype, const gt_tile *tile, int count, effort e,
+             finding *f) {
+    memset(f, 0, (size_t)count * sizeof *f);
+    if (dtype == GT_F32 && !takes_two(op))
+        measure_all(op, tile, count, e.stride, f);
+    else
+        measure_some(op, dtype, tile, count, e.samples, f);
 }
 
 double distance_at(const gt_op *op, gt_dtype dtype, gt_tile tile, const double at[2]) {

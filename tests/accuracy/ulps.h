@@ -23,7 +23,8 @@ typedef struct effort {
 extern const gt_arg measured_args[2];
 
 bool takes_two(const gt_op *op);
-finding measure(const gt_op *op, gt_dtype dtype, gt_tile tile, effort e);
+/* Kernels of the same row and kind, in one pass: one finding each. */
+void measure(const gt_op *op, gt_dtype dtype, const gt_tile *tile, int count, effort e, finding *f);
 /* The distance of one element. */
 double distance_at(const gt_op *op, gt_dtype dtype, gt_tile tile, const double at[2]);
 

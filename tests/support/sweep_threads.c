@@ -55,6 +55,7 @@ static gt_tensor convolutions(gt_tape *tape, gt_dtype dtype) {
     gt_tensor x = drawn(tape, GT_SHAPE(9, 3, 30, 30), dtype);
     x = gt_relu(gt_conv2d_layer(x, "first", 16, 3, (gt_conv_options){.padding = {1, 1}}));
     x = gt_max_pool2d(x, (gt_pool_options){.kernel = {2, 2}, .stride = {2, 2}});
+    x = gt_conv2d_layer(x, "tiles", 16, 3, (gt_conv_options){.padding = {1, 1}});
     x = gt_relu(
         gt_conv2d_layer(x, "apart", 32, 3, (gt_conv_options){.stride = {2, 1}, .groups = 4}));
     x = gt_conv_transpose2d_layer(x, "back", 8, 3, (gt_conv_options){.stride = {2, 2}});

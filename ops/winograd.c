@@ -1,0 +1,396 @@
+/* ops/winograd.c: convolutions by 3x3 with a quarter of the multiplications.
+ *
+ * Four neighbours of y along an axis are made of six of x and three of w. Read the latter as polynomials:
+ * multiplying these takes six values at six points, 0, P, -P, Q, -Q and infinity, instead of twelve products
+ * (Toom, Cook); transposed, that is a convolution (Winograd). Along both axes a tile of 4x4 takes 36 products
+ * instead of 144 for each pair of channels:
+ *
+ *     y = collect(sum over channels of spread(w) spread(x))        x: the same with w turned around
+ *     w = collect'(sum over tiles of spread(x) spread'(y))
+ *
+ * For each of the 36 places that sum is a product of matrices. P and Q, with small powers that floats hold
+ * exactly and a product near 1, keep errors low.
+ *
+ * The work goes by blocks of lines, a line being the tiles of an image that are side by side: their channels
+ * are brought together, as the loops in winograd_kernel.h want them, and apart again. Blocks and the
+ * shares in which the gradient of w is added up are a matter of sizes alone. */
+#include "ops/winograd.h"
+
+#include <string.h>
+
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
+#include "ops/unroll.h"
+
+enum {
+    STEP = 4,   /* a tile of y along an axis, ... */
+    SPREAD = 6, /* what it is made of */
+    TAPS = 3,
+    PLACES = SPREAD * SPREAD,
+    BLOCK_TILES = 56,       /* their factors stay in the second-level cache, mostly */
+    SHARES = 4,             /* of the blocks, for the gradient of w */
+    LEAST_CHANNELS = 8,     /* of x and of y, ... */
+    MOST_PAIRS = 1 << 16,   /* of them: spread weights must fit a cache, ... */
+    MOST_SUMS = 1 << 14,    /* and so must the sums for their gradient */
+    LEAST_PIXELS = 1 << 10, /* of y, for which spreading the weights pays */
+    LEAST_GAIN = 2,         /* by how many fewer multiplications tiles take: 4 if none is cut */
+    ODD = 16                /* elements between places, else all would be in a few cache lines */
+};
+
+#define P 0.625F
+#define Q 1.5F
+#define P2 (P * P)
+#define Q2 (Q * Q)
+
+/* What three taps are at the six points, over the product of a point's distances from the others. */
+#define FINITE(p, q)                                                                               \
+    {                                                                                              \
+        1 / (2 * (p) * (p) * ((p) * (p) - (q) * (q))), 1 / (2 * (p) * ((p) * (p) - (q) * (q))),    \
+            1 / (2 * ((p) * (p) - (q) * (q)))                                                      \
+    }
+static const float points[SPREAD][TAPS] = {{1 / (P2 * Q2), 0, 0}, FINITE(P, Q),  FINITE(-P, Q),
+                                           FINITE(Q, P),          FINITE(-Q, P), {0, 0, 1}};
+
+/* C [m, n] = A [m, k] B [k, n], or added; rows of B and C are contiguous, n a multiple of a vector. */
+typedef struct product {
+    int64_t m, n, k;
+    const float *a;
+    int64_t a_row, a_col;
+    const float *b;
+    float *c;
+    bool add;
+} product;
+
+/* Places are `apart` elements apart in `to`, tiles and pixels `padded`. */
+#define SPREAD_PARAMETERS                                                                          \
+    const float *line, int64_t row, int64_t padded, int64_t tiles, float *to, int64_t apart
+
+typedef struct kernel {
+    int64_t lanes;
+    void (*turn)(float *to, int64_t to_row, int64_t to_step, const float *from, int64_t from_row,
+                 int64_t from_step, int64_t rows, int64_t lines, int64_t elements);
+    void (*spread_x)(SPREAD_PARAMETERS);
+    void (*spread_y)(SPREAD_PARAMETERS);
+    void (*collect_y)(const float *from, int64_t apart, int64_t padded, int64_t tiles, float *line,
+                      int64_t row);
+    void (*spread_w)(const float *taps, int64_t padded, float *to, int64_t apart);
+    void (*collect_w)(const float *from, int64_t apart, int64_t padded, float *taps);
+    void (*multiply)(const product *g);
+} kernel;
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define WINOGRAD_X86 1
+
+#define NAME(x) x##_avx512
+#define TARGET __attribute__((target("avx512f,fma")))
+#define VECTOR_BYTES 64
+#define TILE_ROWS 12
+#include "ops/winograd_kernel.h"
+
+#define NAME(x) x##_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define VECTOR_BYTES 32
+#define TILE_ROWS 6
+#include "ops/winograd_kernel.h"
+#endif
+
+#define NAME(x) x##_plain
+#define TARGET
+#if defined(__GNUC__)
+#define VECTOR_BYTES 16
+#else
+#define VECTOR_BYTES sizeof(float)
+#endif
+#define TILE_ROWS 4
+#include "ops/winograd_kernel.h"
+
+static const kernel *best_kernel(void) {
+#ifdef WINOGRAD_X86
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma")) return &kernel_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &kernel_avx2;
+#endif
+    return &kernel_plain;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+/* Images as they are, and a line of them with channels together: `rows` rows of `columns` pixels. */
+typedef struct side {
+    float *at;
+    int64_t channels, padded, size[2], padding[2];
+    int64_t rows, columns;
+} side;
+
+typedef struct work {
+    const kernel *loop;
+    side from, to;              /* to: of the same lines; the gradient of w reads it, too */
+    int64_t tiles, down, lines; /* in a line; lines in an image, and in all */
+    int64_t block, blocks;      /* lines in a block, at most */
+    int64_t shares;
+    float *weights; /* [place, channel of from, channel of to]; of the shares */
+    char *memory;
+    size_t line_bytes, from_bytes, thread_bytes;
+} work;
+
+static int64_t apart(const work *k, const side *s) { return k->block * k->tiles * s->padded + ODD; }
+static int64_t weights_apart(const work *k) { return k->from.padded * k->to.padded + ODD; }
+
+/* The rows of a line, or some of them, that the image has. */
+typedef struct rows {
+    int64_t first, end; /* counted from the line's first */
+    float *at;          /* the first */
+} rows;
+
+static rows rows_of(const work *k, const side *s, int64_t line, int64_t from) {
+    const int64_t top = line % k->down * STEP - s->padding[0]; /* of the line, in the image */
+    const int64_t first = most(from, -top);
+    const int64_t end = most(first, least(s->rows, s->size[0] - top));
+    const int64_t channel = line / k->down * s->channels;
+    return (rows){first, end, s->at + (channel * s->size[0] + top + first) * s->size[1]};
+}
+
+static void clear(float *at, int64_t n) { memset(at, 0, (size_t)n * sizeof *at); }
+
+/* Brings a line into `memory`, whose margins are zeros. The line before it may be there already: rows that
+ * they have in common are. */
+static void read_line(const work *k, const side *s, int64_t line, bool follows, float *memory) {
+    const int64_t row = s->columns * s->padded, common = follows ? s->rows - STEP : 0;
+    const rows r = rows_of(k, s, line, common);
+    if (common) memmove(memory, memory + STEP * row, (size_t)(common * row) * sizeof *memory);
+    clear(memory + common * row, (r.first - common) * row);
+    k->loop->turn(memory + r.first * row + s->padding[1] * s->padded, row, s->padded, r.at,
+                  s->size[1], s->size[0] * s->size[1], r.end - r.first, s->channels, s->size[1]);
+    clear(memory + r.end * row, (s->rows - r.end) * row);
+}
+
+static void write_line(const work *k, const side *s, int64_t line, const float *memory) {
+    const rows r = rows_of(k, s, line, 0);
+    k->loop->turn(r.at, s->size[1], s->size[0] * s->size[1], memory, s->columns * s->padded,
+                  s->padded, r.end, s->size[1], s->channels);
+}
+
+static void read_block(const work *k, const side *s, void (*spread)(SPREAD_PARAMETERS),
+                       int64_t first, int64_t end, float *memory, float *to) {
+    const int64_t row = s->columns * s->padded;
+    memset(memory, 0, (size_t)(s->rows * row) * sizeof *memory);
+    for (int64_t line = first; line < end; line++) {
+        read_line(k, s, line, line > first && line % k->down, memory);
+        spread(memory, row, s->padded, k->tiles, to + (line - first) * k->tiles * s->padded,
+               apart(k, s));
+    }
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+/* The taps for channels a of `from` and b of `to` begin at a a_step + b b_step. */
+typedef struct filters {
+    float *at;
+    int64_t a_step, b_step;
+} filters;
+
+/* Taps of a channel of `from`, [tap, channel of to], take the place of a line. */
+static void spread_weights(const work *k, filters w, bool turned) {
+    const int64_t padded = k->to.padded, last = TAPS * TAPS - 1;
+    float *taps = (float *)(void *)k->memory;
+    clear(taps, TAPS * TAPS * padded);
+    for (int64_t a = 0; a < k->from.padded; a++) {
+        if (a < k->from.channels)
+            k->loop->turn(turned ? taps + last * padded : taps, 0, turned ? -padded : padded,
+                          w.at + a * w.a_step, 0, w.b_step, 1, k->to.channels, TAPS * TAPS);
+        else
+            clear(taps, TAPS * TAPS * padded);
+        k->loop->spread_w(taps, padded, k->weights + a * padded, weights_apart(k));
+    }
+}
+
+static void collect_weights(const work *k, filters w) {
+    const int64_t padded = k->to.padded;
+    float *taps = (float *)(void *)k->memory;
+    for (int64_t a = 0; a < k->from.channels; a++) {
+        k->loop->collect_w(k->weights + a * padded, weights_apart(k), padded, taps);
+        k->loop->turn(w.at + a * w.a_step, 0, w.b_step, taps, 0, padded, 1, TAPS * TAPS,
+                      k->to.channels);
+    }
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* A thread's memory: a line, the spread block of `from`, and that of `to`. */
+typedef struct room {
+    float *line, *from, *to;
+} room;
+
+static room room_of(const work *k, int thread) {
+    char *memory = k->memory + (size_t)thread * k->thread_bytes;
+    return (room){(float *)(void *)memory, (float *)(void *)(memory + k->line_bytes),
+                  (float *)(void *)(memory + k->line_bytes + k->from_bytes)};
+}
+
+static void make_images(const work *k, int64_t block, room r) {
+    const int64_t first = k->lines * block / k->blocks, end = k->lines * (block + 1) / k->blocks;
+    read_block(k, &k->from, k->loop->spread_x, first, end, r.line, r.from);
+    for (int64_t place = 0; place < PLACES; place++) {
+        const product g = {.m = (end - first) * k->tiles,
+                           .n = k->to.padded,
+                           .k = k->from.padded,
+                           .a = r.from + place * apart(k, &k->from),
+                           .a_row = k->from.padded,
+                           .a_col = 1,
+                           .b = k->weights + place * weights_apart(k),
+                           .c = r.to + place * apart(k, &k->to)};
+        k->loop->multiply(&g);
+    }
+    for (int64_t line = first; line < end; line++) {
+        k->loop->collect_y(r.to + (line - first) * k->tiles * k->to.padded, apart(k, &k->to),
+                           k->to.padded, k->tiles, r.line, k->to.columns * k->to.padded);
+        write_line(k, &k->to, line, r.line);
+    }
+}
+
+static void add_products(const work *k, int64_t block, room r, float *sums) {
+    const int64_t first = k->lines * block / k->blocks, end = k->lines * (block + 1) / k->blocks;
+    read_block(k, &k->from, k->loop->spread_x, first, end, r.line, r.from);
+    read_block(k, &k->to, k->loop->spread_y, first, end, r.line, r.to);
+    for (int64_t place = 0; place < PLACES; place++) {
+        const product g = {.m = k->from.padded,
+                           .n = k->to.padded,
+                           .k = (end - first) * k->tiles,
+                           .a = r.from + place * apart(k, &k->from),
+                           .a_row = 1,
+                           .a_col = k->from.padded,
+                           .b = r.to + place * apart(k, &k->to),
+                           .c = sums + place * weights_apart(k),
+                           .add = true};
+        k->loop->multiply(&g);
+    }
+}
+
+static void make_share(const work *k, int64_t share, room r) {
+    float *sums = k->weights + share * PLACES * weights_apart(k);
+    memset(sums, 0, (size_t)(PLACES * weights_apart(k)) * sizeof *sums);
+    for (int64_t b = k->blocks * share / k->shares; b < k->blocks * (share + 1) / k->shares; b++)
+        add_products(k, b, r, sums);
+}
+
+static void add_shares(const work *k) {
+    const int64_t n = PLACES * weights_apart(k);
+    for (int64_t share = 1; share < k->shares; share++)
+        for (int64_t i = 0; i < n; i++) k->weights[i] += k->weights[share * n + i];
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static int threads_for(int64_t tasks) {
+#ifdef GT_WITH_OPENMP
+    return (int)least(omp_get_max_threads(), tasks);
+#else
+    (void)tasks;
+    return 1;
+#endif
+}
+
+static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
+#ifdef GT_WITH_OPENMP
+#pragma omp parallel for schedule(static) num_threads(threads_for(tasks))
+    for (int64_t i = 0; i < tasks; i++) task(k, i, room_of(k, omp_get_thread_num()));
+#else
+    for (int64_t i = 0; i < tasks; i++) task(k, i, room_of(k, 0));
+#endif
+}
+
+static size_t aligned(int64_t elements) {
+    return ((size_t)elements * sizeof(float) + 63) & ~(size_t)63;
+}
+
+static bool provide(const gt_call *call, work *k, int64_t tasks) {
+    const side *x = &k->from, *y = &k->to;
+    const int64_t x_line = x->rows * x->columns * x->padded,
+                  y_line = y->rows * y->columns * y->padded;
+    const size_t weights = aligned(k->shares * PLACES * weights_apart(k));
+    k->line_bytes = aligned(x_line > y_line ? x_line : y_line);
+    k->from_bytes = aligned(PLACES * apart(k, x));
+    k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
+    k->weights = gt_scratch(call, weights + (size_t)threads_for(tasks) * k->thread_bytes);
+    k->memory = (char *)k->weights + weights;
+    return k->weights != NULL;
+}
+
+static bool is_worth_it(const gt__conv *c, gt__made makes) {
+    const double pixels = (double)c->n * (double)c->y[0] * (double)c->y[1];
+    const double down = (double)ceil_div(c->y[0], STEP), across = (double)ceil_div(c->y[1], STEP);
+    const double gain = pixels * TAPS * TAPS / ((double)c->n * down * across * PLACES);
+    return pixels >= LEAST_PIXELS && gain >= LEAST_GAIN && c->in >= LEAST_CHANNELS &&
+           c->out >= LEAST_CHANNELS &&
+           c->in <= (makes == GT__MAKES_W ? MOST_SUMS : MOST_PAIRS) / c->out;
+}
+
+static bool is_possible(const gt__conv *c) {
+    for (int d = 0; d < 2; d++)
+        if (c->k[d] != TAPS || c->stride[d] != 1 || c->dilation[d] != 1 || c->padding[d] >= TAPS ||
+            c->x[d] == 0)
+            return false;
+    return c->dtype == GT_F32 && c->groups == 1;
+}
+
+static side side_of(const kernel *loop, const void *at, int64_t channels, const int64_t size[2]) {
+    return (side){.at = (float *)(uintptr_t)at,
+                  .channels = channels,
+                  .padded = ceil_div(channels, loop->lanes) * loop->lanes,
+                  .size = {size[0], size[1]}};
+}
+
+/* `to` is cut into tiles; its pixel i is made of those of `from` from i - padding on. */
+static work plan(const kernel *loop, side from, side to, const int64_t padding[2], int64_t n) {
+    work k = {.loop = loop, .from = from, .to = to, .shares = 1};
+    k.tiles = ceil_div(to.size[1], STEP);
+    k.down = ceil_div(to.size[0], STEP);
+    k.lines = n * k.down;
+    k.blocks = ceil_div(k.lines, k.tiles < BLOCK_TILES ? BLOCK_TILES / k.tiles : 1);
+    k.block = ceil_div(k.lines, k.blocks);
+    k.from.rows = SPREAD;
+    k.from.columns = k.tiles * STEP + SPREAD - STEP;
+    k.to.rows = STEP;
+    k.to.columns = k.tiles * STEP;
+    for (int d = 0; d < 2; d++) k.from.padding[d] = padding[d];
+    return k;
+}
+
+static gt__outcome make_weights(const gt_call *call, const work *plan, filters w) {
+    work k = *plan;
+    k.shares = least(SHARES, k.blocks);
+    if (!provide(call, &k, k.shares)) return GT__FAILED;
+    run(&k, k.shares, make_share);
+    add_shares(&k);
+    collect_weights(&k, w);
+    return GT__DONE;
+}
+
+static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w, bool turned) {
+    work k = *plan;
+    if (!provide(call, &k, k.blocks)) return GT__FAILED;
+    spread_weights(&k, w, turned);
+    run(&k, k.blocks, make_images);
+    return GT__DONE;
+}
+
+gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
+                         const void *x, const void *y) {
+    if (!is_possible(c) || !is_worth_it(c, makes)) return GT__REFUSED;
+    const kernel *loop = best_kernel();
+    const int64_t turned[2] = {TAPS - 1 - c->padding[0], TAPS - 1 - c->padding[1]};
+    const int64_t step = TAPS * TAPS;
+    const side of_x = side_of(loop, x, c->in, c->x), of_y = side_of(loop, y, c->out, c->y);
+    const filters forth = {(float *)(uintptr_t)w, step, c->in * step},
+                  back = {forth.at, forth.b_step, step};
+    const work to_y = plan(loop, of_x, of_y, c->padding, c->n);
+    const work to_x = plan(loop, of_y, of_x, turned, c->n);
+    if (makes == GT__MAKES_W) return make_weights(call, &to_y, forth);
+    return makes == GT__MAKES_Y ? make_pixels(call, &to_y, forth, false)
+                                : make_pixels(call, &to_x, back, true);
+}

@@ -1,0 +1,255 @@
+/* ops/winograd_kernel.h: the loops of Winograd's convolution for one instruction set. winograd.c includes
+ * this file once for each, having defined NAME(x), TARGET, VECTOR_BYTES (sizeof(float) for plain C) and
+ * TILE_ROWS, the rows of a product held in registers; they are undefined at the end.
+ *
+ * Channels of a pixel stand together, padded to whole vectors, so that every loop here is over vectors. */
+#if defined(__GNUC__)
+typedef float NAME(vector)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(float)), may_alias));
+#else
+typedef float NAME(vector);
+#endif
+
+#define VECTOR NAME(vector)
+#define LANES ((int64_t)(sizeof(VECTOR) / sizeof(float)))
+#define LOAD(p) (*(const VECTOR *)(p))
+#define STORE(p, v) (*(VECTOR *)(p) = (v))
+
+/* ---- between channels apart and channels together -------------------------------------------- */
+
+#ifdef SHUFFLE
+typedef float NAME(quad)
+    __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+TARGET static inline ALWAYS_INLINE void NAME(turn_four)(float *restrict to, int64_t to_step,
+                                                        const float *restrict from,
+                                                        int64_t from_step) {
+    const NAME(quad) x0 = *(const NAME(quad) *)from;
+    const NAME(quad) x1 = *(const NAME(quad) *)(from + from_step);
+    const NAME(quad) x2 = *(const NAME(quad) *)(from + 2 * from_step);
+    const NAME(quad) x3 = *(const NAME(quad) *)(from + 3 * from_step);
+    const NAME(quad) low02 = SHUFFLE(x0, x2, 0, 4, 1, 5), high02 = SHUFFLE(x0, x2, 2, 6, 3, 7);
+    const NAME(quad) low13 = SHUFFLE(x1, x3, 0, 4, 1, 5), high13 = SHUFFLE(x1, x3, 2, 6, 3, 7);
+    *(NAME(quad) *)to = SHUFFLE(low02, low13, 0, 4, 1, 5);
+    *(NAME(quad) *)(to + to_step) = SHUFFLE(low02, low13, 2, 6, 3, 7);
+    *(NAME(quad) *)(to + 2 * to_step) = SHUFFLE(high02, high13, 0, 4, 1, 5);
+    *(NAME(quad) *)(to + 3 * to_step) = SHUFFLE(high02, high13, 2, 6, 3, 7);
+}
+#endif
+
+/* to[r to_row + j to_step + i] = from[r from_row + i from_step + j], for rows r, lines i and elements j. */
+TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_step,
+                              const float *restrict from, int64_t from_row, int64_t from_step,
+                              int64_t rows, int64_t lines, int64_t elements) {
+    int64_t turned_lines = 0, turned = 0;
+#ifdef SHUFFLE
+    turned_lines = lines / 4 * 4;
+    turned = elements / 4 * 4;
+    for (int64_t i = 0; i < turned_lines; i += 4)
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < turned; j += 4) NAME(turn_four)
+    (to + r * to_row + j * to_step + i, to_step, from + r * from_row + i * from_step + j,
+     from_step);
+#endif
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < lines; i++)
+            for (int64_t j = i < turned_lines ? turned : 0; j < elements; j++)
+                to[r * to_row + j * to_step + i] = from[r * from_row + i * from_step + j];
+}
+
+/* ---- the transformations along one axis ------------------------------------------------------ */
+
+/* Six neighbours of x. */
+TARGET static inline ALWAYS_INLINE void NAME(spread_six)(VECTOR x[SPREAD]) {
+    const VECTOR even_p = x[4] - Q2 * x[2], odd_p = P * (x[3] - Q2 * x[1]);
+    const VECTOR even_q = x[4] - P2 * x[2], odd_q = Q * (x[3] - P2 * x[1]);
+    x[0] = x[4] + (P2 * Q2 * x[0] - (P2 + Q2) * x[2]);
+    x[5] = x[5] + (P2 * Q2 * x[1] - (P2 + Q2) * x[3]);
+    x[1] = even_p + odd_p;
+    x[2] = even_p - odd_p;
+    x[3] = even_q + odd_q;
+    x[4] = even_q - odd_q;
+}
+
+/* Four neighbours of y, to six. */
+TARGET static inline ALWAYS_INLINE void NAME(spread_four)(VECTOR y[SPREAD]) {
+    const VECTOR even_p = y[0] + P2 * y[2], odd_p = P * (y[1] + P2 * y[3]);
+    const VECTOR even_q = y[0] + Q2 * y[2], odd_q = Q * (y[1] + Q2 * y[3]);
+    y[5] = y[3];
+    y[1] = even_p + odd_p;
+    y[2] = even_p - odd_p;
+    y[3] = even_q + odd_q;
+    y[4] = even_q - odd_q;
+}
+
+/* Six products, to four neighbours of y. */
+TARGET static inline ALWAYS_INLINE void NAME(collect)(VECTOR m[SPREAD]) {
+    const VECTOR even_p = m[1] + m[2], odd_p = P * (m[1] - m[2]);
+    const VECTOR even_q = m[3] + m[4], odd_q = Q * (m[3] - m[4]);
+    m[0] = m[0] + (even_p + even_q);
+    m[1] = odd_p + odd_q;
+    m[2] = P2 * even_p + Q2 * even_q;
+    m[3] = m[5] + (P2 * odd_p + Q2 * odd_q);
+}
+
+/* ---- the transformations of a line of tiles -------------------------------------------------- */
+
+/* From rows of pixels, `row` elements apart: `side` of them, 6 of x or 4 of y. */
+TARGET static inline ALWAYS_INLINE void NAME(spread)(int64_t side, const float *line, int64_t row,
+                                                     int64_t padded, int64_t tiles, float *to,
+                                                     int64_t apart) {
+    for (int64_t v = 0; v < padded; v += LANES) {
+        VECTOR columns[SPREAD][SPREAD];
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const float *x = line + tile * STEP * padded + v;
+            const int64_t known = tile ? side - STEP : 0;
+            for (int64_t j = 0; j < known; j++) EACH(i, SPREAD) {
+                    columns[j][i] = columns[STEP + j][i];
+                }
+            for (int64_t j = known; j < side; j++) {
+                VECTOR d[SPREAD];
+                EACH(i, side) { d[i] = LOAD(x + i * row + j * padded); }
+                if (side == SPREAD)
+                    NAME(spread_six)(d);
+                else
+                    NAME(spread_four)(d);
+                EACH(i, SPREAD) { columns[j][i] = d[i]; }
+            }
+            float *place = to + tile * padded + v;
+            for (int64_t i = 0; i < SPREAD; i++, place += SPREAD * apart) {
+                VECTOR d[SPREAD];
+                EACH(j, side) { d[j] = columns[j][i]; }
+                if (side == SPREAD)
+                    NAME(spread_six)(d);
+                else
+                    NAME(spread_four)(d);
+                EACH(j, SPREAD) { STORE(place + j * apart, d[j]); }
+            }
+        }
+    }
+}
+
+TARGET static void NAME(spread_x)(SPREAD_PARAMETERS) {
+    NAME(spread)(SPREAD, line, row, padded, tiles, to, apart);
+}
+TARGET static void NAME(spread_y)(SPREAD_PARAMETERS) {
+    NAME(spread)(STEP, line, row, padded, tiles, to, apart);
+}
+
+TARGET static void NAME(collect_y)(const float *from, int64_t apart, int64_t padded, int64_t tiles,
+                                   float *line, int64_t row) {
+    for (int64_t v = 0; v < padded; v += LANES)
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const float *m = from + tile * padded + v;
+            float *y = line + tile * STEP * padded + v;
+            VECTOR columns[SPREAD][STEP];
+            for (int64_t j = 0; j < SPREAD; j++) {
+                VECTOR d[SPREAD];
+                EACH(i, SPREAD) { d[i] = LOAD(m + (i * SPREAD + j) * apart); }
+                NAME(collect)(d);
+                EACH(i, STEP) { columns[j][i] = d[i]; }
+            }
+            for (int64_t i = 0; i < STEP; i++) {
+                VECTOR d[SPREAD];
+                EACH(j, SPREAD) { d[j] = columns[j][i]; }
+                NAME(collect)(d);
+                EACH(j, STEP) { STORE(y + i * row + j * padded, d[j]); }
+            }
+        }
+}
+
+/* ---- the transformations of weights ---------------------------------------------------------- */
+
+/* Channels' 9 taps, [tap, channel], at the 36 places. */
+TARGET static void NAME(spread_w)(const float *taps, int64_t padded, float *to, int64_t apart) {
+    for (int64_t v = 0; v < padded; v += LANES) {
+        VECTOR rows[TAPS][SPREAD];
+        EACH(i, TAPS) {
+            const float *w = taps + i * TAPS * padded + v;
+            const VECTOR w0 = LOAD(w), w1 = LOAD(w + padded), w2 = LOAD(w + 2 * padded);
+            EACH(q, SPREAD) {
+                rows[i][q] = points[q][0] * w0 + points[q][1] * w1 + points[q][2] * w2;
+            }
+        }
+        EACH(p, SPREAD) {
+            EACH(q, SPREAD) {
+                STORE(to + (p * SPREAD + q) * apart + v, points[p][0] * rows[0][q] +
+                                                             points[p][1] * rows[1][q] +
+                                                             points[p][2] * rows[2][q]);
+            }
+        }
+    }
+}
+
+/* And back, transposed. */
+TARGET static void NAME(collect_w)(const float *from, int64_t apart, int64_t padded, float *taps) {
+    for (int64_t v = 0; v < padded; v += LANES) {
+        VECTOR rows[SPREAD][TAPS] = {0};
+        EACH(p, SPREAD) {
+            EACH(q, SPREAD) {
+                const VECTOR m = LOAD(from + (p * SPREAD + q) * apart + v);
+                EACH(j, TAPS) { rows[p][j] += points[q][j] * m; }
+            }
+        }
+        EACH(i, TAPS) {
+            EACH(j, TAPS) {
+                VECTOR sum = points[0][i] * rows[0][j];
+                for (int64_t p = 1; p < SPREAD; p++) sum += points[p][i] * rows[p][j];
+                STORE(taps + (i * TAPS + j) * padded + v, sum);
+            }
+        }
+    }
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* Where fewer rows are left, the last stands for the others. */
+TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, const product *g, int64_t i,
+                                                   int64_t j) {
+    VECTOR sum[TILE_ROWS][2] = {0};
+    const int64_t rows = g->m - i < TILE_ROWS ? g->m - i : TILE_ROWS;
+    const float *restrict a = g->a + i * g->a_row, *restrict b = g->b + j;
+    int64_t at[TILE_ROWS];
+    EACH(r, TILE_ROWS) { at[r] = (r < rows ? r : rows - 1) * g->a_row; }
+    for (int64_t p = 0; p < g->k; p++, a += g->a_col, b += g->n) {
+        EACH(r, TILE_ROWS) {
+            EACH(v, vectors) { sum[r][v] += a[at[r]] * LOAD(b + v * LANES); }
+        }
+    }
+    float *restrict c = g->c + i * g->n + j;
+    EACH(r, TILE_ROWS) {
+        if (r < rows) EACH(v, vectors) {
+                if (g->add) sum[r][v] += LOAD(c + v * LANES);
+                STORE(c + v * LANES, sum[r][v]);
+            }
+        c += g->n;
+    }
+}
+
+TARGET static void NAME(multiply)(const product *g) {
+    int64_t j = 0;
+    for (; j + 2 * LANES <= g->n; j += 2 * LANES)
+        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(2, g, i, j);
+    if (j < g->n)
+        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(1, g, i, j);
+}
+
+static const kernel NAME(kernel) = {
+    .lanes = sizeof(VECTOR) / sizeof(float),
+    .turn = NAME(turn),
+    .spread_x = NAME(spread_x),
+    .spread_y = NAME(spread_y),
+    .collect_y = NAME(collect_y),
+    .spread_w = NAME(spread_w),
+    .collect_w = NAME(collect_w),
+    .multiply = NAME(multiply),
+};
+
+#undef VECTOR
+#undef LANES
+#undef LOAD
+#undef STORE
+#undef NAME
+#undef TARGET
+#undef VECTOR_BYTES
+#undef TILE_ROWS
