@@ -24,7 +24,7 @@
  * The rooms, from the ground up: graph/ records and runs and names no operation; ops/ holds every
  * operation in one place each; grad/ is the chain rule and nothing else; nn/, optim/ and io/ stand on them;
  * formula/ reads and writes formulas.
- * Read this file, ops/ops.def, graph/tape.c and grad/sweep.c, in that order, and you know the library. */
+ * Read this file, ops/ops.def, graph/append.c and grad/sweep.c, in that order, and you know the library. */
 #ifndef GRADTAPE_H
 #define GRADTAPE_H
 

@@ -28,6 +28,7 @@ static void release(gt_tape *tape, void *state) {
         void *block;
         size_t size;
     } owned[] = {{s->visit, s->visit_room * sizeof *s->visit},
+                 {s->copy, s->copy_room * sizeof *s->copy},
                  {s->note, s->note_room * sizeof *s->note},
                  {s->operand, s->operand_room * sizeof *s->operand},
                  {s->wanted, s->wanted_room * sizeof *s->wanted},
@@ -58,87 +59,103 @@ gt__sweep *gt__sweep_of(gt_tape *tape) {
 
 static bool carries_gradient(const gt__node *n) {
     const gt_gradient *g = &n->op->gradient;
-    return gt_dtype_is_float((gt_dtype)n->dtype) && (g->pull || g->local || g->backward);
+    return (n->flags & GT__NUMBER || gt_dtype_is_float((gt_dtype)n->dtype)) &&
+           (g->pull || g->local || g->backward);
 }
 
 static bool has_marked_input(const gt__sweep *s, const gt__node *n) {
     const uint32_t *in = gt__in(s->tape, n), n_in = gt__n_in(n);
     for (uint32_t k = 0; k < n_in; k++)
-        if (in[k] >= s->low && s->visit[in[k] - s->low].depends) return true;
+        if (in[k] >= s->low && s->visit[in[k] - s->low].chain) return true;
     return false;
+}
+
+static bool reserve_visits(gt__sweep *s) {
+    const uint32_t size = s->root - s->low + 1;
+    s->copies = s->tape->n_ranges > 0;
+    if (!gt__sweep_grow(s, &s->visit, &s->visit_room, size, sizeof *s->visit) ||
+        (s->copies && !gt__sweep_grow(s, &s->copy, &s->copy_room, size, sizeof *s->copy)))
+        return false;
+    memset(s->visit, 0, size * sizeof *s->visit);
+    if (s->copies) memset(s->copy, 0, size * sizeof *s->copy);
+    return true;
+}
+
+/* A first result must be visited when another result of its operation is. */
+static void mark_first_results(gt__sweep *s) {
+    for (uint32_t i = s->low; i <= s->root; i++) {
+        const uint32_t out = gt__node_at(s->tape, i)->out;
+        gt__visit *first = &s->visit[i - out - s->low];
+        if (out && out <= i - s->low && s->visit[i - s->low].chain && !first->chain)
+            first->chain = 1;
+    }
 }
 
 bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count) {
     s->low = s->root = root.index;
     s->of_backward = false;
     s->n_notes = 0;
+    s->generation = s->tape->generation;
     memset(s->constant, 0, sizeof s->constant);
     for (int k = 0; k < count; k++) { /* an operation is visited at its first result */
         const uint32_t first = wanted[k].index - (uint32_t)gt_out_index(wanted[k]);
         if (first < s->low) s->low = first;
     }
-    const uint32_t size = s->root - s->low + 1;
-    if (!gt__sweep_grow(s, &s->visit, &s->visit_room, size, sizeof *s->visit)) return false;
-    memset(s->visit, 0, size * sizeof *s->visit);
+    if (!reserve_visits(s)) return false;
     for (int k = 0; k < count; k++)
-        if (wanted[k].index <= s->root) s->visit[wanted[k].index - s->low].depends = true;
+        if (wanted[k].index <= s->root) s->visit[wanted[k].index - s->low].chain = 1;
+    bool several = false;
     for (uint32_t i = s->low; i <= s->root; i++) {
         gt__visit *v = &s->visit[i - s->low];
         const gt__node *n = gt__node_at(s->tape, i);
-        if (!v->depends && !(n->flags & GT__LEAF) && carries_gradient(n))
-            v->depends = has_marked_input(s, n);
+        several = several || n->out;
+        if (!v->chain && !(n->flags & GT__LEAF) && has_marked_input(s, n))
+            v->chain = carries_gradient(n);
     }
-    /* A first result must be visited when another result of its operation is. */
-    for (uint32_t i = s->low; i <= s->root; i++) {
-        const uint32_t out = gt__node_at(s->tape, i)->out;
-        if (out && out <= i - s->low && s->visit[i - s->low].depends)
-            s->visit[i - out - s->low].depends = true;
-    }
+    if (several) mark_first_results(s);
     return true;
-}
-
-bool gt__sweep_depends(const gt__sweep *s, uint32_t i) {
-    return i >= s->low && i <= s->root && s->visit[i - s->low].depends;
 }
 
 /* ---- contributions -------------------------------------------------------------------------------------- */
 
-bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx) {
-    if (!gt__sweep_depends(s, i)) return true;
+bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx) {
     if (!gt__sweep_grow(s, &s->note, &s->note_room, (uint64_t)s->n_notes + 1, sizeof *s->note))
         return false;
-    gt__visit *v = &s->visit[i - s->low];
-    s->note[s->n_notes++] = (gt__note){gx, v->last};
-    v->last = s->n_notes;
+    s->note[s->n_notes] = (gt__note){gx.index + 1, v->chain};
+    v->chain = 2 + s->n_notes++;
     return true;
 }
 
 bool gt__sweep_arrived(gt__sweep *s, uint32_t i, gt_list *arrived) {
+    const gt__visit *v = &s->visit[i - s->low];
+    uint32_t count = 1;
+    for (uint32_t k = v->chain; k > 1; k = s->note[k - 2].chain) count++;
     *arrived = (gt_list){0, NULL};
-    if (i > s->root) return true; /* a later result of the root's operation */
-    uint32_t count = 0;
-    const uint32_t last = s->visit[i - s->low].last;
-    for (uint32_t k = last; k; k = s->note[k - 1].next) count++;
-    if (count == 0) return true;
     if (!gt__sweep_grow(s, &s->arrived, &s->arrived_room, count, sizeof *s->arrived)) return false;
-    uint32_t place = count; /* notes are linked from the last to the first */
-    for (uint32_t k = last; k; k = s->note[k - 1].next) s->arrived[--place] = s->note[k - 1].gx;
     *arrived = (gt_list){(int)count, s->arrived};
+    for (uint32_t k = v->chain; k > 1; k = s->note[k - 2].chain)
+        s->arrived[--count] = gt__tensor(s->tape, s->note[k - 2].gx - 1);
+    s->arrived[0] = gt__tensor(s->tape, v->sum - 1);
     return true;
 }
 
-void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g) { s->visit[i - s->low].sum = g; }
+void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g) {
+    s->visit[i - s->low] = (gt__visit){g.index + 1, 1};
+}
 
 gt_tensor gt__sweep_sum(const gt__sweep *s, uint32_t i) {
-    return i >= s->low && i <= s->root ? s->visit[i - s->low].sum : gt_none();
+    const uint32_t sum = i >= s->low && i <= s->root ? s->visit[i - s->low].sum : 0;
+    if (!sum || sum > s->tape->size) return gt_none();
+    const gt_tensor t = gt__tensor(s->tape, sum - 1);
+    return t.generation <= s->generation ? t : gt_none();
 }
 
 /* ---- rematerialization ------------------------------------------------------------------------------------ */
 
 static gt_tensor copy_or_self(const gt__sweep *s, gt_tensor t) {
-    if (t.index < s->low || t.index > s->root) return t;
-    const gt_tensor copy = s->visit[t.index - s->low].copy;
-    return gt_is_none(copy) ? t : copy;
+    if (!s->copies || t.index < s->low || t.index > s->root) return t;
+    const uint32_t copy = s->copy[t.index - s->low];
+    return copy ? gt__tensor(s->tape, copy - 1) : t;
 }
 
 /* Records the range again, down here where its gradients are made: attributes and ordinals kept, effects
@@ -159,7 +176,7 @@ static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
         const gt_tensor copy = gt_record_copy(t, s->operand);
         if (!gt_valid(copy)) return false;
         for (uint32_t k = 0; k < (uint32_t)gt_n_out(t) && i + k <= s->root; k++)
-            s->visit[i + k - s->low].copy = gt_out(copy, (int)k);
+            s->copy[i + k - s->low] = gt_out(copy, (int)k).index + 1;
     }
     return true;
 }
@@ -169,7 +186,7 @@ static bool copy_range(gt__sweep *s, uint32_t begin, uint32_t end) {
 bool gt__sweep_operands(gt__sweep *s, gt_tensor t, gt_pull *p) {
     uint32_t begin, end;
     const gt__node *n = gt__node_at(s->tape, t.index);
-    if (!(n->flags & GT__LEAF) && gt_is_none(s->visit[t.index - s->low].copy) &&
+    if (s->copies && !(n->flags & GT__LEAF) && !s->copy[t.index - s->low] &&
         gt_checkpoint_range(s->tape, t.index, &begin, &end) && !copy_range(s, begin, end))
         return false;
     const uint32_t *index = gt__in(s->tape, n), count = gt__n_in(n);

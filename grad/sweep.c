@@ -10,30 +10,32 @@
 #include "graph/tape.h"
 #include "ops/ops.h"
 
-/* Is t a rule's constant, or a view of one? */
+static const gt__node *node(gt_tensor t) { return gt__node_at(t.tape, t.index); }
+
+/* Is t, which is valid, a rule's constant, or a view of one? */
 static bool spreads_constant(gt_tensor t, double *number) {
-    while (gt_op_of(t)->more.traits & GT_VIEW) t = gt_in(t, 0);
-    if (!gt_is_constant(t)) return false;
-    *number = gt_args(t)[0].real;
-    return true;
+    const gt__node *n = node(t);
+    while (n->op->more.traits & GT_VIEW) n = gt__node_at(t.tape, gt__in(t.tape, n)[0]);
+    if (n->flags & GT__CONSTANT) *number = t.tape->arg[n->arg].real;
+    return n->flags & GT__CONSTANT;
 }
 
 /* Both valid, and of one tape. */
-static bool same_shape(gt_tensor a, gt_tensor b) {
-    return gt__node_at(a.tape, a.index)->shape == gt__node_at(b.tape, b.index)->shape;
-}
+static bool same_shape(gt_tensor a, gt_tensor b) { return node(a)->shape == node(b)->shape; }
 
 /* To the shape of y. */
 static gt_tensor spread(gt_tensor t, gt_tensor y) {
-    return gt_valid(t) && same_shape(t, y) ? t : gt_expand(t, gt_shape_of(y));
+    return same_shape(t, y) ? t : gt_expand(t, gt_shape_of(y));
 }
 
 /* Upstream times local gradient. The peepholes look at constants of rules alone: 1 g = g, -1 g = -g, which is
  * negated after it was summed over the axes along which x_k was broadcast. */
 static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
     const gt_tensor g = p->up[0];
-    const double factor = gt_is_constant(local) ? gt_args(local)[0].real : 0;
-    double number;
+    double factor = 0, number = 0;
+    if (!gt__valid(local)) return local;
+    const gt__node *n = node(local);
+    if (n->flags & GT__CONSTANT) factor = local.tape->arg[n->arg].real;
     if (factor == 1) return g;
     if (spreads_constant(g, &number)) {
         if (number == 1) return spread(local, p->out[0]);
@@ -45,13 +47,13 @@ static gt_tensor chain(const gt_pull *p, int k, gt_tensor local) {
 
 /* Notes a contribution to the gradient of x; sums it over the axes along which x was broadcast. */
 static bool contribute(gt__sweep *s, gt_tensor x, gt_tensor *gx) {
-    if (gt_is_none(*gx)) return true;
-    if (!gt_valid(*gx)) return false;
+    if (!gx->tape) return true;
+    if (!gt__valid(*gx)) return false;
     if (!same_shape(*gx, x)) *gx = gt_sum_to(*gx, gt_shape_of(x));
     if (gt_dtype_of(*gx) == GT_BF16) *gx = gt_cast(*gx, GT_F32); /* and summed as that */
     if (gt_is_leaf(*gx))
         *gx = gt_copy(*gx); /* a gradient is a value: a later write must not change it */
-    if (!gt_valid(*gx)) return false;
+    if (!gt__valid(*gx)) return false;
     return gt__sweep_note(s, x.index, *gx);
 }
 
@@ -61,12 +63,14 @@ static void tell(const gt__sweep *s, gt_tensor node, const gt_pull *p, int k, gt
     s->watch->flow(s->watch->user, &flow);
 }
 
-/* The sum of what arrived at a node; absent when nothing did. */
+/* The sum of what arrived at a node; absent when nothing did, and for later results of the root's operation. */
 static gt_tensor upstream(gt__sweep *s, uint32_t i) {
+    if (i > s->root || !s->visit[i - s->low].sum) return gt_none();
+    if (s->visit[i - s->low].chain <= 1) return gt__tensor(s->tape, s->visit[i - s->low].sum - 1);
     gt_list arrived;
-    if (!gt__sweep_arrived(s, i, &arrived) || arrived.count == 0) return gt_none();
-    const gt_tensor g = arrived.count == 1 ? arrived.at[0] : gt_accumulate(arrived);
-    gt__sweep_set(s, i, g);
+    if (!gt__sweep_arrived(s, i, &arrived)) return gt_none();
+    const gt_tensor g = gt_accumulate(arrived);
+    if (gt__valid(g)) gt__sweep_set(s, i, g);
     return g;
 }
 
@@ -86,21 +90,67 @@ static bool pull(gt__sweep *s, gt_tensor t, gt_pull *p) {
     return true;
 }
 
+/* The general way for a node. */
+static bool visit(gt__sweep *s, gt_tensor t) {
+    gt_pull p;
+    bool any = false;
+    if (!gt__sweep_operands(s, t, &p)) return false;
+    gt_record_for(s->tape, t);
+    for (int k = 0; k < p.n_out; k++) {
+        s->up[k] = upstream(s, t.index + (uint32_t)k);
+        any = any || !gt_is_none(s->up[k]);
+    }
+    if (s->tape->failed) return false;
+    return !any || p.n_in == 0 || gt_is_leaf(t) || pull(s, t, &p);
+}
+
+enum { FEW = 2 }; /* operands, and run-time numbers, of operations on numbers */
+
+/* Very many nodes can be operations on numbers, of which most of what the general way asks is known. */
+static bool is_quick(const gt__sweep *s, const gt__node *n) {
+    return n->flags & GT__SCALAR && n->op->gradient.local && n->arity <= FEW && !s->copies &&
+           !s->watch && (!n->arg || s->tape->arg[n->arg - 1].integer <= FEW);
+}
+
+/* What is of the kind of x, and no leaf, is noted as it is. */
+static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
+    if (!gt__valid(gx)) return gt_is_none(gx);
+    const gt__node *to = node(x), *n = node(gx);
+    const unsigned flags = n->flags & (GT__NUMBER | GT__LEAF);
+    if (flags == GT__NUMBER && n->dtype == to->dtype) return gt__sweep_note(s, x.index, gx);
+    return contribute(s, x, &gx);
+}
+
+static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
+    gt_tape *tape = s->tape;
+    const gt_tensor t = gt__tensor(tape, i);
+    gt_record_for(tape, t);
+    const gt_tensor g = upstream(s, i);
+    if (!gt__valid(g)) return false;
+    gt_arg arg[FEW];
+    for (int k = 0; n->arg && k < (int)tape->arg[n->arg - 1].integer; k++)
+        arg[k] = tape->arg[n->arg + (uint32_t)k];
+    gt_tensor in[FEW];
+    for (unsigned k = 0; k < n->arity; k++) in[k] = gt__tensor(tape, n->in[k]);
+    const gt_pull p = {
+        .tape = tape, .arg = arg, .in = in, .out = &t, .up = &g, .constant = s->constant};
+    for (int k = 0; k < (int)n->arity; k++) {
+        if (!gt__sweep_depends(s, in[k].index)) continue;
+        const gt_tensor local = n->op->gradient.local(&p, k);
+        if (!contribute_number(s, in[k], local.tape ? chain(&p, k, local) : local)) return false;
+    }
+    return true;
+}
+
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
     if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
-        if (!gt__sweep_depends(s, i) || gt__node_at(s->tape, i)->out > 0) continue;
-        const gt_tensor t = gt__tensor(s->tape, i);
-        gt_pull p;
-        bool any = false;
-        if (!gt__sweep_operands(s, t, &p)) return false;
-        gt_record_for(s->tape, t);
-        for (int k = 0; k < p.n_out; k++) {
-            s->up[k] = upstream(s, i + (uint32_t)k);
-            any = any || !gt_is_none(s->up[k]);
-        }
-        if (any && p.n_in > 0 && !gt_is_leaf(t) && !pull(s, t, &p)) return false;
-        if (gt_failed(s->tape)) return false;
+        if (!s->visit[i - s->low].chain) continue;
+        const gt__node *n = gt__node_at(s->tape, i);
+        if (n->out > 0) continue;
+        const bool quick = is_quick(s, n), idle = quick && !s->visit[i - s->low].sum;
+        const bool ok = idle || (quick ? visit_quickly(s, i, n) : visit(s, gt__tensor(s->tape, i)));
+        if (!ok || s->tape->failed) return false;
     }
     return true;
 }

@@ -4,26 +4,29 @@
 
 #include "grad/grad.h"
 
-typedef struct gt__note {
-    gt_tensor gx;
-    uint32_t next; /* place + 1 of the note before it at the same node; 0: none */
-} gt__note;
-
-/* What the sweep knows of one node. */
+/* What the sweep knows of one node. Tensors are named by their index + 1; 0: none. */
 typedef struct gt__visit {
-    gt_tensor sum;  /* its upstream, once summed */
-    gt_tensor copy; /* its rematerialized copy; absent outside checkpoints */
-    uint32_t last;  /* place + 1 of the last contribution noted */
-    bool depends;   /* on a wanted tensor */
+    uint32_t sum; /* the first contribution; once summed, the upstream */
+    uint32_t
+        chain; /* 0: it depends on no wanted tensor; 1: it does; else 2 + the place of the last further note */
 } gt__visit;
+
+/* A further contribution to a node. */
+typedef struct gt__note {
+    uint32_t gx;
+    uint32_t chain; /* of the visit before it was noted */
+} gt__note;
 
 typedef struct gt__sweep {
     gt_tape *tape;
     uint32_t low, root;      /* the nodes in question: low to root */
     gt_tensor backward_root; /* of the last gt_backward, for gt_grad_of */
     bool of_backward;        /* the sums below are still that sweep's */
+    uint32_t generation;     /* the tape's: what is newer was not known to the sweep */
     gt__visit *visit;        /* per node from low on */
-    uint32_t visit_room;
+    uint32_t *copy;          /* their rematerialized copies, named likewise */
+    uint32_t visit_room, copy_room;
+    bool copies; /* there are checkpoints */
     gt__note *note;
     uint32_t n_notes, note_room;
     gt_tensor *operand; /* in, original in, gx, out of the node at hand */
@@ -34,7 +37,7 @@ typedef struct gt__sweep {
     uint32_t arrived_room;
     int n_in;
     gt_tensor up[GT_MAX_OUT];
-    gt_tensor constant[GT_PULL_CONSTANTS];
+    gt_pull_constant constant[GT_PULL_CONSTANTS];
     gt_tensor *leaf, *gradient; /* parameters of a backward */
     const gt_watch *watch;      /* during a watched sweep */
     uint32_t leaf_room, gradient_room;
@@ -47,8 +50,18 @@ bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed);
 gt__sweep *gt__sweep_of(gt_tape *tape);
 /* Marks what lies between the wanted tensors and the root. */
 bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int count);
-bool gt__sweep_depends(const gt__sweep *s, uint32_t i);
-bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx);
+static inline bool gt__sweep_depends(const gt__sweep *s, uint32_t i) {
+    return i >= s->low && i <= s->root && s->visit[i - s->low].chain;
+}
+bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx);
+static inline bool gt__sweep_note(gt__sweep *s, uint32_t i, gt_tensor gx) {
+    if (!gt__sweep_depends(s, i)) return true;
+    gt__visit *v = &s->visit[i - s->low];
+    if (v->sum) return gt__sweep_note_further(s, v, gx);
+    v->sum = gx.index + 1;
+    return true;
+}
+/* All that was noted at a node to which something came. */
 bool gt__sweep_arrived(gt__sweep *s, uint32_t i, gt_list *arrived);
 void gt__sweep_set(gt__sweep *s, uint32_t i, gt_tensor g);
 /* What was summed at a node, absent when nothing was. */

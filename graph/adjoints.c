@@ -56,37 +56,48 @@ bool gt__encode_way(gt_tape *tape, uint32_t i, gt_code *c) {
 
 /* ---- what the root reaches ------------------------------------------------------------------------------- */
 
-static inline void arrive(gt_code *code, uint32_t i) {
+/* Something comes to node i if gives is 1. Without a branch, which could not be foretold. */
+static inline void arrive(gt_code *code, uint32_t i, unsigned gives) {
     const unsigned flags = code[i].flags;
-    if (!(flags & GT__CODE_TRAINED)) return;
-    code[i].flags |= flags & GT_CODE_REACHED ? GT_CODE_FORKED : GT_CODE_REACHED;
+    const unsigned here = flags / GT__CODE_TRAINED & gives; /* 1: GT_CODE_REACHED */
+    code[i].flags = (uint16_t)(flags | here | (flags & here) * GT_CODE_FORKED);
+}
+
+static void spread_sum(const gt_tape *tape, gt_code c) {
+    gt_code *code = tape->scalars.code;
+    const bool wide = c.what / 2 * 2 == GT_CODE_SUMS;
+    for (uint32_t k = 0; wide && k < c.b; k++) arrive(code, tape->side[c.a + k], 1);
+    if (wide) return;
+    arrive(code, c.a, 1);
+    arrive(code, c.b, 1);
+    arrive(code, c.arg, 1);
 }
 
 /* Marks the operands that the adjoint of node i goes to. */
-static void spread(const gt_tape *tape, uint32_t i) {
+static inline void spread(const gt_tape *tape, gt_code c) {
     gt_code *code = tape->scalars.code;
-    const gt_code c = code[i];
-    if (c.what / 2 * 2 == GT_CODE_SUMS) {
-        for (uint32_t k = 0; k < c.b; k++) arrive(code, tape->side[c.a + k]);
+    if (c.what >= GT_CODE_SUM_3 && c.what < GT_CODE_OWN) {
+        spread_sum(tape, c);
         return;
     }
-    if (c.flags & GT__CODE_TO_A) arrive(code, c.a);
-    if (c.flags & GT__CODE_TO_B) arrive(code, c.b);
-    if (c.what / 2 * 2 == GT_CODE_SUM_3) arrive(code, c.arg);
+    arrive(code, c.a, c.flags / GT__CODE_TO_A & 1u);
+    arrive(code, c.b, c.flags / GT__CODE_TO_B & 1u);
 }
 
 /* Finds the lowest node that the root reaches; false when there is anything but numbers on the way. */
-static bool reach(const gt_tape *tape, uint32_t root, uint32_t *low) {
-    gt_code *code = tape->scalars.code;
+static bool reach(gt_tape *tape, uint32_t root, uint32_t *low) {
+    gt__scalars *s = &tape->scalars;
     const unsigned marks = GT_CODE_REACHED | GT_CODE_FORKED;
-    for (uint32_t i = 0; i < root; i++) code[i].flags &= (uint16_t)~marks;
-    code[root].flags = (uint16_t)((code[root].flags & ~marks) | GT_CODE_REACHED);
+    for (uint32_t i = 0; i < s->marked; i++) s->code[i].flags &= (uint16_t)~marks;
+    s->marked = root + 1;
+    s->code[root].flags |= GT_CODE_REACHED;
     for (uint32_t i = root + 1; i-- > 0;) {
-        if (!(code[i].flags & GT_CODE_REACHED)) continue;
+        const gt_code c = s->code[i];
+        if (!(c.flags & GT_CODE_REACHED)) continue;
         *low = i;
-        if (code[i].what == GT__CODE_LEAF) continue;
-        if (code[i].what < GT_CODE_NUMBER) return false;
-        spread(tape, i);
+        if (c.what == GT__CODE_LEAF) continue;
+        if (c.what < GT_CODE_NUMBER) return false;
+        spread(tape, c);
     }
     return true;
 }

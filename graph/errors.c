@@ -51,6 +51,8 @@ gt_tensor gt_fail(gt_tape *tape, const char *format, ...) {
     va_end(list);
     if (tape->site.file)
         snprintf(where, sizeof where, " (%s:%lld)", tape->site.file, (long long)tape->site.line);
+    else if (tape->dated)
+        gt__site_text(tape, tape->dated_site, where, sizeof where);
     gt__error(tape, "%s%s", message, where);
     return gt__poison(tape);
 }

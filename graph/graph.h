@@ -391,6 +391,7 @@ GT_API void gt_set_float_mode(unsigned mode);
  * operations, one contribution per wanted input into gx; an input left absent gets none. Upstreams of
  * results that nothing used are absent (gt_is_none). A contribution may have the broadcast shape of the
  * input: the sweep sums it. */
+typedef struct gt_pull_constant gt_pull_constant;
 typedef struct gt_pull {
     gt_tape *tape;
     const void *attr;
@@ -401,9 +402,14 @@ typedef struct gt_pull {
     const gt_tensor *up;
     const bool *wanted;
     gt_tensor *gx;
-    gt_tensor
-        *constant; /* GT_PULL_CONSTANTS scalars that rules of this sweep have recorded, or absent */
+    gt_pull_constant *constant; /* GT_PULL_CONSTANTS of them, for all rules of the sweep */
 } gt_pull;
+/* A scalar that a rule has recorded, for others to use again. */
+struct gt_pull_constant {
+    gt_tensor node; /* absent: the place is free */
+    gt_dtype dtype;
+    double number;
+};
 enum { GT_PULL_CONSTANTS = 8 };
 
 /* What an operation's author may say of its gradient: one of these. */
@@ -445,11 +451,11 @@ typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_
 
 /* How a reduction folds, for a planner that has its elements at hand while they are made. The elements
  * that meet in one result are numbered in row-major order; parts of 512, and a shorter last one, are folded
- * by `part`, and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
+ * by `part` (several rows of n elements at once, each to one), and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
 typedef struct gt_fold {
     unsigned axes;     /* bit d: axis d is folded */
     const void *loops; /* the operation's own */
-    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t n);
+    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t rows, int64_t n);
     void (*merge)(const struct gt_fold *fold, void *y, const void *x);
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
@@ -489,10 +495,10 @@ typedef struct gt_machine {
     uint32_t (*run)(const gt_numbers *numbers, uint32_t from, uint32_t to);
     uint32_t (*back)(const gt_numbers *numbers, uint32_t from, uint32_t to);
 } gt_machine;
-/* An operation on numbers of one kind. Sums have the code GT_CODE_SUM, for any number of operands. */
+/* An operation on numbers. Sums have the code GT_CODE_SUM, for any number of operands. */
 typedef struct gt_scalar_rule {
-    const gt_machine *machine;
-    uint16_t code;
+    const gt_machine *const *machine; /* two: for f32 and for f64 */
+    uint16_t code;                    /* for f32 */
     uint16_t gives; /* bit k: operand k gets a contribution; not where its rule says zero */
 } gt_scalar_rule;
 
@@ -512,8 +518,8 @@ typedef struct gt_op_more {
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
     /* How large graphs of scalars, f32 or f64, compute it and carry gradients through it; all operations of one
-     * tape need the same machine. NULL: node by node. */
-    gt_scalar_rule (*scalar)(gt_dtype dtype);
+     * tape need the same machines. No machine: node by node. */
+    gt_scalar_rule scalar;
     /* GT_VIEW: shape, strides and offset (elements) of the result over the input's memory. False when
      * strides do not allow it: then it runs on a copy. On a contiguous input it must succeed. */
     bool (*view)(const gt_call *call, gt_array *out, int64_t *offset);
@@ -558,6 +564,9 @@ struct gt_op {
  * arg holds n_arg run-time numbers. Returns the first result; gt_out gives the others. */
 GT_API gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
                            const void *attr, size_t attr_size, const gt_arg *arg, int n_arg);
+/* The same without attributes, on one or two operands: quickest where they are scalars. */
+GT_API gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg);
+GT_API gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b);
 /* The same for a user's own operation without attributes. */
 GT_RECORDS gt_tensor gt_apply(const gt_op *op, gt_list in);
 /* Result k of the operation that made t. */

@@ -2,26 +2,13 @@
  * that running such a graph is a walk along them by a machine that the operations bring (gt_op_more.scalar);
  * adjoints.c walks back.
  *
- * Codes are made once for a recording; a replay runs them again. A number is as good as a stored value until a
- * leaf that it depends on is overwritten. */
+ * Codes are made once for a recording, mostly while it is recorded; a replay runs them again. A number is as good
+ * as a stored value until a leaf that it depends on is overwritten. */
 #include "graph/tape.h"
 
 #include <string.h>
 
 /* ---- codes --------------------------------------------------------------------------------------------- */
-
-/* What an operation says of itself, kept by its address. */
-static gt_scalar_rule rule_of(gt__scalars *s, const gt_op *op, gt_dtype dtype) {
-    const uint64_t key = (uint64_t)(uintptr_t)op + (dtype == GT_F64);
-    gt__seen *seen = &s->seen[key * 0x9e3779b97f4a7c15u >> 58];
-    if (seen->op == op && seen->dtype == dtype) return seen->rule;
-    *seen = (gt__seen){.op = op, .dtype = dtype};
-    if (op->more.scalar) seen->rule = op->more.scalar(dtype);
-    const gt_machine **machine = &s->machine[dtype == GT_F64];
-    if (!*machine) *machine = seen->rule.machine;
-    if (seen->rule.machine != *machine) seen->rule.code = GT__CODE_NONE;
-    return seen->rule;
-}
 
 /* Is there a number for operand i of node n? Not where a leaf was overwritten after n was recorded. */
 static inline bool is_known(gt_tape *tape, const gt__node *n, uint32_t i) {
@@ -39,23 +26,28 @@ static inline bool all_known(gt_tape *tape, const gt__node *n) {
     return true;
 }
 
-static void encode_sum(const gt__node *n, unsigned wide, gt_code *c) {
-    static const uint16_t sums[8] = {
-        [2] = GT_CODE_SUM, [3] = GT_CODE_SUM_3, [GT__WIDE] = GT_CODE_SUMS};
-    const uint16_t what = sums[n->arity];
-    c->what = what ? (uint16_t)(what + wide) : (uint16_t)GT__CODE_NONE;
-    if (what == GT_CODE_SUM_3) c->arg = n->in[2];
+/* Sums of two have their rule's code. */
+static void encode_sum(const gt__node *n, gt_code *c) {
+    if (n->arity == 2) return;
+    c->what = (uint16_t)(c->what - GT_CODE_SUM);
+    if (n->arity == 3) {
+        c->what += GT_CODE_SUM_3;
+        c->arg = n->in[2];
+    } else if (n->arity == GT__WIDE) {
+        c->what += GT_CODE_SUMS;
+    } else {
+        c->what = GT__CODE_NONE;
+    }
 }
 
 static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
-    const gt_scalar_rule rule = rule_of(&tape->scalars, n->op, (gt_dtype)n->dtype);
-    const unsigned wide = n->dtype == GT_F64;
-    const bool sum = rule.code == GT_CODE_SUM + wide;
-    if (!rule.code || (!sum && n->arity > 2) || !all_known(tape, n)) return;
-    *c = (gt_code){rule.code, c->flags, n->in[0], n->in[1], n->arg};
-    if (rule.gives & 1) c->flags |= GT__CODE_TO_A;
-    if (rule.gives & 2) c->flags |= GT__CODE_TO_B;
-    if (sum) encode_sum(n, wide, c);
+    gt__scalars *s = &tape->scalars;
+    const gt_scalar_rule *rule = &n->op->more.scalar;
+    const bool sum = rule->code == GT_CODE_SUM;
+    if (!s->machine) s->machine = rule->machine;
+    if (rule->machine != s->machine || (!sum && n->arity > 2) || !all_known(tape, n)) return;
+    gt__write_code(c, n);
+    if (sum) encode_sum(n, c);
 }
 
 static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
@@ -68,21 +60,34 @@ static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
     return true;
 }
 
-static inline bool is_number(const gt_tape *tape, const gt__node *n) {
-    return n->shape == tape->scalar_shape && (n->dtype == GT_F32 || n->dtype == GT_F64);
-}
-
 static bool encode(gt_tape *tape, uint32_t i) {
     const gt__node *n = gt__node_at(tape, i);
     gt_code *c = &tape->scalars.code[i];
-    *c = (gt_code){.flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0};
+    c->what = GT__CODE_NONE;
+    c->flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0;
     if (n->flags & GT__SCALAR)
         encode_operation(tape, n, c);
     else if (n->flags & GT__LEAF)
-        return !is_number(tape, n) || encode_leaf(tape, i, c);
+        return !(n->flags & GT__NUMBER) || encode_leaf(tape, i, c);
     else
         return gt__encode_way(tape, i, c);
     return true;
+}
+
+/* Encodes nodes up to `end`; false: memory is short. */
+static bool encode_up_to(gt_tape *tape, uint32_t end) {
+    gt__scalars *s = &tape->scalars;
+    if (!gt__grow(tape->allocator, &s->code, &s->code_room, end, sizeof *s->code))
+        return gt__out_of_memory(tape, "numbers");
+    if (s->coded == 0) s->clock = tape->params->clock;
+    for (; s->coded < end; s->coded++)
+        if (!encode(tape, s->coded)) return false;
+    return true;
+}
+
+bool gt__encode_recorded(gt_tape *tape) {
+    if (tape->size < GT__MANY || tape->params->clock != tape->begun) return true;
+    return encode_up_to(tape, tape->size);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */
@@ -141,7 +146,7 @@ bool gt__keep_number(gt_tape *tape, uint32_t i) {
     return !gt__is_number(tape, i) || tape->params->clock != s->clock || gt__store_number(tape, i);
 }
 
-/* Leaves may have been overwritten since the numbers were computed: what depends on those has none any more. */
+/* Leaves may have been overwritten since codes and numbers were made: what depends on those has none any more. */
 static bool settle(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     bool same = true;
@@ -157,23 +162,14 @@ static bool settle(gt_tape *tape) {
     return store_kept(tape, 0);
 }
 
-/* Codes and numbers for all nodes. */
-static bool reserve(gt_tape *tape) {
-    gt__scalars *s = &tape->scalars;
-    return (gt__grow(tape->allocator, &s->code, &s->code_room, tape->size, sizeof *s->code) &&
-            gt__grow(tape->allocator, &s->value, &s->value_room, tape->size, sizeof *s->value)) ||
-           gt__out_of_memory(tape, "numbers");
-}
-
 bool gt__run_scalars(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     const uint32_t from = s->run;
-    if (from && tape->params->clock != s->clock && !settle(tape)) return false;
+    if (s->coded && tape->params->clock != s->clock && !settle(tape)) return false;
     if (tape->size - from < (from ? 1 : GT__MANY) || tape->keep_all) return true;
-    if (!reserve(tape)) return false;
-    if (s->coded == 0) memset(s->seen, 0, sizeof s->seen);
-    for (; s->coded < tape->size; s->coded++)
-        if (!encode(tape, s->coded)) return false;
+    if (!gt__grow(tape->allocator, &s->value, &s->value_room, tape->size, sizeof *s->value))
+        return gt__out_of_memory(tape, "numbers");
+    if (!encode_up_to(tape, tape->size)) return false;
     load(tape, from);
     run(tape, from);
     s->run = tape->size;
@@ -189,6 +185,7 @@ void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
     if (s->coded > size) s->coded = size;
     if (s->run > size) s->run = size;
     if (s->way > size) s->way = 0;
+    if (s->marked > size) s->marked = size;
     while (s->n_leaves && s->leaf[s->n_leaves - 1] >= size) s->n_leaves--;
     for (uint32_t k = 0; k < s->n_kept; k++)
         if (s->kept[k] < size) s->kept[kept++] = s->kept[k];
@@ -198,6 +195,7 @@ void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
 void gt__replay_scalars(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     s->run = 0;
+    s->clock = tape->params->clock;
     if (!s->stale) return;
     s->stale = false;
     s->coded = s->n_leaves = s->way = 0;

@@ -21,29 +21,24 @@ enum {
     GT__CODE_TO_B = 16
 };
 
-enum { GT__SEEN = 64 };
-typedef struct gt__seen {
-    const gt_op *op;
-    gt_dtype dtype;
-    gt_scalar_rule rule;
-} gt__seen;
-
 typedef struct gt__scalars {
     gt_code *code;    /* of nodes before `coded` */
     gt_number *value; /* of nodes before `run` */
     gt_number *adjoint;
     uint32_t code_room, value_room, adjoint_room;
     uint32_t coded, run;
-    uint32_t clock; /* when the numbers were computed */
-    bool stale;     /* an operand was overwritten: after a replay there are other codes */
-    uint32_t way;   /* place + 1 of the way back whose marks the codes have; 0: none */
+    uint32_t clock;  /* as of when codes and numbers hold */
+    bool stale;      /* an operand was overwritten: after a replay there are other codes */
+    uint32_t way;    /* place + 1 of the way back whose marks the codes have; 0: none */
+    uint32_t marked; /* codes before this one may have marks */
     uint32_t *leaf, n_leaves, leaf_room; /* in order */
     uint32_t *kept, n_kept, kept_room;   /* what gt_keep was asked for */
-    const gt_machine *machine[2];
-    gt__seen seen[GT__SEEN];
+    const gt_machine *const *machine;    /* of the first operation that had one */
 } gt__scalars;
 
 /* ---- scalars.c */
+/* Encodes what was recorded, where the graph is large and codes of now will hold; false: memory is short. */
+bool gt__encode_recorded(gt_tape *tape);
 /* Computes what can be computed of a large graph of scalars; a small one is left. False: memory is short. */
 bool gt__run_scalars(gt_tape *tape);
 /* Gives the node of a number that number as its stored value; false: memory is short. */

@@ -26,8 +26,9 @@ enum {
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
     GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
-    GT__SCALAR = 1 << 11,  /* an f32 or f64 whose operation has a gt_op_more.scalar */
-    GT__CAST = 1 << 12     /* an operand as gt_cast_operands made it: has its input's name */
+    GT__SCALAR = 1 << 11,  /* a number whose operation has a gt_op_more.scalar */
+    GT__CAST = 1 << 12,    /* an operand as gt_cast_operands made it: has its input's name */
+    GT__NUMBER = 1 << 13   /* rank 0, f32 or f64 */
 };
 
 typedef union gt__cell {
@@ -42,7 +43,9 @@ typedef struct gt__node {
     uint32_t shape, layout, attr, arg, name, site;
     uint32_t clock; /* when recorded; for leaves of inputs: when overwritten, 0 if never */
     uint32_t generation;
-    unsigned dtype : 4, arity : 3, out : 4, flags : 21;
+    uint16_t flags;
+    uint8_t dtype;
+    uint8_t arity : 4, out : 4;
 } gt__node;
 _Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 64, "a node takes 64 bytes");
 
@@ -121,6 +124,7 @@ struct gt_tape {
     const gt_allocator *allocator;
     gt__node **chunk;
     uint32_t n_chunks, chunk_room, size, generation, limit;
+    uint32_t room; /* nodes that can be appended without asking for more */
     uint32_t *side;
     uint32_t side_size, side_room;
     gt_arg *arg;
@@ -156,8 +160,10 @@ struct gt_tape {
     uint32_t replayed; /* the clock of the last replay: all is computed anew since */
     bool uses_lost;    /* a rewind took users of nodes that stayed */
     gt_recorder recorder;
-    bool dated; /* nodes are recorded for another one: date is their clock */
-    uint32_t date;
+    bool
+        dated; /* nodes are recorded for another one: date is their clock, dated_site their call site */
+    uint32_t date, dated_site;
+    gt__site undated; /* the call site before */
     bool keep_all, eval, exact, keep_denormals, reference, running;
     gt__plans plans;
     gt__slot *slot;
@@ -171,7 +177,7 @@ static inline gt__node *gt__node_at(const gt_tape *tape, uint32_t i) {
     return &tape->chunk[i / GT__CHUNK][i % GT__CHUNK];
 }
 static inline void gt__unset(gt__node *n, unsigned flags) {
-    n->flags = n->flags & ~flags & 0x1fffffu;
+    n->flags = (uint16_t)(n->flags & ~flags);
 }
 static inline uint32_t gt__n_in(const gt__node *n) {
     return n->arity == GT__WIDE ? n->in[1] : n->arity;
@@ -192,6 +198,29 @@ static inline uint32_t gt__clock_of(const gt_tape *tape, const gt__node *n) {
 /* Is it a computed number of a large graph of scalars? */
 static inline bool gt__is_number(const gt_tape *tape, uint32_t i) {
     return i < tape->scalars.run && tape->scalars.code[i].what >= GT__CODE_ADJOINT;
+}
+/* The code of an operation on one or two numbers. */
+static inline void gt__write_code(gt_code *c, const gt__node *n) {
+    const gt_scalar_rule *rule = &n->op->more.scalar;
+    const unsigned trained = n->flags & GT__TRAINED ? (unsigned)GT__CODE_TRAINED : 0;
+    c->what = (uint16_t)(rule->code + (n->dtype == GT_F64));
+    c->flags = (uint16_t)(trained | (rule->gives & 3u) * GT__CODE_TO_A);
+    c->a = n->in[0];
+    c->b = n->in[1];
+    c->arg = n->arg;
+}
+/* Encodes the operation on numbers that was just appended, where all before it is encoded and codes of now will
+ * hold; else see gt__encode_recorded. */
+static inline bool gt__encode_appended(gt_tape *tape, const gt__node *n) {
+    gt__scalars *s = &tape->scalars;
+    const bool next = s->coded == tape->size - 1 && s->coded < s->code_room;
+    if (!next || tape->params->clock != tape->begun || n->op->more.scalar.machine != s->machine)
+        return gt__encode_recorded(tape);
+    gt_code *c = &s->code[s->coded++];
+    gt__write_code(c, n);
+    if (s->code[c->a].what == GT__CODE_NONE || s->code[c->b].what == GT__CODE_NONE)
+        c->what = GT__CODE_NONE;
+    return true;
 }
 static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
@@ -247,6 +276,8 @@ gt__param *gt__param_add(gt_params *params, const char *name, gt_shape shape, gt
 
 /* ---- tape.c */
 uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when it cannot be */
+
+/* ---- append.c */
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
 void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */

@@ -84,10 +84,6 @@ static gt_tile full_tile(gt_dtype in, gt_dtype out) {
     return in != out ? NULL : out == GT_F32 ? full_f32 : out == GT_F64 ? full_f64 : NULL;
 }
 
-static gt_scalar_rule full_scalar(gt_dtype dtype) {
-    return gt__scalar_rule(dtype, GT_CODE_NUMBER, 0);
-}
-
 static gt_tensor full_samples(gt_samples *s, int i) {
     gt_sample_no_gradient(s);
     switch (i) {
@@ -106,9 +102,10 @@ static gt_tensor full_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_full = GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason),
-                                full_samples, .traits = GT_PLAIN, .exact = full_tile,
-                                .scalar = full_scalar, .meaning = "every element is one number");
+const gt_op gt__op_full =
+    GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason), full_samples,
+          .traits = GT_PLAIN, .exact = full_tile, .scalar = GT__SCALAR_RULE(GT_CODE_NUMBER, 0),
+          .meaning = "every element is one number");
 
 gt_tensor gt_full(gt_tape *tape, gt_shape shape, double value, gt_dtype dtype) {
     return make(tape, &gt__op_full, shape, dtype, &(gt_arg){.real = value}, 1);
@@ -433,15 +430,12 @@ static bool copy_emit(gt_emitter *e, const gt_call *call) {
     return true;
 }
 
-static gt_scalar_rule copy_scalar(gt_dtype dtype) {
-    return gt__scalar_rule(dtype, GT_CODE_OWN + 2 * GT__ROW_gt_identity, 1);
-}
-
 const gt_op gt__op_copy =
     GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples, .traits = GT_PLAIN,
-          .linear = 1, .emit = copy_emit, .scalar = copy_scalar, .meaning = "x");
+          .linear = 1, .emit = copy_emit,
+          .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_gt_identity, 1), .meaning = "x");
 
-gt_tensor gt_copy(gt_tensor x) { return gt_record(x.tape, &gt__op_copy, &x, 1, NULL, 0, NULL, 0); }
+gt_tensor gt_copy(gt_tensor x) { return gt_record_unary(&gt__op_copy, x, NULL, 0); }
 
 static bool whole_shape(gt_call *call) {
     call->out[0] = call->in[0];

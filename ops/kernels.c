@@ -30,9 +30,4 @@ const gt__kernels *gt__kernels_at(int i, const char **name) {
     return NULL;
 }
 
-gt_scalar_rule gt__scalar_rule(gt_dtype dtype, int code, unsigned gives) {
-    const bool wide = dtype == GT_F64;
-    return (gt_scalar_rule){.machine = wide ? &gt__machine_f64 : &gt__machine_f32,
-                            .code = (uint16_t)(code + wide),
-                            .gives = (uint16_t)gives};
-}
+const gt_machine *const gt__machines[2] = {&gt__machine_f32, &gt__machine_f64};

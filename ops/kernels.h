@@ -30,8 +30,10 @@ extern const gt__kernels gt__kernels_avx2, gt__kernels_avx512;
 
 /* Both run the rows of single numbers, the codes from GT_CODE_OWN on: two a row, f32 first. */
 extern const gt_machine gt__machine_f32, gt__machine_f64;
-/* What an operation on numbers of a kind says of itself; code is that for f32. */
-gt_scalar_rule gt__scalar_rule(gt_dtype dtype, int code, unsigned gives);
+extern const gt_machine *const gt__machines[2];
+/* The gt_op_more.scalar of an operation on numbers. */
+#define GT__SCALAR_RULE(code, gives)                                                               \
+    { gt__machines, (uint16_t)(code), (uint16_t)(gives) }
 
 /* Table i of those with vector functions that this processor can run, the best first; its name if asked for.
  * NULL past the last. */

@@ -26,22 +26,16 @@ static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) 
 #define GIVES_BOOL_SELECT false
 #define GIVES_BOOL_COMPARE true
 #define GIVES_BOOL_LOGIC true
-#define TILES(name, kinds, gives)                                                                  \
+#define TILES(name, kinds)                                                                         \
     static gt_tile tile_##name(gt_dtype in, gt_dtype out) {                                        \
         return fast_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                           \
     }                                                                                              \
     static gt_tile exact_##name(gt_dtype in, gt_dtype out) {                                       \
         return exact_kernel(GT__ROW_##name, in, out, GIVES_BOOL_##kinds);                          \
-    }                                                                                              \
-    static gt_scalar_rule scalar_##name(gt_dtype dtype) {                                          \
-        return gt__scalar_rule(dtype, GT_CODE_OWN + 2 * GT__ROW_##name, gives);                    \
     }
-#define GIVES(rule) (unsigned)((#rule)[0] != 'Z')
-#define UNARY(name, params, kinds, meaning, forward, gradient, ...)                                \
-    TILES(name, kinds, GIVES(gradient))
-#define BINARY(name, kinds, meaning, forward, da, db, ...)                                         \
-    TILES(name, kinds, GIVES(da) | GIVES(db) << 1)
-#define TERNARY(name, kinds, ...) TILES(name, kinds, 0)
+#define UNARY(name, params, kinds, ...) TILES(name, kinds)
+#define BINARY(name, kinds, ...) TILES(name, kinds)
+#define TERNARY(name, kinds, ...) TILES(name, kinds)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY
@@ -120,17 +114,14 @@ static gt_tensor value(const gt_pull *pull, double number) {
 /* Recorded once for a sweep: rules ask for 0 and 1 again and again. */
 static gt_tensor constant(const gt_pull *pull, double number) {
     const gt_dtype dtype = gt_dtype_of(pull->out[0]);
-    gt_tensor *free_place = NULL;
-    for (int i = 0; pull->constant && i < GT_PULL_CONSTANTS && !free_place; i++) {
-        const gt_tensor known = pull->constant[i];
-        if (!gt_valid(known))
-            free_place = &pull->constant[i];
-        else if (gt_dtype_of(known) == dtype &&
-                 memcmp(&gt_args(known)[0].real, &number, sizeof number) == 0)
-            return known;
-    }
+    gt_pull_constant *c = pull->constant;
+    int i = 0;
+    for (; c && i < GT_PULL_CONSTANTS && c[i].node.tape; i++)
+        if (c[i].dtype == dtype && memcmp(&c[i].number, &number, sizeof number) == 0)
+            return c[i].node;
     const gt_tensor made = gt_mark_constant(value(pull, number));
-    if (free_place) *free_place = made;
+    if (c && i < GT_PULL_CONSTANTS && gt_valid(made))
+        c[i] = (gt_pull_constant){made, dtype, number};
     return made;
 }
 
@@ -181,6 +172,7 @@ static gt_tensor constant(const gt_pull *pull, double number) {
 #undef TWO
 #undef k
 #undef v
+#undef ZERO
 
 /* ---- shape rules ------------------------------------------------------------------------------------------------ */
 
@@ -320,11 +312,14 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define TRAITS_SELECT GT_ELEMENTWISE
 #define KINKED_SMOOTH false
 #define KINKED_BRANCH(expression) true
-#define ROW(function, kinds, text, computed, d0, d1, d2, kinked, where, from, to)                  \
+/* Which operands get a contribution: all but those whose rule is ZERO. */
+#define GIVES(rule) ((#rule)[0] != 'Z')
+#define ROW(function, kinds, text, computed, gives, d0, d1, d2, kinked, where, from, to)           \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
               samples_##function, .traits = TRAITS_##kinds, .integer = INTEGERS_##kinds,           \
-              .tile = tile_##function, .exact = exact_##function, .scalar = scalar_##function,     \
+              .tile = tile_##function, .exact = exact_##function,                                  \
+              .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_##function, gives),              \
               .value = value_##function, .branch = (kinked) ? branch_##function : NULL,            \
               .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
               .domain = where, .low = from, .high = to);
@@ -332,11 +327,13 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define ONE(number) (, double number)
 #define TWO(first, second) (, double first, double second)
 #define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)               \
-    ROW(name, kinds, text, #forward, #gradient, NULL, NULL, KINKED_##branch, where, from, to)
+    ROW(name, kinds, text, #forward, GIVES(gradient), #gradient, NULL, NULL, KINKED_##branch,      \
+        where, from, to)
 #define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
-    ROW(name, kinds, text, #forward, #da, #db, NULL, KINKED_##branch, where, from, to)
+    ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1, #da, #db, NULL, KINKED_##branch,  \
+        where, from, to)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
-    ROW(name, kinds, text, #forward, #da, #db, #dc, KINKED_##branch, where, from, to)
+    ROW(name, kinds, text, #forward, 0, #da, #db, #dc, KINKED_##branch, where, from, to)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY
@@ -345,31 +342,26 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #undef ONE
 #undef TWO
 
-static gt_tensor record(const gt_op *op, const gt_tensor *x, int n, const gt_arg *arg, int n_arg) {
-    return gt_record(NULL, op, x, n, NULL, 0, arg, n_arg);
-}
-
 #define SIGNATURE_NONE(name)                                                                       \
-    gt_tensor name(gt_tensor x) { return record(&op_##name, &x, 1, NULL, 0); }
+    gt_tensor name(gt_tensor x) { return gt_record_unary(&op_##name, x, NULL, 0); }
 #define SIGNATURE_ONE(name)                                                                        \
     gt_tensor name(gt_tensor x, double p) {                                                        \
-        return record(&op_##name, &x, 1, &(const gt_arg){.real = p}, 1);                           \
+        return gt_record_unary(&op_##name, x, &(const gt_arg){.real = p}, 1);                      \
     }
 #define SIGNATURE_TWO(name)                                                                        \
     gt_tensor name(gt_tensor x, double p, double q) {                                              \
-        return record(&op_##name, &x, 1, (const gt_arg[]){{.real = p}, {.real = q}}, 2);           \
+        return gt_record_unary(&op_##name, x, (const gt_arg[]){{.real = p}, {.real = q}}, 2);      \
     }
 #define NONE SIGNATURE_NONE
 #define ONE(number) SIGNATURE_ONE
 #define TWO(first, second) SIGNATURE_TWO
 #define UNARY(name, params, ...) params(name)
 #define BINARY(name, ...)                                                                          \
-    gt_tensor name(gt_tensor a, gt_tensor b) {                                                     \
-        return record(&op_##name, (const gt_tensor[]){a, b}, 2, NULL, 0);                          \
-    }
+    gt_tensor name(gt_tensor a, gt_tensor b) { return gt_record_binary(&op_##name, a, b); }
 #define TERNARY(name, ...)                                                                         \
     gt_tensor name(gt_tensor a, gt_tensor b, gt_tensor c) {                                        \
-        return record(&op_##name, (const gt_tensor[]){a, b, c}, 3, NULL, 0);                       \
+        const gt_tensor in[] = {a, b, c};                                                          \
+        return gt_record(NULL, &op_##name, in, 3, NULL, 0, NULL, 0);                               \
     }
 #include "ops/ops.def"
 #undef UNARY

@@ -1,0 +1,458 @@
+/* graph/append.c: recording: an operation's operands are checked, its shape rule is asked, its results are appended.
+ * Nothing is computed. The one assertion of the library stands in link_inputs: inputs before their node. */
+#include "graph/tape.h"
+
+#include <assert.h>
+#include <string.h>
+
+gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
+    if (tape) tape->site = (gt__site){file, line};
+    return tape;
+}
+gt_tensor gt_at(gt_tensor t, const char *file, int line) {
+    if (t.tape) t.tape->site = (gt__site){file, line};
+    return t;
+}
+gt_list gt_list_at(gt_list list, const char *file, int line) {
+    if (list.count > 0 && list.at) gt_tape_at(list.at[0].tape, file, line);
+    return list;
+}
+
+void gt_record_for(gt_tape *tape, gt_tensor at) {
+    const bool dated = gt__valid(at);
+    if (!tape->dated) tape->undated = tape->site;
+    tape->site = dated ? (gt__site){NULL, 0} : tape->undated;
+    tape->dated = dated;
+    if (!dated) return;
+    const gt__node *n = gt__node_at(tape, at.index);
+    tape->dated_site = n->site;
+    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
+}
+
+gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
+    const gt_recorder before = tape->recorder;
+    tape->recorder = recorder;
+    return before;
+}
+
+static bool add_chunk(gt_tape *tape) {
+    if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
+                  sizeof *tape->chunk))
+        return gt__out_of_memory(tape, "nodes");
+    gt__node *chunk = gt__alloc(tape->allocator, GT__CHUNK * sizeof *chunk);
+    if (!chunk) return gt__out_of_memory(tape, "nodes");
+    tape->chunk[tape->n_chunks++] = chunk;
+    return true;
+}
+
+static bool make_room_slowly(gt_tape *tape) {
+    if (tape->limit && tape->size >= tape->limit)
+        return gt__error(
+            tape,
+            "the tape holds %u nodes, its limit: is gt_tape_reset or gt_rewind missing "
+            "between steps?",
+            tape->size);
+    if (tape->size >= UINT32_MAX - GT__CHUNK) return gt__error(tape, "the tape is full");
+    if (tape->size == tape->n_chunks * GT__CHUNK && !add_chunk(tape)) return false;
+    tape->room = tape->n_chunks * GT__CHUNK;
+    if (tape->limit && tape->limit < tape->room) tape->room = tape->limit;
+    return true;
+}
+
+/* Room for one more node; errors for a full tape and a short memory. */
+static inline bool make_room(gt_tape *tape) {
+    return tape->size < tape->room || make_room_slowly(tape);
+}
+
+static bool intern_site(gt_tape *tape, gt__known_site *known) {
+    const uint32_t id = gt__intern(&tape->sites, &tape->site, sizeof tape->site);
+    if (id == 0) return gt__out_of_memory(tape, "a call site");
+    *known = (gt__known_site){tape->site, id};
+    return true;
+}
+
+/* The id of the present call site, 0 when there is none. */
+static inline bool site_id(gt_tape *tape, uint32_t *id) {
+    const gt__site *site = &tape->site;
+    *id = tape->dated ? tape->dated_site : 0;
+    if (!site->file) return true;
+    gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
+    const bool same = known->site.line == site->line && known->site.file == site->file;
+    if (!same && !intern_site(tape, known)) return false;
+    *id = known->id;
+    return true;
+}
+
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    uint32_t site;
+    if (!make_room(tape) || !site_id(tape, &site)) return NULL;
+    if (tape->size == 0) tape->begun = tape->params->clock;
+    const bool number = shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
+    const unsigned rule = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    *n = (gt__node){.op = op,
+                    .shape = shape,
+                    .site = site,
+                    .clock = tape->dated ? tape->date : tape->params->clock,
+                    .generation = tape->generation,
+                    .dtype = (uint8_t)dtype,
+                    .flags = (uint16_t)(rule | (number ? GT__NUMBER : 0u))};
+    return n;
+}
+
+/* Every operand valid and of one tape; NULL when not. A mix of tapes fails both. */
+static gt_tape *common_tape(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in) {
+    for (int k = 0; k < n_in; k++)
+        if (!tape) tape = in[k].tape;
+    for (int k = 0; k < n_in; k++) {
+        if (!in[k].tape) {
+            gt_fail(tape, "%s: operand %d is no tensor", op->name, k);
+            return NULL;
+        }
+        if (in[k].tape != tape) {
+            gt_fail(tape, "%s: operands of two tapes", op->name);
+            gt_fail(in[k].tape, "%s: operands of two tapes", op->name);
+            return NULL;
+        }
+    }
+    for (int k = 0; k < n_in; k++)
+        if (!gt__check(in[k], op->name)) return NULL;
+    return tape;
+}
+
+static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in) {
+    uint32_t *place = n->in;
+    const uint32_t self = tape->size - 1;
+    if (n_in > 3) {
+        if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
+                      (uint64_t)tape->side_size + (uint64_t)n_in, sizeof *tape->side))
+            return gt__out_of_memory(tape, "inputs");
+        n->in[0] = tape->side_size;
+        n->in[1] = (uint32_t)n_in;
+        place = tape->side + tape->side_size;
+        tape->side_size += (uint32_t)n_in;
+    }
+    n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
+    for (int k = 0; k < n_in; k++) {
+        assert(in[k] < self); /* the topological sort */
+        gt__node *input = gt__node_at(tape, in[k]);
+        place[k] = in[k];
+        n->flags |= input->flags & GT__TRAINED;
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
+    }
+    (void)self;
+    return true;
+}
+
+void *gt_scratch(const gt_call *call, size_t bytes) {
+    enum { ALIGNMENT = 64 };
+    gt__context *c = call->internal;
+    char *block = bytes < SIZE_MAX / 8 ? gt__pool_take(&c->tape->pool, bytes + ALIGNMENT) : NULL;
+    if (!block) {
+        gt__out_of_memory(c->tape, "scratch of an operation");
+        return NULL;
+    }
+    memcpy(block, &c->scratch, sizeof c->scratch);
+    c->scratch = block;
+    return block + ALIGNMENT;
+}
+
+void gt__free_scratch(gt__context *c) {
+    while (c->scratch) {
+        void *block = c->scratch;
+        memcpy(&c->scratch, block, sizeof c->scratch);
+        gt__pool_give(&c->tape->pool, block);
+    }
+}
+
+bool gt__reserve_arrays(gt_tape *tape, uint32_t count) {
+    return gt__grow(tape->allocator, &tape->array, &tape->array_room, (uint64_t)count + GT_MAX_OUT,
+                    sizeof *tape->array) ||
+           gt__out_of_memory(tape, "operands");
+}
+
+/* Operands of a shape rule: shapes and record-time strides, no data. */
+static void describe_operands(gt_tape *tape, const uint32_t *index, int n_in) {
+    for (int k = 0; k < n_in; k++) {
+        const gt__node *n = gt__node_at(tape, index[k]);
+        gt_array *a = &tape->array[k];
+        a->data = NULL;
+        a->dtype = (gt_dtype)n->dtype;
+        a->shape = gt__shape(tape, n)->shape;
+        const int64_t *stride = gt__bytes(&tape->layouts, n->layout, NULL);
+        if (stride)
+            memcpy(a->stride, stride, sizeof a->stride);
+        else
+            gt__contiguous(a);
+    }
+    for (int k = 0; k < GT_MAX_OUT;
+         k++) { /* results begin as scalars; clearing all of them costs too much */
+        tape->array[n_in + k].data = NULL;
+        tape->array[n_in + k].dtype = GT_F32;
+        tape->array[n_in + k].shape.rank = 0;
+    }
+}
+
+uint32_t gt__layout(gt_tape *tape, const gt_array *a) {
+    gt_array plain = *a;
+    int64_t stride[GT_MAX_RANK] = {0};
+    gt__contiguous(&plain);
+    bool same = true;
+    for (int i = 0; i < a->shape.rank; i++) {
+        stride[i] = a->stride[i];
+        if (a->shape.dim[i] > 1 && a->stride[i] != plain.stride[i]) same = false;
+    }
+    if (same) return 0;
+    const uint32_t id = gt__intern(&tape->layouts, stride, sizeof stride);
+    if (id) return id;
+    gt__out_of_memory(tape, "strides");
+    return UINT32_MAX;
+}
+
+/* A user's shape rule can leave anything behind; shapes are checked when they are interned. */
+static bool sound_results(const gt_call *call) {
+    if (call->n_out < 1 || call->n_out > GT_MAX_OUT)
+        return gt_call_fail(call, "the shape rule gives %d results: 1 to %d can be", call->n_out,
+                            GT_MAX_OUT);
+    for (int k = 0; k < call->n_out; k++)
+        if ((unsigned)call->out[k].dtype >= GT_N_DTYPES)
+            return gt_call_fail(call, "the shape rule gives %d as dtype of result %d",
+                                (int)call->out[k].dtype, k);
+    return true;
+}
+
+static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *in, uint32_t attr,
+                           uint32_t arg) {
+    for (int k = 0; k < call->n_out; k++) {
+        const bool as_input = call->n_in && gt_same_shape(call->out[k].shape, call->in[0].shape);
+        const uint32_t shape =
+            as_input ? gt__node_at(tape, in[0])->shape : gt__intern_shape(tape, call->out[k].shape);
+        uint32_t layout = 0;
+        if (shape && call->op->more.traits & GT_VIEW) layout = gt__layout(tape, &call->out[k]);
+        if (!shape || layout == UINT32_MAX) return false;
+        gt__node *n = gt__append(tape, call->op, shape, call->out[k].dtype);
+        if (!n || !link_inputs(tape, n, in, call->n_in)) return false;
+        n->layout = layout;
+        n->attr = attr;
+        n->arg = arg;
+        n->out = (unsigned)k & 15u;
+        if (k > 0) n->flags |= GT__UNASKED;
+        if (n->flags & GT__NUMBER && call->op->more.scalar.machine) n->flags |= GT__SCALAR;
+    }
+    return true;
+}
+
+/* Effects are listed, so that a commit finds them without a search. */
+static bool note_effect(gt_tape *tape, const gt_op *op, uint32_t index) {
+    if (!(op->more.traits & GT_EFFECT)) return true;
+    if (!gt__grow(tape->allocator, &tape->effect, &tape->effect_room, (uint64_t)tape->n_effects + 1,
+                  sizeof *tape->effect))
+        return gt__out_of_memory(tape, "effects");
+    tape->effect[tape->n_effects++] = index;
+    return true;
+}
+
+/* Appends an operation's numbers after their count; *first is 0 when there are none. */
+static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_arg,
+                      uint32_t *first) {
+    const bool random = (op->more.traits & GT_RANDOM) != 0;
+    *first = 0;
+    if (n_arg == 0 && !random) return true;
+    if (!gt__grow(tape->allocator, &tape->arg, &tape->arg_room,
+                  (uint64_t)tape->arg_size + (uint64_t)n_arg + 2, sizeof *tape->arg))
+        return gt__out_of_memory(tape, "numbers");
+    tape->arg[tape->arg_size++].integer = n_arg + random;
+    *first = tape->arg_size;
+    for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
+    if (random) tape->arg[tape->arg_size++].integer = (int64_t)tape->params->ordinal++;
+    return true;
+}
+
+static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in, uint32_t attr,
+                        uint32_t arg) {
+    const uint32_t start = tape->size, side = tape->side_size;
+    const bool failed_before = tape->failed;
+    if (!gt__reserve_arrays(tape, (uint32_t)n_in)) return gt__poison(tape);
+    describe_operands(tape, in, n_in);
+    gt__context context;
+    context.tape = tape;
+    context.node = start;
+    context.index = in;
+    context.scratch = NULL;
+    context.next_text = 0;
+    gt_call call = {.op = op,
+                    .attr = gt__bytes(&tape->attrs, attr, NULL),
+                    .arg = tape->arg + arg,
+                    .n_in = n_in,
+                    .n_out = 1,
+                    .in = tape->array,
+                    .out = tape->array + n_in,
+                    .internal = &context};
+    const bool ok = op->shape(&call) && sound_results(&call) &&
+                    append_results(tape, &call, in, attr, arg) && note_effect(tape, op, start);
+    gt__free_scratch(&context);
+    if (ok) return gt__tensor(tape, start);
+    if (!tape->failed) gt_fail(tape, "%s: the shape rule refused its operands", op->name);
+    tape->size = start;
+    tape->side_size = side;
+    if (!failed_before) tape->failed_at = start;
+    return gt__poison(tape);
+}
+
+/* The indices of operands: on the stack when few, else scratch of the pool. */
+static gt_tensor record_over(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
+                             uint32_t attr, uint32_t arg) {
+    uint32_t few[8] = {0}, *index = few;
+    if (n_in > 8) index = gt__pool_take(&tape->pool, (size_t)n_in * sizeof *index);
+    if (!index) return gt__out_of_memory(tape, "operands"), gt__poison(tape);
+    for (int k = 0; k < n_in; k++) index[k] = in[k].index;
+    const gt_tensor t = record(tape, op, index, n_in, attr, arg);
+    if (n_in > 8) gt__pool_give(&tape->pool, index);
+    return t;
+}
+
+gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in, const void *attr,
+                    size_t attr_size, const gt_arg *arg, int n_arg) {
+    gt_tape *own = common_tape(tape, op, in, n_in);
+    if (!own) {
+        for (int k = 0; !tape && k < n_in; k++) tape = in[k].tape;
+        return tape ? gt__poison(tape) : gt_none();
+    }
+    gt_tensor cast[GT__CAST_MOST];
+    if (!(in = gt__autocast(own, op, in, n_in, cast)) && n_in) return gt__poison(own);
+    uint32_t attr_id = 0;
+    uint32_t first_arg;
+    if (attr_size) {
+        attr_id = gt__intern(&own->attrs, attr, attr_size);
+        if (attr_id == 0) {
+            gt__out_of_memory(own, "attributes");
+            return gt__poison(own);
+        }
+    }
+    if (!copy_args(own, op, arg, n_arg, &first_arg)) return gt__poison(own);
+    return record_over(own, op, in, n_in, attr_id, first_arg);
+}
+
+/* ---- operations on numbers ------------------------------------------------------------------------- */
+
+/* Graphs of scalars have very many operations whose shape rule has nothing to decide (GT_PLAIN), and these are
+ * recorded here: on numbers of one kind, which is the result's. */
+typedef struct numbers {
+    gt_tape *tape;
+    gt__node *x, *y;
+} numbers;
+
+static inline bool are_plain(const gt_op *op, gt_tensor a, gt_tensor b, numbers *in) {
+    gt_tape *tape = in->tape = a.tape;
+    if (!tape || b.tape != tape || a.index >= tape->size || b.index >= tape->size) return false;
+    const gt__node *x = in->x = gt__node_at(tape, a.index);
+    const gt__node *y = in->y = gt__node_at(tape, b.index);
+    return x->generation == a.generation && y->generation == b.generation &&
+           x->flags & y->flags & GT__NUMBER && x->dtype == y->dtype && op->more.traits & GT_PLAIN &&
+           op->more.scalar.machine;
+}
+
+/* The flags of an operation on numbers. What the user records makes them used. */
+static inline uint16_t link_numbers(const numbers *in) {
+    const unsigned flags = (in->x->flags & (GT__NUMBER | GT__TRAINED)) |
+                           (in->y->flags & GT__TRAINED) | (unsigned)GT__SCALAR;
+    if (in->tape->recorder != GT_BY_USER) return (uint16_t)(flags | GT__RULE);
+    if (!(in->x->flags & GT__USED)) in->x->flags |= GT__USED;
+    if (!(in->y->flags & GT__USED)) in->y->flags |= GT__USED;
+    return (uint16_t)flags;
+}
+
+/* Field by field: a copy of a node that was put together elsewhere stalls on its parts. */
+static inline gt__node *append_plain(const gt_op *op, const numbers *in, const gt_arg *arg,
+                                     int n_arg) {
+    gt_tape *tape = in->tape;
+    uint32_t site, first_arg = 0;
+    if ((n_arg && !copy_args(tape, op, arg, n_arg, &first_arg)) || !make_room(tape) ||
+        !site_id(tape, &site))
+        return NULL;
+    gt__node *n = gt__node_at(tape, tape->size++);
+    n->op = op;
+    n->value.data = NULL;
+    n->in[2] = 0;
+    n->shape = in->x->shape;
+    n->layout = n->attr = n->name = 0;
+    n->arg = first_arg;
+    n->site = site;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
+    n->generation = tape->generation;
+    n->flags = link_numbers(in);
+    n->dtype = in->x->dtype;
+    n->out = 0;
+    return n;
+}
+
+static inline gt_tensor appended(gt_tape *tape, const gt__node *n) {
+    if (!gt__encode_appended(tape, n)) return gt__poison(tape);
+    return (gt_tensor){tape, tape->size - 1, tape->generation};
+}
+
+gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
+    numbers in;
+    if (!are_plain(op, x, x, &in)) return gt_record(NULL, op, &x, 1, NULL, 0, arg, n_arg);
+    gt__node *n = append_plain(op, &in, arg, n_arg);
+    if (!n) return gt__poison(x.tape);
+    n->in[0] = x.index;
+    n->in[1] = 0;
+    n->arity = 1;
+    return appended(x.tape, n);
+}
+
+gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b) {
+    numbers in;
+    if (!are_plain(op, a, b, &in))
+        return gt_record(NULL, op, (const gt_tensor[]){a, b}, 2, NULL, 0, NULL, 0);
+    gt__node *n = append_plain(op, &in, NULL, 0);
+    if (!n) return gt__poison(a.tape);
+    n->in[0] = a.index;
+    n->in[1] = b.index;
+    n->arity = 2;
+    return appended(a.tape, n);
+}
+
+/* ---- again, and a user's own ---------------------------------------------------------------------- */
+
+/* Another tape's attribute and numbers, as they are: a random operation keeps its ordinal. */
+static bool adopt(gt_tape *tape, gt_tensor t, uint32_t *attr, uint32_t *arg) {
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    const int n_arg = gt_n_args(t);
+    size_t size = 0;
+    const void *bytes = gt__bytes(&t.tape->attrs, n->attr, &size);
+    *attr = *arg = 0;
+    if (bytes && (*attr = gt__intern(&tape->attrs, bytes, size)) == 0)
+        return gt__out_of_memory(tape, "attributes");
+    if (n_arg == 0) return true;
+    if (!gt__grow(tape->allocator, &tape->arg, &tape->arg_room,
+                  (uint64_t)tape->arg_size + (uint64_t)n_arg + 1, sizeof *tape->arg))
+        return gt__out_of_memory(tape, "numbers");
+    tape->arg[tape->arg_size++].integer = n_arg;
+    *arg = tape->arg_size;
+    memcpy(tape->arg + *arg, gt_args(t), (size_t)n_arg * sizeof *tape->arg);
+    tape->arg_size += (uint32_t)n_arg;
+    return true;
+}
+
+gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in) {
+    const gt__node *n = gt__node_at(t.tape, t.index);
+    const int n_in = (int)gt__n_in(n);
+    uint32_t attr = n->attr, arg = n->arg;
+    if (!common_tape(tape, n->op, in, n_in)) return gt__poison(tape);
+    if (tape != t.tape && !adopt(tape, t, &attr, &arg)) return gt__poison(tape);
+    return record_over(tape, n->op, in, n_in, attr, arg);
+}
+
+gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {
+    return gt_record_copy_on(t.tape, t, in);
+}
+
+gt_tensor gt_apply(const gt_op *op, gt_list in) {
+    gt_tape *tape = in.count > 0 && in.at ? in.at[0].tape : NULL;
+    if (!op || !op->name || !in.at) return gt_fail(tape, "apply: no operation, or no operands");
+    if (!op->shape || !(op->kernel || op->more.view || op->more.tile))
+        return gt_fail(tape, "%s: an operation needs a shape rule and a kernel", op->name);
+    return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
+}
