@@ -114,7 +114,7 @@ static bool is_quick(const gt__sweep *s, const gt__node *n) {
 
 /* What is of the kind of x, and no leaf, is noted as it is. */
 static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
-    if (!gt__valid(gx)) return gt_is_none(gx);
+    if (gx.tape != s->tape || gx.index >= s->tape->size) return gt_is_none(gx);
     const gt__node *to = node(x), *n = node(gx);
     const unsigned flags = n->flags & (GT__NUMBER | GT__LEAF);
     if (flags == GT__NUMBER && n->dtype == to->dtype) return gt__sweep_note(s, x.index, gx);
@@ -123,10 +123,11 @@ static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
 
 static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     gt_tape *tape = s->tape;
+    const gt_scalar_rule *rule = &n->op->more.scalar;
     const gt_tensor t = gt__tensor(tape, i);
     gt_record_for(tape, t);
     const gt_tensor g = upstream(s, i);
-    if (!gt__valid(g)) return false;
+    if (tape->failed) return false;
     gt_arg arg[FEW];
     for (int k = 0; n->arg && k < (int)tape->arg[n->arg - 1].integer; k++)
         arg[k] = tape->arg[n->arg + (uint32_t)k];
@@ -135,9 +136,10 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     const gt_pull p = {
         .tape = tape, .arg = arg, .in = in, .out = &t, .up = &g, .constant = s->constant};
     for (int k = 0; k < (int)n->arity; k++) {
-        if (!gt__sweep_depends(s, in[k].index)) continue;
-        const gt_tensor local = n->op->gradient.local(&p, k);
-        if (!contribute_number(s, in[k], local.tape ? chain(&p, k, local) : local)) return false;
+        if (!(rule->gives >> k & 1) || !gt__sweep_depends(s, n->in[k])) continue;
+        gt_tensor gx = g;
+        if (!(rule->passes >> k & 1)) gx = chain(&p, k, n->op->gradient.local(&p, k));
+        if (!contribute_number(s, in[k], gx)) return false;
     }
     return true;
 }

@@ -279,10 +279,12 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when
 
 /* ---- append.c */
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
-void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */
 uint32_t gt__layout(gt_tape *tape, const gt_array *a);
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
+
+/* ---- scratch.c: gives back what gt_scratch took. */
+void gt__free_scratch(gt__context *context);
 
 /* ---- autocast.c: the operands that op is recorded with: in, or casts in room (GT__CAST_MOST); NULL when a cast
  * failed. */
