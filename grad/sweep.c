@@ -107,7 +107,7 @@ static bool visit(gt__sweep *s, gt_tensor t) {
 enum { FEW = 2 }; /* operands, and run-time numbers, of operations on numbers */
 
 /* Very many nodes can be operations on numbers, of which most of what the general way asks is known. */
-static bool is_quick(const gt__sweep *s, const gt__node *n) {
+static bool is_number(const gt__sweep *s, const gt__node *n) {
     return n->flags & GT__SCALAR && n->op->gradient.local && n->arity <= FEW && !s->copies &&
            !s->watch && (!n->arg || s->tape->arg[n->arg - 1].integer <= FEW);
 }
@@ -121,13 +121,9 @@ static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
     return contribute(s, x, &gx);
 }
 
-static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
+static bool pull_number(gt__sweep *s, gt_tensor t, const gt__node *n, gt_tensor g) {
     gt_tape *tape = s->tape;
     const gt_scalar_rule *rule = &n->op->more.scalar;
-    const gt_tensor t = gt__tensor(tape, i);
-    gt_record_for(tape, t);
-    const gt_tensor g = upstream(s, i);
-    if (tape->failed) return false;
     gt_arg arg[FEW];
     for (int k = 0; n->arg && k < (int)tape->arg[n->arg - 1].integer; k++)
         arg[k] = tape->arg[n->arg + (uint32_t)k];
@@ -144,15 +140,32 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     return true;
 }
 
+/* To operands that all get the upstream, which is of their kind and no leaf: see contribute. */
+static bool pass_on(gt__sweep *s, const gt__node *n, gt_tensor g) {
+    for (unsigned k = 0; k < n->arity; k++)
+        if (!gt__sweep_note(s, n->in[k], g)) return false;
+    return true;
+}
+
+static bool visit_number(gt__sweep *s, gt_tensor t, const gt__node *n) {
+    const gt_scalar_rule *rule = &n->op->more.scalar;
+    gt__date(s->tape, n);
+    const gt_tensor g = upstream(s, t.index);
+    if (s->tape->failed) return false;
+    const unsigned all = (1u << n->arity) - 1;
+    return (rule->passes & all) == all ? pass_on(s, n, g) : pull_number(s, t, n, g);
+}
+
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
     if (!contribute(s, root, &seed)) return false;
     for (uint32_t i = root.index + 1; i-- > s->low;) {
         if (!s->visit[i - s->low].chain) continue;
         const gt__node *n = gt__node_at(s->tape, i);
         if (n->out > 0) continue;
-        const bool quick = is_quick(s, n), idle = quick && !s->visit[i - s->low].sum;
-        const bool ok = idle || (quick ? visit_quickly(s, i, n) : visit(s, gt__tensor(s->tape, i)));
-        if (!ok || s->tape->failed) return false;
+        const bool number = is_number(s, n), idle = number && !s->visit[i - s->low].sum;
+        if (idle) continue;
+        const gt_tensor t = gt__tensor(s->tape, i);
+        if (!(number ? visit_number(s, t, n) : visit(s, t)) || s->tape->failed) return false;
     }
     return true;
 }

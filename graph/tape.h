@@ -226,6 +226,14 @@ static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
            gt__node_at(t.tape, t.index)->generation == t.generation;
 }
+/* What is recorded from now on is on behalf of node n. */
+static inline void gt__date(gt_tape *tape, const gt__node *n) {
+    if (!tape->dated) tape->undated = tape->site;
+    tape->dated = true;
+    tape->site.file = NULL;
+    tape->dated_site = n->site;
+    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
+}
 static inline gt_tensor gt__tensor(gt_tape *tape, uint32_t i) {
     return (gt_tensor){tape, i, gt__node_at(tape, i)->generation};
 }

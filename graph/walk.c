@@ -123,14 +123,12 @@ gt_list gt_list_at(gt_list list, const char *file, int line) {
 }
 
 void gt_record_for(gt_tape *tape, gt_tensor at) {
-    const bool dated = gt__valid(at);
-    if (!tape->dated) tape->undated = tape->site;
-    tape->site = dated ? (gt__site){NULL, 0} : tape->undated;
-    tape->dated = dated;
-    if (!dated) return;
-    const gt__node *n = gt__node_at(tape, at.index);
-    tape->dated_site = n->site;
-    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
+    if (gt__valid(at)) {
+        gt__date(tape, node(at));
+    } else if (tape->dated) {
+        tape->site = tape->undated;
+        tape->dated = false;
+    }
 }
 
 gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
