@@ -89,14 +89,21 @@ void gt__merge_axes(gt_array *a) {
 /* Sizes known to the compiler: a call of memcpy for each element would cost more than the operation. */
 void gt__repeat(void *to, const void *element, int64_t count, size_t size) {
     char *byte = to;
-    if (size == 4)
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, element, 4);
-    else if (size == 8)
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, element, 8);
-    else if (size == 1)
-        memset(to, *(const unsigned char *)element, (size_t)count);
-    else
+    uint64_t wide;
+    uint32_t word;
+    switch (size) {
+    case 4:
+        memcpy(&word, element, 4);
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, &word, 4);
+        return;
+    case 8:
+        memcpy(&wide, element, 8);
+        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, &wide, 8);
+        return;
+    case 1: memset(to, *(const unsigned char *)element, (size_t)count); return;
+    default:
         for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
+    }
 }
 
 /* Copies `count` elements that are `stride` apart. */
@@ -123,6 +130,19 @@ static void copy_periods(char *to, size_t period, size_t bytes) {
         to += n;
         bytes -= n;
     }
+}
+
+/* Copies `lines` lines along the last axis, after the one at `offset`, which stands before `to`. */
+static void copy_lines(char *to, const gt_array *a, int64_t offset, int64_t lines) {
+    const int64_t size = (int64_t)gt_dtype_size(a->dtype), last = a->shape.rank - 1;
+    const int64_t length = a->shape.dim[last], step = a->stride[last], apart = a->stride[last - 1];
+    const char *from = (const char *)a->data + offset * size;
+    if (apart == 0)
+        copy_periods(to, (size_t)(length * size), (size_t)(lines * length * size));
+    else
+        for (int64_t k = 0; k < lines; k++)
+            copy_line(to + k * length * size, from + (k + 1) * apart * size, step, length,
+                      (size_t)size);
 }
 
 /* To the next line along the last axis. */
@@ -156,13 +176,14 @@ void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count) {
         copy_line(to, (const char *)a->data + from * (int64_t)size, a->stride[last], run, size);
         to += (size_t)run * size;
         count -= run;
-        if (above >= 0 && a->stride[above] == 0 && run == length) { /* equal lines follow */
-            const int64_t lines = a->shape.dim[above] - 1 - at[above];
-            const int64_t more = lines * length < count ? lines * length : count;
-            copy_periods(to, (size_t)length * size, (size_t)more * size);
-            to += (size_t)more * size;
-            count -= more;
-            at[above] += more / length;
+        if (above >= 0 && run == length) { /* whole lines follow */
+            const int64_t rest_above = a->shape.dim[above] - 1 - at[above];
+            const int64_t lines = rest_above < count / length ? rest_above : count / length;
+            copy_lines(to, a, offset, lines);
+            to += (size_t)(lines * length) * size;
+            count -= lines * length;
+            at[above] += lines;
+            offset += lines * a->stride[above];
         }
         next_line(a, at, &offset);
     }

@@ -446,11 +446,11 @@ typedef void (*gt_tile)(void *y, const void *const *x, const gt_arg *arg, int64_
 
 /* How a reduction folds, for a planner that has its elements at hand while they are made. The elements
  * that meet in one result are numbered in row-major order; parts of 512, and a shorter last one, are folded
- * by `part`, and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
+ * by `part` (several rows of n elements at once, each to one), and neighbours in pairs by `merge` (0 with 1, 2 with 3, then those pairs), until one is left. */
 typedef struct gt_fold {
     unsigned axes;     /* bit d: axis d is folded */
     const void *loops; /* the operation's own */
-    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t n);
+    void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t rows, int64_t n);
     void (*merge)(const struct gt_fold *fold, void *y, const void *x);
 } gt_fold;
 enum { GT_FOLD_PART = 512 };

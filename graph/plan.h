@@ -86,6 +86,7 @@ struct gt__plan {
     gt__work key;  /* what it computes */
     gt__work work; /* how: the same nodes, of which some stand for others */
     uint32_t n_steps, n_groups;
+    uint32_t n_again; /* members that another group has computed already */
     uint32_t first_final; /* from this step on leaves are overwritten: after all that can fail */
     gt__step *step;
     uint32_t *die;

@@ -12,6 +12,7 @@
  * made of their results, then belong to the group of the rows. */
 #include "graph/run.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
@@ -22,13 +23,14 @@ typedef struct maker {
     gt__plan *plan;
     uint32_t n; /* nodes */
     /* of each node */
-    uint32_t *joins; /* may it be a member of a group? */
+    uint32_t *joins; /* may it be a member of a group? JOINS_FLAT: as a fold that drops its axis */
     uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
     uint32_t *stage, *late;
     uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
     uint32_t *root;                 /* towards the node that stands for its unit */
     uint32_t *outside;              /* who needs it outside of its unit */
     uint32_t *final;                /* by root: is it a group that overwrites leaves? */
+    uint32_t *again;                /* the other unit that computes it again, or NONE */
     uint32_t *last;                 /* the last step that needs it */
     uint32_t *next;                 /* member of the unit */
     uint32_t *head, *tail, *when;   /* by root: members, and the unit's step */
@@ -41,8 +43,9 @@ typedef struct maker {
     uint32_t n_members, n_operands, n_loads, n_folds;
 } maker;
 
-enum { PER_NODE = 16, PER_VALUE = 4 };
+enum { PER_NODE = 17, PER_VALUE = 4 };
 enum { BY_THE_END = 1, BY_A_STEP = 2 }; /* see outside */
+enum { JOINS = 1, JOINS_FLAT = 2 };     /* see joins */
 
 static const uint32_t *inputs(const maker *m, uint32_t k) {
     return m->work->in + m->work->node[k].in;
@@ -140,27 +143,36 @@ static bool have_equal_rows(const gt_shape *a, const gt_shape *b) {
     return true;
 }
 
-/* Each row to one number, which keeps the axis. */
-static bool folds_rows(const maker *m, uint32_t k) {
+/* Each row to one number: JOINS if the axis is kept, JOINS_FLAT if not, else 0. */
+static uint32_t folds_rows(const maker *m, uint32_t k) {
     gt_fold fold;
-    if (!fold_of(m, k, &fold)) return false;
+    if (!fold_of(m, k, &fold)) return 0;
     const gt_shape *from = &shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
-    const gt_shape *to = &shape_entry(m, m->work->node[k].shape)->shape;
-    return has_rows(from) && fold.axes == 1u << (from->rank - 1) && have_equal_rows(from, to) &&
-           to->dim[to->rank - 1] == 1;
+    if (!has_rows(from) || fold.axes != 1u << (from->rank - 1)) return 0;
+    return shape_entry(m, m->work->node[k].shape)->shape.rank == from->rank ? JOINS : JOINS_FLAT;
+}
+
+/* A member's shape in a group of rows. */
+static gt_shape shape_by_rows(const maker *m, uint32_t k) {
+    gt_shape shape = shape_entry(m, m->work->node[k].shape)->shape;
+    if (m->joins[k] == JOINS_FLAT) shape.dim[shape.rank++] = 1;
+    return shape;
 }
 
 /* A view that shows its input as it is, or each number as a row. */
 static bool copies(const maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
     if (!is_view(m, k) || n->state || n->n_in != 1 || is_external(inputs(m, k)[0])) return false;
-    gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain;
-    in.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
-    plain.shape = out.shape = shape_entry(m, n->shape)->shape;
-    if (!has_rows(&in.shape) || !has_rows(&out.shape) || !have_equal_rows(&in.shape, &out.shape))
+    gt_array in = {.dtype = (gt_dtype)n->dtype}, out = in, plain = in;
+    in.shape = plain.shape = shape_entry(m, shape_of(m, inputs(m, k)[0]))->shape;
+    out.shape = shape_entry(m, n->shape)->shape;
+    if (folds_rows(m, inputs(m, k)[0]) == JOINS_FLAT) plain.shape.dim[plain.shape.rank++] = 1;
+    if (!has_rows(&plain.shape) || !has_rows(&out.shape) ||
+        !have_equal_rows(&plain.shape, &out.shape))
         return false;
     if (gt_numel(out.shape) == 0) return false;
     gt__contiguous(&in);
+    gt__contiguous(&plain);
     const gt_call call = {.op = n->op,
                           .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
                           .n_in = 1,
@@ -168,8 +180,7 @@ static bool copies(const maker *m, uint32_t k) {
     int64_t offset = 0;
     if (!n->op->more.view(&call, &out, &offset) || offset) return false;
     const int last = out.shape.rank - 1;
-    plain = in;
-    if (in.shape.dim[last] == 1 && out.shape.dim[last] > 1) plain.stride[last] = 0;
+    if (plain.shape.dim[last] == 1 && out.shape.dim[last] > 1) plain.stride[last] = 0;
     for (int d = 0; d <= last; d++)
         if (out.shape.dim[d] > 1 && out.stride[d] != plain.stride[d]) return false;
     return true;
@@ -180,16 +191,21 @@ static void find_joiners(maker *m) {
     uint32_t *apart = m->outside; /* read by what is no member */
     for (uint32_t k = 0; k < m->n; k++) apart[k] = false;
     for (uint32_t k = m->n; k-- > 0;) {
-        m->joins[k] = may_join(m, k) || folds_rows(m, k) || (!apart[k] && copies(m, k));
+        m->joins[k] = may_join(m, k) || (!apart[k] && copies(m, k)) ? JOINS : folds_rows(m, k);
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
             if (!m->joins[k] && !is_external(inputs(m, k)[i])) apart[inputs(m, k)[i]] = true;
     }
     for (uint32_t k = 0; k < m->n; k++)
-        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]];
+        if (is_view(m, k) && m->joins[k]) m->joins[k] = m->joins[inputs(m, k)[0]] ? JOINS : 0;
     for (uint32_t k = 0; k < m->n; k++) m->folds[k] = !m->joins[k] && folds_all(m, k);
 }
 
 /* ---- stages ----------------------------------------------------------------------------------------------- */
+
+/* k reads the member j: must it wait for j's group? A fold without its axis is another shape to all but views. */
+static bool must_wait(const maker *m, uint32_t j, uint32_t k) {
+    return m->joins[j] && (!m->joins[k] || (m->joins[j] == JOINS_FLAT && !is_view(m, k)));
+}
 
 static void find_stages(maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
@@ -199,7 +215,7 @@ static void find_stages(maker *m) {
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
             if (is_external(j)) continue;
-            const uint32_t after = m->stage[j] + (m->joins[j] && !m->joins[k]);
+            const uint32_t after = m->stage[j] + must_wait(m, j, k);
             if (after > m->stage[k]) m->stage[k] = after;
         }
     }
@@ -209,12 +225,16 @@ static void sink(maker *m) {
     for (uint32_t k = m->n; k-- > 0;) {
         const gt__plan_node *n = &m->work->node[k];
         if (m->joins[k] && m->late[k] != NONE) m->stage[k] = m->late[k];
-        const uint32_t limit = m->stage[k] - !m->joins[k];
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = inputs(m, k)[i];
-            if (!is_external(j) && m->joins[j] && limit < m->late[j]) m->late[j] = limit;
+            if (is_external(j) || !m->joins[j]) continue;
+            const uint32_t limit = m->stage[k] - must_wait(m, j, k);
+            if (limit < m->late[j]) m->late[j] = limit;
         }
     }
+    for (uint32_t k = 0; k < m->n; k++) /* only there has the fold a number for each row */
+        if (m->joins[k] && is_view(m, k) && m->joins[inputs(m, k)[0]] == JOINS_FLAT)
+            m->stage[k] = m->stage[inputs(m, k)[0]];
 }
 
 static uint32_t unit_of(maker *m, uint32_t k) {
@@ -236,10 +256,9 @@ static void unite(maker *m, uint32_t a, uint32_t b) {
 
 static bool are_alike(const maker *m, uint32_t a, uint32_t b) {
     if (!m->joins[a] || !m->joins[b] || m->stage[a] != m->stage[b]) return false;
-    if (m->work->node[a].shape == m->work->node[b].shape) return true;
-    const gt_shape *s = &shape_entry(m, m->work->node[a].shape)->shape;
-    const gt_shape *t = &shape_entry(m, m->work->node[b].shape)->shape;
-    return has_rows(s) && has_rows(t) && have_equal_rows(s, t);
+    if (m->work->node[a].shape == m->work->node[b].shape && m->joins[a] == m->joins[b]) return true;
+    const gt_shape s = shape_by_rows(m, a), t = shape_by_rows(m, b);
+    return has_rows(&s) && has_rows(&t) && have_equal_rows(&s, &t);
 }
 
 /* Joins k with its inputs, and with whoever read the same large input before. */
@@ -270,7 +289,7 @@ static void join_scalars(maker *m) {
 static void find_rows(maker *m) {
     uint32_t *members = m->head; /* how many */
     for (uint32_t k = 0; k < m->n; k++) members[k] = m->by_rows[k] = 0;
-    for (uint32_t k = 0; k < m->n; k++) members[unit_of(m, k)] += m->joins[k];
+    for (uint32_t k = 0; k < m->n; k++) members[unit_of(m, k)] += m->joins[k] != 0;
     for (uint32_t k = 0; k < m->n; k++) {
         const uint32_t unit = unit_of(m, k);
         if (!m->joins[k]) continue;
@@ -336,7 +355,8 @@ static void find_outside(maker *m) {
 
 static bool may_overwrite(const maker *m, uint32_t k) {
     const unsigned state = m->work->node[k].state;
-    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP);
+    return state & GT__TO_ASSIGN && !(state & GT__TO_STORE) && !(m->outside[k] & BY_A_STEP) &&
+           m->joins[k] != JOINS_FLAT;
 }
 
 static uint32_t target_of(const maker *m, uint32_t k) {
@@ -473,21 +493,102 @@ static void list_deaths(maker *m) {
     }
 }
 
+/* ---- values computed again ------------------------------------------------------------------------------------
+
+ * A value that waits for one other group, in memory, need not: that group can compute it from the same
+ * operands, if they are there anyway. The price is a kernel over a tile that is in the cache; the memory, and
+ * writing and reading it, is saved. So the expression calls no function, and one operand at most is as large:
+ * else more would be read instead of the value. */
+
+static bool calls_function(const char *expression) {
+    for (const char *p = expression; *p; p++)
+        if (isalnum((unsigned char)p[0]) && p[1] == '(') return true;
+    return false;
+}
+
+static bool is_cheap(const gt_tape *tape, const gt__plan_node *n) {
+    const gt__shape_entry *s = gt__bytes(&tape->shapes, n->shape, NULL);
+    const char *expression = n->op->more.forward_text;
+    return expression && s->shape.rank > 0 && !calls_function(expression);
+}
+
+/* Of each value, the one other group that reads it; NONE where a kernel does, or several groups. */
+static void find_other_readers(maker *m) {
+    enum { MANY = NONE - 1 };
+    for (uint32_t k = 0; k < m->n; k++) m->again[k] = NONE;
+    for (uint32_t k = 0; k < m->n; k++)
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = inputs(m, k)[i], unit = unit_of(m, k);
+            if (is_external(j) || unit_of(m, j) == unit) continue;
+            const bool alone = m->again[j] == NONE || m->again[j] == unit;
+            m->again[j] = alone && m->joins[k] && !m->final[unit] ? unit : MANY;
+        }
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->again[k] == MANY) m->again[k] = NONE;
+}
+
+/* Will it stand in memory while that unit runs, whoever computes what again? */
+static bool is_there(maker *m, uint32_t value, uint32_t unit) {
+    if (is_external(value)) return true;
+    const bool in_memory = m->outside[value] || !m->joins[value];
+    return in_memory && m->again[value] == NONE && m->last[value] >= m->when[unit];
+}
+
+static uint32_t group_shape(const maker *m, uint32_t unit);
+
+static bool has_shape_of(const maker *m, uint32_t k, uint32_t unit) {
+    if (!m->by_rows[unit]) return m->work->node[k].shape == m->work->node[unit].shape;
+    const gt_shape *own = &shape_entry(m, m->work->node[k].shape)->shape;
+    const gt_shape *rows = &shape_entry(m, group_shape(m, unit))->shape;
+    return has_rows(own) && have_equal_rows(own, rows);
+}
+
+static bool pays_again(maker *m, uint32_t k) {
+    const gt__plan_node *n = &m->work->node[k];
+    const uint32_t unit = m->again[k];
+    if (unit == NONE || m->outside[k] != BY_A_STEP || !m->joins[k] || is_plain_sum(m, k))
+        return false;
+    if (!is_cheap(m->tape, n) || !has_shape_of(m, k, unit)) return false;
+    int large = 0;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const uint32_t j = inputs(m, k)[i];
+        if (!is_there(m, j, unit)) return false;
+        large += shape_entry(m, shape_of(m, j))->numel == shape_entry(m, n->shape)->numel;
+    }
+    return large <= 1;
+}
+
+static void find_again(maker *m) {
+    find_other_readers(m);
+    for (uint32_t k = 0; k < m->n; k++) {
+        if (!pays_again(m, k)) m->again[k] = NONE;
+        if (m->again[k] != NONE) m->outside[k] = 0;
+    }
+}
+
 /* ---- the members of a group -------------------------------------------------------------------------------- */
 
-static void find_loads(maker *m, gt__group *g, uint32_t unit) {
-    g->load = m->n_loads;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) {
-        const gt__plan_node *n = &m->work->node[k];
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            const uint32_t j = inputs(m, k)[i], place = place_of(m, j);
-            if (m->local_of[place] == unit || (!is_external(j) && unit_of(m, j) == unit)) continue;
-            m->local_of[place] = unit;
-            m->local[place] = m->n_loads - g->load;
-            m->plan->load[m->n_loads++] = j;
+/* Lists in `waiting` what the unit reads of other groups and computes again; returns how much that is. */
+static uint32_t list_again(maker *m, uint32_t unit) {
+    uint32_t count = 0;
+    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = inputs(m, k)[i];
+            if (is_external(j) || m->again[j] != unit || m->local_of[j] == unit) continue;
+            m->local_of[j] = unit;
+            m->waiting[count++] = j;
         }
+    return count;
+}
+
+static void find_loads_of(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
+    for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+        const uint32_t j = inputs(m, k)[i], place = place_of(m, j);
+        if (m->local_of[place] == unit || (!is_external(j) && unit_of(m, j) == unit)) continue;
+        m->local_of[place] = unit;
+        m->local[place] = g->n_loads++;
+        m->plan->load[m->n_loads++] = j;
     }
-    g->n_loads = m->n_loads - g->load;
 }
 
 /* 1 for a number. */
@@ -516,7 +617,7 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[place_of(m, inputs(m, k)[i])];
     member->flushes = may_flush(m, k);
-    member->width = g->by_rows ? row_length(m, k) : 1;
+    member->width = g->by_rows && m->joins[k] != JOINS_FLAT ? row_length(m, k) : 1;
     if (m->folds[k]) member->slot = g->n_folds++;
     member->tile = is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
                                       : tile_of(m, k);
@@ -533,14 +634,17 @@ static void add_member(maker *m, gt__group *g, uint32_t unit, uint32_t k) {
 
 /* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
  * slots, as far as it reaches over members: they are no fewer. */
-static void assign_slots(maker *m, gt__group *g, uint32_t unit) {
+static void assign_slots(maker *m, gt__group *g) {
     uint32_t n_free = 0, *last_reader = m->late, *unused = m->at;
     gt__member *member = &m->plan->member[g->member];
     g->n_slots = g->n_loads;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k])
-        for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
-            if (!is_external(inputs(m, k)[i])) last_reader[inputs(m, k)[i]] = k;
-    for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k], member++) {
+    for (uint32_t a = 0; a < g->n_members; a++)
+        for (uint32_t i = 0; i < member[a].n_in; i++) {
+            const uint32_t j = inputs(m, member[a].node)[i];
+            if (!is_external(j)) last_reader[j] = member[a].node;
+        }
+    for (uint32_t a = 0; a < g->n_members; a++, member++) {
+        const uint32_t k = member->node;
         if (m->joins[k])
             member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
         for (uint32_t i = 0; i < member->n_in; i++) {
@@ -561,10 +665,17 @@ static void find_widest(const maker *m, gt__group *g) {
         const uint32_t value = k < g->n_loads ? m->plan->load[g->load + k]
                                               : m->plan->member[g->member + k - g->n_loads].node;
         const uint32_t size = (uint32_t)gt_dtype_size(dtype_of(m, value));
-        const uint32_t length = g->by_rows ? row_length(m, value) : 1;
+        const bool rows = g->by_rows && (k < g->n_loads || m->joins[value] != JOINS_FLAT);
+        const uint32_t length = rows ? row_length(m, value) : 1;
         if (size > g->element) g->element = size;
         if (length > g->widest) g->widest = length;
     }
+}
+
+/* A fold may come first and have dropped its axis; what it folds has all. */
+static uint32_t group_shape(const maker *m, uint32_t unit) {
+    return m->joins[unit] == JOINS_FLAT ? shape_of(m, inputs(m, unit)[0])
+                                        : m->work->node[unit].shape;
 }
 
 static void make_groups(maker *m) {
@@ -572,13 +683,18 @@ static void make_groups(maker *m) {
     for (uint32_t unit = 0; unit < m->n; unit++) {
         if (m->root[unit] != unit || !m->joins[unit]) continue;
         gt__group *g = &m->plan->group[m->plan->step[m->when[unit]].first];
-        *g = (gt__group){.shape = m->work->node[unit].shape,
+        *g = (gt__group){.shape = group_shape(m, unit),
                          .member = m->n_members,
                          .by_rows = m->by_rows[unit]};
         g->rank = (uint32_t)shape_entry(m, g->shape)->shape.rank;
-        find_loads(m, g, unit);
+        g->load = m->n_loads;
+        const uint32_t n_again = list_again(m, unit);
+        for (uint32_t a = 0; a < n_again; a++) find_loads_of(m, g, unit, m->waiting[a]);
+        for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) find_loads_of(m, g, unit, k);
+        for (uint32_t a = 0; a < n_again; a++) add_member(m, g, unit, m->waiting[a]);
         for (uint32_t k = m->head[unit]; k != NONE; k = m->next[k]) add_member(m, g, unit, k);
-        assign_slots(m, g, unit);
+        m->plan->n_again += n_again;
+        assign_slots(m, g);
         find_widest(m, g);
     }
 }
@@ -592,9 +708,14 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
     return list;
 }
 
+/* How many operations may join groups, fold, and be computed again. */
+typedef struct room {
+    uint32_t joining, folding, again;
+} room;
+enum { MOST_OPERANDS = 3 }; /* of an element-wise operation */
+
 /* One block holds the plan and its lists, as long as they can get. Returns its size. */
-static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t folding,
-                      char *block) {
+static size_t lay_out(gt__plan *p, const gt__work *w, room most, char *block) {
     size_t used = sizeof *p;
     gt__work *works[] = {&p->key, &p->work};
     for (int i = 0; i < 2; i++) {
@@ -605,11 +726,11 @@ static size_t lay_out(gt__plan *p, const gt__work *w, uint32_t joining, uint32_t
     }
     p->step = cut(block, &used, w->n_nodes, sizeof *p->step);
     p->die = cut(block, &used, w->n_nodes, sizeof *p->die);
-    p->group = cut(block, &used, joining, sizeof *p->group);
-    p->member = cut(block, &used, joining, sizeof *p->member);
-    p->operand = cut(block, &used, w->n_in, sizeof *p->operand);
-    p->load = cut(block, &used, w->n_in, sizeof *p->load);
-    p->fold = cut(block, &used, folding, sizeof *p->fold);
+    p->group = cut(block, &used, most.joining, sizeof *p->group);
+    p->member = cut(block, &used, (size_t)most.joining + most.again, sizeof *p->member);
+    p->operand = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->operand);
+    p->load = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->load);
+    p->fold = cut(block, &used, most.folding, sizeof *p->fold);
     p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
     return used;
 }
@@ -624,20 +745,20 @@ static void copy_work(gt__work *to, const gt__work *from) {
     copy_list(to->external, from->external, from->n_externals, sizeof *from->external);
 }
 
-/* With room for what may join groups, and fold. */
 static gt__plan *new_plan(gt_tape *tape, const gt__work *w) {
-    uint32_t joining = 0, folding = 0;
+    room most = {0, 0, 0};
     for (uint32_t k = 0; k < w->n_nodes; k++) {
         const gt_op_more *more = &w->node[k].op->more;
-        folding += more->fold != NULL;
-        joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
+        most.folding += more->fold != NULL;
+        most.joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
+        most.again += is_cheap(tape, &w->node[k]);
     }
     gt__plan draft;
-    const size_t bytes = lay_out(&draft, w, joining, folding, NULL);
+    const size_t bytes = lay_out(&draft, w, most, NULL);
     gt__plan *p = gt__alloc(tape->allocator, bytes);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
-    lay_out(p, w, joining, folding, (char *)p);
+    lay_out(p, w, most, (char *)p);
     p->bytes = bytes;
     copy_work(&p->key, w);
     copy_work(&p->work, w);
@@ -653,7 +774,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     if (!block) return false;
     uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
                          &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
-                         &m.when,  &m.at,      &m.at_in, &m.waiting};
+                         &m.when,  &m.at,      &m.at_in, &m.waiting, &m.again};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;
@@ -667,6 +788,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     find_finals(&m);
     schedule(&m);
     find_lives(&m);
+    find_again(&m);
     list_deaths(&m);
     make_groups(&m);
     gt__pool_give(&tape->pool, block);

@@ -140,7 +140,9 @@ static void place_results(layout *l, const gt__step *step) {
         if (m[i].kind == GT__FOLD) place(l, m[i].node);
         if (m[i].kind == GT__FOLD || m[i].slot != GT__IN_MEMORY) continue;
         if (m[i].target != GT__NO_TARGET || size_of(l, m[i].node) == 0) continue;
-        if (!place_over_operand(l, step, g, i)) place(l, m[i].node);
+        const bool same_walk =
+            m[i].kind != GT__ROWS; /* a fold's shape can be that of a broadcast operand */
+        if (!same_walk || !place_over_operand(l, step, g, i)) place(l, m[i].node);
     }
 }
 

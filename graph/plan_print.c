@@ -156,6 +156,7 @@ void gt_plan_print(gt_tape *tape, FILE *out) {
             " bytes moved; at most %" PRId64 " bytes of values at once, in an arena of %" PRIu64
             "\n",
             v.plan->work.n_nodes, v.plan->n_steps, v.plan->n_groups, moved, peak, v.plan->arena);
+    if (v.plan->n_again) fprintf(out, "computed again: %" PRIu32 "\n", v.plan->n_again);
 }
 
 /* ---- drawing -------------------------------------------------------------------------------------------- */

@@ -170,12 +170,6 @@ typedef struct stretch {
     int64_t row, rows;
 } stretch;
 
-static void fold_rows(const gt_fold *fold, const place *y, const place *x, int64_t rows) {
-    for (int64_t r = 0; r < rows; r++)
-        fold->part(fold, y->tile + (size_t)r * y->size, x->tile + (size_t)(r * x->width) * x->size,
-                   x->width);
-}
-
 static void run_member(const job *j, const stretch *s, uint32_t number) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member + number];
@@ -196,9 +190,11 @@ static void run_member(const job *j, const stretch *s, uint32_t number) {
         return;
     case GT__SUM: add_up(m->tile, y->tile, s->at, in, m->n_in, count); return;
     case GT__FOLD:
-        fold->part(fold, part_of(j, m->slot, s->row / j->block), s->at[in[0]].tile, s->rows);
+        fold->part(fold, part_of(j, m->slot, s->row / j->block), s->at[in[0]].tile, 1, s->rows);
         return;
-    case GT__ROWS: fold_rows(fold, y, &s->at[in[0]], s->rows); return;
+    case GT__ROWS:
+        fold->part(fold, y->tile, s->at[in[0]].tile, s->rows, s->at[in[0]].width);
+        return;
     default:
         if (s->at[in[0]].width < m->width)
             spread(y->tile, s->at[in[0]].tile, s->rows, m->width, y->size);

@@ -279,11 +279,29 @@ static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, ch
                       char *spare) {
     const int64_t stride = w->folded.rank ? w->folded.stride[0] : 1;
     if (w->folded.rank <= 1 && stride == 1) {
-        w->f->chunk(to, x + first * (int64_t)w->f->in_size, n);
+        w->f->chunks(to, x + first * (int64_t)w->f->in_size, 1, n);
         return;
     }
     gather(w, x, first, n, spare);
-    w->f->chunk(to, spare, n);
+    w->f->chunks(to, spare, 1, n);
+}
+
+/* n elements of the fold, each for `width` results; 16 at once where they follow one another in memory. */
+static void take_lines(const walk *w, const char *x, int64_t first, int64_t n, int64_t width,
+                       char *lanes) {
+    const nest *over = &w->folded;
+    const int64_t size = (int64_t)w->f->in_size, line = width * (int64_t)w->f->out_size;
+    if (over->rank == 1 && over->stride[0] == width && w->inner_stride == 1) {
+        for (int64_t r = 0; r < n; r += FOLD_LANES)
+            w->f->take(lanes, x + (first + r) * width * size, 1,
+                       (n - r < FOLD_LANES ? n - r : FOLD_LANES) * width);
+        return;
+    }
+    place p = place_of(over, first);
+    for (int64_t r = 0; r < n; r++) {
+        w->f->take(lanes + r % FOLD_LANES * line, x + p.offset * size, w->inner_stride, width);
+        advance(over, &p);
+    }
 }
 
 /* Lanes that no element reaches stay identities; combining them changes nothing, so they are left
@@ -295,12 +313,7 @@ static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n,
     int64_t used = 1;
     while (used < n && used < FOLD_LANES) used *= 2;
     f->fill(lanes, used * width);
-    place p = place_of(&w->folded, first);
-    for (int64_t r = 0; r < n; r++) {
-        f->take(lanes + (size_t)(r % FOLD_LANES) * line, x + p.offset * (int64_t)f->in_size,
-                w->inner_stride, width);
-        advance(&w->folded, &p);
-    }
+    take_lines(w, x, first, n, width, lanes);
     for (int64_t half = used / 2; half; half /= 2)
         f->merge(lanes, lanes + (size_t)half * line, half * width);
     memcpy(to, lanes, line);
@@ -400,16 +413,26 @@ bool gt__fold(const gt_call *call, unsigned mask, const gt__folder *folder) {
 }
 
 /* Chunks, and chunks of chunks, as fold_chunks does; a result takes at most 8 bytes. */
-void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t n) {
+static void fold_row(const gt__folder *folder, void *y, const char *x, int64_t n) {
     int64_t levels[MOST_LEVELS];
     int level = 0;
     for (int64_t first = 0, chunk = 0; first < n; first += FOLD_CHUNK, chunk++) {
         const int64_t count = n - first < FOLD_CHUNK ? n - first : FOLD_CHUNK;
-        folder->chunk(&levels[level], (const char *)x + first * (int64_t)folder->in_size, count);
+        folder->chunks(&levels[level], x + first * (int64_t)folder->in_size, 1, count);
         for (int64_t carry = chunk; carry & 1; carry >>= 1, level--)
             folder->merge(&levels[level - 1], &levels[level], 1);
         level++;
     }
     for (level--; level > 0; level--) folder->merge(&levels[level - 1], &levels[level], 1);
     memcpy(y, levels, folder->out_size);
+}
+
+void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t rows, int64_t n) {
+    if (n <= FOLD_CHUNK) {
+        folder->chunks(y, x, rows, n);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        fold_row(folder, (char *)y + (size_t)r * folder->out_size,
+                 (const char *)x + r * n * (int64_t)folder->in_size, n);
 }

@@ -20,8 +20,8 @@ typedef struct gt__folder {
     void (*take)(void *to, const void *x, int64_t stride, int64_t n);
     /* to[i] takes from[i]. */
     void (*merge)(void *to, const void *from, int64_t n);
-    /* One chunk of n <= 256 neighbours, lanes and all. */
-    void (*chunk)(void *to, const void *x, int64_t n);
+    /* to[r] becomes row r, one chunk of n <= 256 neighbours, lanes and all. */
+    void (*chunks)(void *to, const void *x, int64_t rows, int64_t n);
 } gt__folder;
 
 typedef enum gt__folding {
@@ -34,8 +34,8 @@ typedef enum gt__folding {
     GT__N_FOLDINGS
 } gt__folding;
 
-/* Folds n neighbours to one: any number of them. */
-void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t n);
+/* Folds each row of n neighbours, any number of them, to one. */
+void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t rows, int64_t n);
 
 /* NULL when the folding is not defined for that kind. */
 const gt__folder *gt__folder_of(gt__folding folding, gt_dtype dtype);

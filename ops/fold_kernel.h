@@ -24,21 +24,24 @@ FOLD_LOOPS static void NAME(merge)(void *to, const void *from, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = COMBINE(y[i], x[i]);
 }
 
-FOLD_LOOPS static void NAME(chunk)(void *to, const void *from, int64_t n) {
+FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, int64_t n) {
+    R *y = to;
     const T *x = from;
-    R lane[FOLD_LANES];
-    int64_t i = 0;
-    for (int k = 0; k < FOLD_LANES; k++) lane[k] = IDENTITY;
-    for (; i + FOLD_LANES <= n; i += FOLD_LANES)
-        for (int k = 0; k < FOLD_LANES; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
-    for (int k = 0; i + k < n; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
-    for (int half = FOLD_LANES / 2; half; half /= 2)
-        for (int k = 0; k < half; k++) lane[k] = COMBINE(lane[k], lane[k + half]);
-    *(R *)to = lane[0];
+    for (int64_t r = 0; r < rows; r++, x += n) {
+        R lane[FOLD_LANES];
+        int64_t i = 0;
+        for (int k = 0; k < FOLD_LANES; k++) lane[k] = IDENTITY;
+        for (; i + FOLD_LANES <= n; i += FOLD_LANES)
+            for (int k = 0; k < FOLD_LANES; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
+        for (int k = 0; i + k < n; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
+        for (int half = FOLD_LANES / 2; half; half /= 2)
+            for (int k = 0; k < half; k++) lane[k] = COMBINE(lane[k], lane[k + half]);
+        y[r] = lane[0];
+    }
 }
 
 static const gt__folder NAME(folder) = {sizeof(T),  sizeof(R),   NAME(fill),
-                                        NAME(take), NAME(merge), NAME(chunk)};
+                                        NAME(take), NAME(merge), NAME(chunks)};
 
 #undef NAME
 #undef T

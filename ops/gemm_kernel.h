@@ -87,6 +87,18 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
+/* The first `count` lanes, or all. */
+TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, VECTOR sum, int64_t count, bool add) {
+    if (count >= LANES) {
+        if (add) sum += LOAD(to);
+        STORE(to, sum);
+        return;
+    }
+    REAL lane[LANES];
+    STORE(lane, sum);
+    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
+}
+
 /* One tile, at most `vectors` wide: part of C (+)= rows of A times a panel of B. Where A has fewer rows, the last
    stands for the others. */
 TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t depth, left_rows a,
@@ -101,12 +113,10 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t dept
         }
     }
     REAL *restrict to = c.at;
-    if (c.columns == vectors * LANES && c.col == 1) {
+    if (c.col == 1) {
         EACH(i, TILE_ROWS) {
-            REAL *here = to + i * c.row;
             if (i < c.rows) EACH(v, vectors) {
-                    if (c.add) sum[i][v] += LOAD(here + v * LANES);
-                    STORE(here + v * LANES, sum[i][v]);
+                    NAME(put)(to + i * c.row + v * LANES, sum[i][v], c.columns - v * LANES, c.add);
                 }
         }
         return;

@@ -9,6 +9,8 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/unroll.h"
+#include "ops/wide.h"
 
 /* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by.
  * From it on so many are alike: of one length, and each as far from the next. */
@@ -16,13 +18,23 @@ typedef struct range {
     int64_t first, end, count, alike;
 } range;
 
-enum { TOGETHER = 64 }; /* alike windows that are gone over at once */
+enum {
+    TOGETHER = 64,           /* alike windows that are gone over at once, */
+    WHOLE = 8,               /* by so many, if the plane has them */
+    WORTH_THREADS = 1 << 15, /* elements of the images */
+};
 
 /* The windows over a plane of `size`: made[0] x made[1] of them. */
 typedef struct grid {
     int64_t size[2], made[2];
     range *range[2];
 } grid;
+
+/* n windows, the last element of the first of them at `last`, or some more that make whole vectors. */
+static inline int64_t in_vectors(const grid *g, int64_t n, int64_t last, int64_t step) {
+    const int64_t more = (n + WHOLE - 1) / WHOLE * WHOLE;
+    return last + (more - 1) * step < g->size[0] * g->size[1] ? more : n;
+}
 
 typedef struct kernels {
     void (*largest)(const grid *g, const void *from, void *to, int64_t *place);
@@ -203,6 +215,8 @@ static void *plane_of(const gt_array *x, int64_t plane) {
     return (char *)x->data + plane * size;
 }
 
+static bool is_large(const gt_array *x) { return gt_numel(x->shape) >= WORTH_THREADS; }
+
 static gt_tensor record(const gt_op *op, gt_tensor x, const setting *s) {
     return gt_record(x.tape, op, &x, 1, s, sizeof *s, NULL, 0);
 }
@@ -282,9 +296,12 @@ static bool max_kernel(gt_call *call) {
     const gt_array *x = &call->in[0], *y = &call->out[0], *index = &call->out[1];
     grid g;
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
-    for (int64_t n = 0; n < x->shape.dim[0]; n++) {
+    const int64_t images = x->shape.dim[0], channels = x->shape.dim[1];
+    const int64_t alike = ((const setting *)call->attr)->rule == RANDOM ? 1 : images;
+    for (int64_t n = 0; n < images; n += alike) {
         draw_windows(call, n, &g);
-        for (int64_t p = n * x->shape.dim[1]; p < (n + 1) * x->shape.dim[1]; p++)
+#pragma omp parallel for schedule(static) if (is_large(x))
+        for (int64_t p = n * channels; p < (n + alike) * channels; p++)
             loops_of(x->dtype)->largest(&g, plane_in(x, p), plane_of(y, p), plane_of(index, p));
     }
     return true;
@@ -406,12 +423,14 @@ static bool in_range(const gt_call *call, gt_shape plane) {
 static bool unpool_kernel(gt_call *call) {
     const gt_array *from = &call->in[0], *index = &call->in[1], *to = &call->out[0];
     const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
-    const int64_t size = gt_numel(to->shape);
+    const size_t bytes = (size_t)(to->shape.dim[2] * to->shape.dim[3]) * gt_dtype_size(to->dtype);
     if (!in_range(call, to->shape)) return false;
-    if (size) memset(to->data, 0, (size_t)size * gt_dtype_size(to->dtype));
-    for (int64_t p = 0; n && p < planes; p++)
+#pragma omp parallel for schedule(static) if (is_large(to))
+    for (int64_t p = 0; p < planes; p++) {
+        if (bytes) memset(plane_of(to, p), 0, bytes);
         loops_of(to->dtype)->put(plane_in(from, p), plane_of(to, p), plane_in(index, p),
                                  n / planes);
+    }
     return true;
 }
 
@@ -473,7 +492,9 @@ static bool take_kernel(gt_call *call) {
     const gt_array *from = &call->in[0], *index = &call->in[1], *to = &call->out[0];
     const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
     if (!in_range(call, from->shape)) return false;
-    for (int64_t p = 0; n && p < planes; p++)
+    if (n == 0) return true;
+#pragma omp parallel for schedule(static) if (is_large(from))
+    for (int64_t p = 0; p < planes; p++)
         loops_of(to->dtype)->take(plane_in(from, p), plane_of(to, p), plane_in(index, p),
                                   n / planes);
     return true;
@@ -522,6 +543,7 @@ static bool mean_kernel(gt_call *call) {
     grid g;
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
     draw_windows(call, 0, &g);
+#pragma omp parallel for schedule(static) if (is_large(x))
     for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++)
         loops_of(x->dtype)->mean(&g, plane_in(x, p), plane_of(y, p));
     return true;
@@ -589,6 +611,7 @@ static bool spread_kernel(gt_call *call) {
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
     draw_windows(call, 0, &g);
     if (size) memset(x->data, 0, (size_t)size * gt_dtype_size(x->dtype));
+#pragma omp parallel for schedule(static) if (is_large(x))
     for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++)
         loops_of(x->dtype)->spread(&g, plane_in(y, p), plane_of(x, p));
     return true;

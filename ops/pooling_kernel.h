@@ -5,8 +5,8 @@
 /* Windows `step` elements apart meet one more element each, the first of them x[0], which is `at`
  * elements from the window's first. No later NaN replaces the first. Written without branches: which
  * of a few elements is the largest cannot be foreseen. */
-static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, int64_t n,
-                              REAL *restrict top, PLACE *restrict best) {
+static inline ALWAYS_INLINE void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at,
+                                            int64_t n, REAL *restrict top, PLACE *restrict best) {
     for (int64_t q = 0; q < n; q++) {
         const REAL value = x[q * step];
         const PLACE wins = -(PLACE)(!(value <= top[q]) & (top[q] == top[q]));
@@ -15,24 +15,42 @@ static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, in
     }
 }
 
+/* Two elements each, side by side: taken apart first, since every other element is slow to read. */
+static inline ALWAYS_INLINE void NAME(meet_pairs)(const REAL *restrict x, PLACE at, int64_t n,
+                                                  REAL *restrict top, PLACE *restrict best) {
+    REAL even[TOGETHER], odd[TOGETHER];
+    for (int64_t q = 0; q < n; q++) {
+        even[q] = x[2 * q];
+        odd[q] = x[2 * q + 1];
+    }
+    NAME(meet)(even, 1, at, n, top, best);
+    NAME(meet)(odd, 1, at + 1, n, top, best);
+}
+
 /* At most TOGETHER windows of one size in a row, the first of them at x. Steps that are known make
  * quicker loops. */
-static void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows, int64_t columns,
-                             int64_t step, int64_t n, REAL *top, PLACE *best) {
-    for (int64_t q = 0; q < n; q++) top[q] = x[q * step];
+static inline ALWAYS_INLINE void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows,
+                                                  int64_t columns, int64_t step, int64_t n,
+                                                  REAL *top, PLACE *best) {
+    for (int64_t q = 0; q < n; q++) top[q] = -(REAL)INFINITY;
     memset(best, 0, (size_t)n * sizeof *best);
-    for (int64_t i = 0; i < rows; i++)
-        for (PLACE at = (PLACE)(i * width); at < i * width + columns; at++)
+    for (int64_t i = 0; i < rows; i++) {
+        PLACE at = (PLACE)(i * width);
+        if (step == 2 && columns == 2) {
+            NAME(meet_pairs)(x + at, at, n, top, best);
+            continue;
+        }
+        for (const PLACE end = at + (PLACE)columns; at < end; at++)
             if (step == 1)
                 NAME(meet)(x + at, 1, at, n, top, best);
-            else if (step == 2)
-                NAME(meet)(x + at, 2, at, n, top, best);
             else
                 NAME(meet)(x + at, step, at, n, top, best);
+    }
 }
 
 /* Largest elements and their places. */
-static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *place) {
+GT__WIDE_VECTORS static void NAME(largest)(const grid *g, const void *from, void *to,
+                                           int64_t *place) {
     const REAL *x = from;
     REAL *y = to, top[TOGETHER];
     PLACE best[TOGETHER];
@@ -43,7 +61,9 @@ static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *pl
             const int64_t first = down.first * g->size[1] + across.first;
             const int64_t rows = down.end - down.first, columns = across.end - across.first;
             n = across.alike < TOGETHER ? across.alike : TOGETHER;
-            NAME(largest_of)(x + first, g->size[1], rows, columns, step, n, top, best);
+            const int64_t last = (down.end - 1) * g->size[1] + across.end - 1;
+            NAME(largest_of)
+            (x + first, g->size[1], rows, columns, step, in_vectors(g, n, last, step), top, best);
             memcpy(y, top, (size_t)n * sizeof *y);
             for (int64_t i = 0; i < n; i++) place[i] = first + i * step + best[i];
         }

@@ -42,8 +42,8 @@ bool gt__fold_kernel(gt_call *call, gt__folding folding) {
            gt__fold(call, mask, gt__folder_of(folding, in->dtype));
 }
 
-static void fold_part(const gt_fold *fold, void *y, const void *x, int64_t n) {
-    gt__fold_part(fold->loops, y, x, n);
+static void fold_part(const gt_fold *fold, void *y, const void *x, int64_t rows, int64_t n) {
+    gt__fold_part(fold->loops, y, x, rows, n);
 }
 
 static void fold_merge(const gt_fold *fold, void *y, const void *x) {

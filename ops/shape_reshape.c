@@ -70,10 +70,11 @@ static bool complete_or_fail(const gt_call *call, gt_shape *to) {
     const gt_shape asked = *(const gt_shape *)call->attr;
     int64_t known;
     const long long numel = (long long)gt_numel(call->in[0].shape);
-    const char *x = gt_operand(call, 0), *sizes = gt__list_sizes(asked, text);
     *to = asked;
-    switch (complete(to, numel, &known)) {
-    case FITS: return true;
+    const int fit = complete(to, numel, &known);
+    if (fit == FITS) return true; /* no texts: a plan asks without operands that have names */
+    const char *x = gt_operand(call, 0), *sizes = gt__list_sizes(asked, text);
+    switch (fit) {
     case RANK:
         return gt_call_fail(call, "%s to rank %d: the largest rank is %d", x, asked.rank,
                             GT_MAX_RANK);

@@ -155,6 +155,62 @@ Test(plan, what_a_checkpoint_repeats_is_not_kept_instead) {
     cr_assert_eq(products[1], products[0] + 1);
 }
 
+/* Forward, then back: two folds of rows each, and what is made of them. */
+Test(plan, softmax_and_its_gradient_are_two_groups) {
+    float data[24];
+    for (int i = 0; i < 24; i++) data[i] = (float)(i % 7) - 3;
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(4, 6), GT_F32);
+    const gt_tensor up = gt_matmul(x, gt_matmul(gt_t(x), x)), y = gt_softmax(x, 1);
+    const gt_tensor loss = gt_sum(gt_mul(y, up), GT_ALL, false);
+    const gt_tensor wanted[2] = {y, gt_grad(loss, x)};
+    cr_assert_eq(steps_with(" kernel sum ", wanted, 2), 0);
+    gt_tape_free(tape);
+}
+
+Test(plan, folds_that_drop_their_axis_stay_in_the_group) {
+    float data[24];
+    for (int i = 0; i < 24; i++) data[i] = (float)(i % 7) - 3;
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(4, 6), GT_F32);
+    const gt_tensor length = gt_sum(gt_square(x), GT_AXES(1), false);
+    const gt_tensor y = gt_div(x, gt_unsqueeze(length, 1));
+    cr_assert_eq(steps_with(" kernel ", &y, 1), 0);
+    cr_assert_eq(steps_with(" group ", &y, 1), 1);
+    gt_tape_free(tape);
+}
+
+/* z waits for the product, but x is there at the end anyway. */
+static gt_tensor twice_needed(gt_tensor x, bool function) {
+    const gt_tensor z = function ? gt_tanh(x) : gt_add_scalar(x, 1);
+    return gt_mul(gt_mul(gt_matmul(gt_exp(z), gt_t(x)), z), x);
+}
+
+Test(plan, cheap_values_are_computed_again_and_have_the_same_bits) {
+    float data[16], value[2][16];
+    for (int i = 0; i < 16; i++) data[i] = (float)(i % 7) / 3 - 1;
+    for (int k = 0; k < 2; k++) {
+        gt_tape *tape = gt_tape_new(NULL);
+        gt_reference(tape, k == 1);
+        const gt_tensor x = gt_input(tape, data, GT_SHAPE(4, 4), GT_F32);
+        const gt_tensor y = twice_needed(x, false);
+        if (k == 0) cr_assert_eq(steps_with("computed again: 1\n", &y, 1), 1);
+        memcpy(value[k], gt_data(y), sizeof data);
+        const gt_tensor costly = twice_needed(x, true);
+        if (k == 0) cr_assert_eq(steps_with("computed again", &costly, 1), 0);
+        gt_tape_free(tape);
+    }
+    cr_assert(memcmp(value[0], value[1], sizeof data) == 0);
+}
+
+Test(plan, a_reshape_that_joins_leading_axes_copies_nothing) {
+    float data[24] = {0};
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = gt_exp(gt_input(tape, data, GT_SHAPE(2, 3, 4), GT_F32));
+    cr_assert_eq(gt_in(gt_reshape(x, GT_SHAPE(6, 4)), 0).index, x.index);
+    gt_tape_free(tape);
+}
+
 Test(plan, print_and_drawing_show_groups) {
     gt_tape *tape = gt_tape_new(NULL);
     char *text = printed(gt_plan_print, tape);
