@@ -312,9 +312,10 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define TRAITS_SELECT GT_ELEMENTWISE
 #define KINKED_SMOOTH false
 #define KINKED_BRANCH(expression) true
-/* Whether an operand gets a contribution, which it does unless its rule is ZERO; and just the upstream: k(1). */
+/* Whether an operand gets a contribution, which it does unless its rule is ZERO; and just the upstream: k(1). The
+ * spaces are there for shorter rules. */
 #define GIVES(rule) ((#rule)[0] != 'Z')
-#define PASSES(rule) ((#rule)[0] == 'k' && (#rule)[2] == '1' && (#rule)[3] == ')')
+#define PASSES(rule) ((#rule "   ")[0] == 'k' && (#rule "   ")[2] == '1' && (#rule "   ")[3] == ')')
 #define ROW(function, kinds, text, computed, gives, passes, d0, d1, d2, kinked, where, from, to)   \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
