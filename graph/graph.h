@@ -377,6 +377,11 @@ GT_API bool gt_call_fail(const gt_call *call, const char *format, ...) GT_PRINTF
 GT_API const char *gt_operand(const gt_call *call, int k);
 /* Scratch memory for a kernel, 64-aligned, freed when the call ends. NULL (and failed) when short. */
 GT_API void *gt_scratch(const gt_call *call, size_t bytes);
+/* Memory that comes with operand k and lasts for the run, 64-aligned: an operation with bit k in gt_op_more.prepares can
+ * put there what it makes of an operand that it is given again and again, such as a matrix in the order in which its
+ * loops read it. *fresh: it has yet to be written. *to is NULL where it would not be used again. False (and failed)
+ * when memory is short. */
+GT_API bool gt_prepared(const gt_call *call, int k, size_t bytes, void **to, bool *fresh);
 /* How the calling thread treats denormal numbers, and rounds: a kernel's own threads take over its caller's
  * mode while they compute for it, or results would depend on their number. */
 GT_API unsigned gt_float_mode(void);
@@ -506,6 +511,7 @@ typedef struct gt_op_more {
     unsigned traits;
     unsigned linear;  /* bit k: the result is linear in input k */
     unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
+    unsigned prepares; /* bit k: the kernel asks for gt_prepared memory for input k */
     /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input.
      * GT_SUMS: y = 0 + x[0] + x[1] + ..., of at most GT_MOST_SUMMANDS, behind which NULL stands; y may be x[0]. */
     gt_tile (*tile)(gt_dtype in, gt_dtype out);

@@ -189,6 +189,38 @@ static void let_die(gt_tape *tape, const gt__plan *plan, const gt__step *step) {
     }
 }
 
+static uint32_t prepared_number(const gt__plan *plan, uint32_t node, int k) {
+    const gt__work *w = &plan->work;
+    const uint32_t value = w->in[w->node[node].in + (uint32_t)k];
+    return plan->prepared[value & GT__EXTERNAL ? w->n_nodes + (value & ~GT__EXTERNAL) : value];
+}
+
+bool gt_prepared(const gt_call *call, int k, size_t bytes, void **to, bool *fresh) {
+    const gt__context *c = call->internal;
+    gt__plans *p = &c->tape->plans;
+    *to = NULL;
+    const uint32_t place = c->tape->slot[c->node].number;
+    const uint32_t number = p->prepared && place ? prepared_number(p->first, place - 1, k) : 0;
+    if (!number) return true;
+    gt__prepared *made = &p->prepared[number - 1];
+    if (made->op && made->op != call->op) return true;
+    *fresh = !made->data;
+    if (!made->data) made->data = gt__pool_take(&c->tape->pool, bytes);
+    made->op = call->op;
+    *to = made->data;
+    return *to || gt__out_of_memory(c->tape, "what is made of an operand");
+}
+
+static bool reserve_prepared(gt_tape *tape, const gt__plan *plan) {
+    gt__plans *p = &tape->plans;
+    const size_t bytes = plan->n_prepared * sizeof *p->prepared;
+    if (!bytes) return true;
+    p->prepared = gt__pool_take(&tape->pool, bytes);
+    if (!p->prepared) return gt__out_of_memory(tape, "what is made of operands");
+    memset(p->prepared, 0, bytes);
+    return true;
+}
+
 static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
     void *block = gt__pool_take(&tape->pool, gt__group_bytes(tape, group));
     if (!block) return gt__out_of_memory(tape, "a group of operations");
@@ -227,7 +259,7 @@ static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
 bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     if (!note_work(tape, low, high)) return false;
     const gt__plan *plan = find_plan(tape);
-    if (!plan || !reserve_arena(tape, plan->arena)) return false;
+    if (!plan || !reserve_arena(tape, plan->arena) || !reserve_prepared(tape, plan)) return false;
     tape->plans.threads = gt__threads();
     for (uint32_t k = 0; k < plan->first_final; k++) {
         const gt__step *step = &plan->step[k];
@@ -247,6 +279,11 @@ void gt__run_final(gt_tape *tape) {
 }
 
 void gt__end_planned(gt_tape *tape) {
-    gt__pool_give(&tape->pool, tape->plans.final_block);
-    tape->plans.final_block = NULL;
+    gt__plans *p = &tape->plans;
+    for (uint32_t k = 0; p->prepared && k < p->first->n_prepared; k++)
+        gt__pool_give(&tape->pool, p->prepared[k].data);
+    gt__pool_give(&tape->pool, p->prepared);
+    gt__pool_give(&tape->pool, p->final_block);
+    p->prepared = NULL;
+    p->final_block = NULL;
 }

@@ -96,8 +96,16 @@ struct gt__plan {
     uint32_t *load; /* values */
     gt_fold *fold;
     uint64_t *offset; /* of each node's value in the arena, or GT__NO_OFFSET */
+    uint32_t n_prepared;
+    uint32_t *prepared; /* of each node, then of each external: its number among the prepared, from 1, or 0 */
     uint64_t arena;   /* bytes that it takes */
 };
+
+/* What an operation has made of a value, see gt_prepared. */
+typedef struct gt__prepared {
+    const gt_op *op;
+    void *data;
+} gt__prepared;
 
 /* A tape's plans, the last used first, and the work of the present run. */
 typedef struct gt__plans {
@@ -114,6 +122,7 @@ typedef struct gt__plans {
     void *arena_block;
     size_t arena_room;
     int threads;       /* that the present run may use */
+    gt__prepared *prepared; /* during a run, as many as its plan has */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;
 

@@ -699,6 +699,24 @@ static void make_groups(maker *m) {
     }
 }
 
+/* ---- what is prepared ---------------------------------------------------------------------------------------- */
+
+/* Values that operations prepare so often that it is worth keeping. */
+static void find_prepared(maker *m) {
+    enum { OFTEN = 4 };
+    const uint32_t n_values = m->n + m->work->n_externals;
+    uint32_t *times = m->plan->prepared;
+    for (uint32_t v = 0; v < n_values; v++) times[v] = 0;
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        for (uint32_t i = 0; n->op->more.prepares >> i && i < n->n_in; i++)
+            if (n->op->more.prepares >> i & 1 && !(n->state & GT__FUSED))
+                times[place_of(m, inputs(m, k)[i])]++;
+    }
+    for (uint32_t v = 0; v < n_values; v++)
+        m->plan->prepared[v] = times[v] >= OFTEN ? ++m->plan->n_prepared : 0;
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
 /* Cuts a list off a block at *used; without a block only counts. */
@@ -732,6 +750,7 @@ static size_t lay_out(gt__plan *p, const gt__work *w, room most, char *block) {
     p->load = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->load);
     p->fold = cut(block, &used, most.folding, sizeof *p->fold);
     p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
+    p->prepared = cut(block, &used, (size_t)w->n_nodes + w->n_externals, sizeof *p->prepared);
     return used;
 }
 
@@ -791,6 +810,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     find_again(&m);
     list_deaths(&m);
     make_groups(&m);
+    find_prepared(&m);
     gt__pool_give(&tape->pool, block);
     return true;
 }

@@ -85,8 +85,14 @@ static bool run(const gt_call *call, channel_loop f32, channel_loop f64) {
     const channel_loop loop = call->in[0].dtype == GT_F32 ? f32 : f64;
     images m = {shape.dim[0], shape.dim[1], 1, *(const double *)call->attr};
     for (int d = 2; d < shape.rank; d++) m.run *= shape.dim[d];
+    const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static)
-    for (int64_t channel = 0; channel < m.channels; channel++) loop(call, &m, channel);
+    for (int64_t channel = 0; channel < m.channels; channel++) {
+        const unsigned own = gt_float_mode();
+        gt_set_float_mode(mode); /* denormals are treated as the caller does */
+        loop(call, &m, channel);
+        gt_set_float_mode(own);
+    }
     return true;
 }
 

@@ -39,7 +39,8 @@ typedef struct {
     bool accumulate;
     const gt__gemm_pair *more;
     int64_t n_more;
-    bool turned; /* more has a and b in each other's place */
+    const void *packed; /* B, never when turned */
+    bool turned;        /* more has a and b in each other's place */
 } product;
 
 #define PACK_PARAMETERS                                                                            \
@@ -287,15 +288,20 @@ static void multiply_block(const kernel *kr, worker w, const stretch *s, left_ro
     }
 }
 
-/* B is packed so much at a time as the threads' second-level caches hold, and is still there when it is multiplied.
-   A need not be packed where a few rows are read along memory. */
+/* Lines of all panels that `columns` columns of B take. */
+static int64_t padded(const kernel *kr, int64_t columns) {
+    return ceil_div(columns, kr->columns) * kr->columns;
+}
+
+/* B is packed so much at a time as the threads' second-level caches hold, and is still there when it is multiplied;
+   or it was packed before. A need not be packed where a few rows are read along memory. */
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
                      void *scratch, worker w) {
     const int64_t depth = s->pairs * s->depth, rows = least(g->m - first, BLOCK_ROWS);
-    const int64_t width = least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
-    const int64_t b_lines = ceil_div(least(g->n, BLOCK_COLUMNS), kr->columns) * kr->columns;
+    const int64_t width = g->packed ? g->n : least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
     const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS && s->pairs == 1;
-    void *const b = scratch, *const packed = place(kr, scratch, b_lines * depth);
+    const void *b = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n)) : scratch;
+    void *const packed = place(kr, scratch, padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
     left_rows a = {packed, rows, 1, kr->rows};
     if (direct)
         a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from), rows,
@@ -309,7 +315,7 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
                         g->c_row,
                         g->c_col,
                         g->accumulate || s->pair > 0 || s->from > 0};
-        pack_columns(kr, g, s, b, j, c.columns, w);
+        if (!g->packed) pack_columns(kr, g, s, scratch, j, c.columns, w);
         wait_for_others(w);
         multiply_block(kr, w, s, a, kr->rows * (direct ? g->a_row : depth), b, c);
         wait_for_others(w);
@@ -348,17 +354,21 @@ static void clear(const gt__gemm_job *job, size_t size) {
     for (int64_t i = 0; i < job->m; i++) memset((char *)job->c + i * row, 0, (size_t)job->n * size);
 }
 
-static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
-    const kernel *kr = kernel_for(size);
+static product product_of(const gt__gemm_job *job) {
     /* clang-format off */
-    product g = {
+    return (product){
         .m = job->m, .n = job->n, .k = job->k, .accumulate = job->accumulate,
         .a = job->a, .a_row = job->a_row, .a_col = job->a_col,
         .b = job->b, .b_row = job->b_row, .b_col = job->b_col,
         .c = job->c, .c_row = job->ldc, .c_col = 1,
-        .more = job->more, .n_more = job->n_more,
+        .more = job->more, .n_more = job->n_more, .packed = job->packed,
     };
     /* clang-format on */
+}
+
+static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
+    const kernel *kr = kernel_for(size);
+    product g = product_of(job);
     if (better_transposed(kr, g.m, g.n)) g = transposed(&g);
 #ifdef GT_WITH_OPENMP
     /* In doubles, whose product cannot overflow. A region of one thread would cost time, too. */
@@ -369,6 +379,31 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     }
 #endif
     run(kr, &g, scratch, (worker){0, 1});
+}
+
+/* Whether all such products are the library's cannot be told before their strides are known. */
+size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
+#ifdef GT_WITH_CBLAS
+    return 0;
+#else
+#ifdef GT_WITH_ONEDNN
+    if (size == sizeof(float) && gt__onednn_takes(job)) return 0;
+#endif
+    const kernel *kr = kernel_for(size);
+    if (least(job->m, job->n) <= THIN || job->n_more || better_transposed(kr, job->m, job->n))
+        return 0;
+    return (size_t)(padded(kr, job->n) * job->k) * size;
+#endif
+}
+
+void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
+    const kernel *kr = kernel_for(size);
+    const product g = product_of(job);
+    const int64_t block = block_depth(g.k);
+    for (int64_t from = 0; from < g.k; from += block) {
+        const stretch s = {0, 1, from, least(g.k - from, block)};
+        pack_columns(kr, &g, &s, place(kr, to, from * padded(kr, g.n)), 0, g.n, (worker){0, 1});
+    }
 }
 
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
@@ -427,7 +462,7 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
         return;
     }
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
-    if (all_by_library(job, size)) return;
+    if (!job->packed && all_by_library(job, size)) return;
 #endif
     built_in(job, size, scratch);
 }

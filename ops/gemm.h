@@ -42,6 +42,7 @@ typedef struct {
     /* Further pairs with the strides of the first, whose products are added in order, where k is one block. */
     const gt__gemm_pair *more;
     int64_t n_more;
+    const void *packed; /* B as gt__gemm_pack has left it, or NULL */
 } gt__gemm_job;
 
 /* Bytes of scratch that a product of this size needs, for all threads together: about 2 MB at most
@@ -52,6 +53,11 @@ size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size);
 /* The size of the blocks that k is cut into; the last may be smaller. It is k up to GT__GEMM_BLOCK. */
 enum { GT__GEMM_BLOCK = 256 };
 int64_t gt__gemm_depth(int64_t k);
+
+/* Many products may have one B in common, which then need be packed only once, with the same bits. Bytes that it takes
+   packed; 0 where that is of no use to this product. gt__gemm_pack writes it, aligned to 64. */
+size_t gt__gemm_packed(const gt__gemm_job *job, size_t element_size);
+void gt__gemm_pack(const gt__gemm_job *job, size_t element_size, void *to);
 
 /* The product of two matrices of floats, or of doubles. scratch holds gt__gemm_scratch bytes,
    aligned to 64; what it contains does not matter. NULL will do for 0 bytes. */

@@ -14,8 +14,25 @@
 
 /* ---- products of floats ---------------------------------------------------------------------- */
 
-/* Multiplications: fewer are not worth the call; more gain by packing, and by threads. */
-enum { LEAST_ALONE = 1 << 19, MOST_ALONE = 1 << 21 };
+/* Multiplications: with fewer a product is not worth the call; others gain by packing once, and by threads. */
+enum { LEAST_ALONE = 1 << 19, LESS_ALONE = 1 << 21 };
+
+static bool has_avx512(void) {
+    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
+    return (isa & wanted) == wanted;
+}
+
+/* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
+ * as fast for large ones. */
+bool gt__onednn_takes(const gt__gemm_job *job) {
+    if (has_avx512()) return true;
+#ifdef GT_WITH_OPENMP
+    const double size = (double)job->m * (double)job->n * (double)job->k;
+    return size >= LEAST_ALONE && size < LESS_ALONE && !job->n_more;
+#else
+    return false;
+#endif
+}
 
 static bool by_onednn(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading) {
@@ -24,23 +41,17 @@ static bool by_onednn(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
                       job->c, job->ldc) == dnnl_success;
 }
 
-/* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
- * as fast for large ones. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading) {
-    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
-    if ((isa & wanted) == wanted)
-        return by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
+    if (!gt__onednn_takes(job)) return false;
 #ifdef GT_WITH_OPENMP
-    const double size = (double)job->m * (double)job->n * (double)job->k;
-    if (size < LEAST_ALONE || size > MOST_ALONE || job->n_more) return false;
     const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
+    if (!has_avx512()) omp_set_num_threads(1);
     const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
     omp_set_num_threads(threads);
     return done;
 #else
-    return false;
+    return by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
 #endif
 }
 

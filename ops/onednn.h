@@ -6,9 +6,11 @@
 #include "ops/conv.h"
 #include "ops/gemm.h"
 
-/* The product of float matrices, each of A and B given by its leading dimension and whether it is
-   stored transposed (then its row stride is 1, else its column stride). False if oneDNN refused. Where
-   there is no AVX-512 only products of middle size are taken, on one thread. */
+/* Is the product of float matrices one for oneDNN? Where there is no AVX-512 only those of middle size are, on one
+   thread. */
+bool gt__onednn_takes(const gt__gemm_job *job);
+/* That product, each of A and B given by its leading dimension and whether it is stored transposed (then its row
+   stride is 1, else its column stride). False if it is none for oneDNN, or oneDNN refused. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
 

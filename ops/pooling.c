@@ -215,8 +215,6 @@ static void *plane_of(const gt_array *x, int64_t plane) {
     return (char *)x->data + plane * size;
 }
 
-static bool is_large(const gt_array *x) { return gt_numel(x->shape) >= WORTH_THREADS; }
-
 static gt_tensor record(const gt_op *op, gt_tensor x, const setting *s) {
     return gt_record(x.tape, op, &x, 1, s, sizeof *s, NULL, 0);
 }
@@ -278,6 +276,13 @@ static gt_tensor bad_windows(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, gt_
     }
 }
 
+/* A thread computes as its caller does, and gets its own way back after it. */
+static unsigned enter(unsigned mode) {
+    const unsigned own = gt_float_mode();
+    gt_set_float_mode(mode);
+    return own;
+}
+
 /* ---- max_pool: largest elements, and their places -------------------------------------------- */
 
 static bool max_shape(gt_call *call) {
@@ -298,11 +303,15 @@ static bool max_kernel(gt_call *call) {
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
     const int64_t images = x->shape.dim[0], channels = x->shape.dim[1];
     const int64_t alike = ((const setting *)call->attr)->rule == RANDOM ? 1 : images;
+    const unsigned mode = gt_float_mode();
     for (int64_t n = 0; n < images; n += alike) {
         draw_windows(call, n, &g);
-#pragma omp parallel for schedule(static) if (is_large(x))
-        for (int64_t p = n * channels; p < (n + alike) * channels; p++)
+#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
+        for (int64_t p = n * channels; p < (n + alike) * channels; p++) {
+            const unsigned own = enter(mode);
             loops_of(x->dtype)->largest(&g, plane_in(x, p), plane_of(y, p), plane_of(index, p));
+            gt_set_float_mode(own);
+        }
     }
     return true;
 }
@@ -425,11 +434,14 @@ static bool unpool_kernel(gt_call *call) {
     const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
     const size_t bytes = (size_t)(to->shape.dim[2] * to->shape.dim[3]) * gt_dtype_size(to->dtype);
     if (!in_range(call, to->shape)) return false;
-#pragma omp parallel for schedule(static) if (is_large(to))
+    const unsigned mode = gt_float_mode();
+#pragma omp parallel for schedule(static) if (gt_numel(to->shape) >= WORTH_THREADS)
     for (int64_t p = 0; p < planes; p++) {
+        const unsigned own = enter(mode);
         if (bytes) memset(plane_of(to, p), 0, bytes);
         loops_of(to->dtype)->put(plane_in(from, p), plane_of(to, p), plane_in(index, p),
                                  n / planes);
+        gt_set_float_mode(own);
     }
     return true;
 }
@@ -493,7 +505,7 @@ static bool take_kernel(gt_call *call) {
     const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
     if (!in_range(call, from->shape)) return false;
     if (n == 0) return true;
-#pragma omp parallel for schedule(static) if (is_large(from))
+#pragma omp parallel for schedule(static) if (gt_numel(from->shape) >= WORTH_THREADS)
     for (int64_t p = 0; p < planes; p++)
         loops_of(to->dtype)->take(plane_in(from, p), plane_of(to, p), plane_in(index, p),
                                   n / planes);
@@ -543,9 +555,13 @@ static bool mean_kernel(gt_call *call) {
     grid g;
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
     draw_windows(call, 0, &g);
-#pragma omp parallel for schedule(static) if (is_large(x))
-    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++)
+    const unsigned mode = gt_float_mode();
+#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
+    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
+        const unsigned own = enter(mode);
         loops_of(x->dtype)->mean(&g, plane_in(x, p), plane_of(y, p));
+        gt_set_float_mode(own);
+    }
     return true;
 }
 
@@ -611,9 +627,13 @@ static bool spread_kernel(gt_call *call) {
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
     draw_windows(call, 0, &g);
     if (size) memset(x->data, 0, (size_t)size * gt_dtype_size(x->dtype));
-#pragma omp parallel for schedule(static) if (is_large(x))
-    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++)
+    const unsigned mode = gt_float_mode();
+#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
+    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
+        const unsigned own = enter(mode);
         loops_of(x->dtype)->spread(&g, plane_in(y, p), plane_of(x, p));
+        gt_set_float_mode(own);
+    }
     return true;
 }
 

@@ -181,16 +181,29 @@ static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, 
     return true;
 }
 
+/* Has the second operand packed, where it is a matrix that many products have in common. */
+static bool prepare(const gt_call *call, batch *all, size_t size) {
+    const size_t bytes = all->rank ? 0 : gt__gemm_packed(&all->first, size);
+    void *to = NULL;
+    bool fresh = false;
+    if (bytes && !gt_prepared(call, 1, bytes, &to, &fresh)) return false;
+    if (fresh) gt__gemm_pack(&all->first, size, to);
+    all->first.packed = to;
+    return true;
+}
+
 /* Where the sums have terms. False, without an error, where oneDNN does not take bf16. */
 static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b,
                            const gt_array *out) {
-    const batch all = batch_of(a, b, out);
+    const size_t size = gt_dtype_size(out->dtype);
+    batch all = batch_of(a, b, out);
     const gt__gemm_job *job = &all.first;
     if (a->dtype == GT_BF16)
         return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL);
-    const size_t bytes = gt__gemm_scratch(job->m, job->n, job->k, gt_dtype_size(out->dtype));
+    const size_t bytes = gt__gemm_scratch(job->m, job->n, job->k, size);
     void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
     if (bytes && !scratch) return false;
+    if (out == call->out && !prepare(call, &all, size)) return false;
     return multiply_all(&all, a->dtype, out, scratch);
 }
 
@@ -506,7 +519,7 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
                                   matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES,
-                                  .linear = 3, .accumulate = matmul_accumulate, .emit = matmul_emit,
+                                  .linear = 3, .prepares = 2, .accumulate = matmul_accumulate, .emit = matmul_emit,
                                   .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */

@@ -297,8 +297,14 @@ static int threads_for(int64_t tasks) {
 
 static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
 #ifdef GT_WITH_OPENMP
+    const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) num_threads(threads_for(tasks))
-    for (int64_t i = 0; i < tasks; i++) task(k, i, room_of(k, omp_get_thread_num()));
+    for (int64_t i = 0; i < tasks; i++) {
+        const unsigned own = gt_float_mode();
+        gt_set_float_mode(mode); /* denormals are treated as the caller does */
+        task(k, i, room_of(k, omp_get_thread_num()));
+        gt_set_float_mode(own);
+    }
 #else
     for (int64_t i = 0; i < tasks; i++) task(k, i, room_of(k, 0));
 #endif

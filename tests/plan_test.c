@@ -349,3 +349,32 @@ Test(plan, products_that_are_added_up_become_one_with_the_same_bits) {
         for (int k = 0; k < 3; k++) free(value[k]);
     }
 }
+
+/* One matrix in many products, of which one is thin: several blocks of terms, and columns that fill no whole tile. */
+static gt_tensor products_with_one_matrix(gt_tape *tape, gt_dtype dtype) {
+    enum { STEPS = 6 };
+    const gt_tensor w = gt_randn(tape, GT_SHAPE(300, 131), dtype);
+    gt_tensor y[STEPS];
+    for (int t = 0; t < STEPS; t++) {
+        const gt_tensor x = gt_randn(tape, GT_SHAPE(t == 2 ? 4 : 40, 300), dtype);
+        const gt_tensor back = gt_matmul(gt_tanh(gt_matmul(x, w)), gt_t(w));
+        y[t] = gt_sum(gt_sin(back), GT_AXES(0), false);
+    }
+    return gt_accumulate(gt_list_of(STEPS, y));
+}
+
+Test(plan, a_matrix_that_is_packed_once_gives_the_same_bits) {
+    for (int kind = 0; kind < 2; kind++) {
+        const gt_dtype dtype = kind ? GT_F64 : GT_F32;
+        gt_tape *tape[2];
+        gt_tensor y[2];
+        for (int k = 0; k < 2; k++) {
+            tape[k] = gt_tape_new(NULL);
+            gt_reference(tape[k], k == 1);
+            y[k] = products_with_one_matrix(tape[k], dtype);
+            cr_assert(gt_data(y[k]), "%s", gt_error(tape[k]));
+        }
+        cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), 300 * gt_dtype_size(dtype)) == 0);
+        for (int k = 0; k < 2; k++) gt_tape_free(tape[k]);
+    }
+}
