@@ -514,17 +514,17 @@ static bool is_cheap(const gt_tape *tape, const gt__plan_node *n) {
 
 /* Of each value, the one other group that reads it; NONE where a kernel does, or several groups. */
 static void find_other_readers(maker *m) {
-    enum { MANY = NONE - 1 };
+    const uint32_t many = NONE - 1;
     for (uint32_t k = 0; k < m->n; k++) m->again[k] = NONE;
     for (uint32_t k = 0; k < m->n; k++)
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
             const uint32_t j = inputs(m, k)[i], unit = unit_of(m, k);
             if (is_external(j) || unit_of(m, j) == unit) continue;
             const bool alone = m->again[j] == NONE || m->again[j] == unit;
-            m->again[j] = alone && m->joins[k] && !m->final[unit] ? unit : MANY;
+            m->again[j] = alone && m->joins[k] && !m->final[unit] ? unit : many;
         }
     for (uint32_t k = 0; k < m->n; k++)
-        if (m->again[k] == MANY) m->again[k] = NONE;
+        if (m->again[k] == many) m->again[k] = NONE;
 }
 
 /* Will it stand in memory while that unit runs, whoever computes what again? */
