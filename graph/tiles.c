@@ -39,9 +39,22 @@ static loader make_loader(const gt_array *in, gt_shape shape) {
     return l;
 }
 
+/* The elements where they stand, if neighbours there, too; else NULL. */
+static const void *in_place(const gt_array *a, int64_t start, int64_t count) {
+    const int last = a->shape.rank - 1;
+    if (last < 0 || a->stride[last] != 1 || count > a->shape.dim[last]) return NULL;
+    int64_t offset = start % a->shape.dim[last], rest = start / a->shape.dim[last];
+    if (offset + count > a->shape.dim[last]) return NULL;
+    for (int d = last - 1; d >= 0; rest /= a->shape.dim[d--])
+        offset += rest % a->shape.dim[d] * a->stride[d];
+    return (const char *)a->data + offset * (int64_t)gt_dtype_size(a->dtype);
+}
+
 static const void *load(const loader *l, void *scratch, int64_t start, int64_t count, bool first) {
     const size_t size = gt_dtype_size(l->array.dtype);
     if (l->direct) return (const char *)l->array.data + (size_t)start * size;
+    const void *there = in_place(&l->array, start, count);
+    if (there) return there;
     if (!l->uniform)
         gt__gather(scratch, &l->array, start, count);
     else if (first) /* no later tile is longer */
@@ -233,7 +246,8 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
         s.row = t * j->block;
         s.rows = j->rows - s.row < j->block ? j->rows - s.row : j->block;
         for (uint32_t k = 0; k < g->n_loads; k++)
-            load(&j->loader[k], at[k].tile, s.row * at[k].width, s.rows * at[k].width, t == first);
+            at[k].tile = (char *)load(&j->loader[k], slots + k * j->slot_bytes, s.row * at[k].width,
+                                      s.rows * at[k].width, t == first);
         for (uint32_t k = 0; k < g->n_members; k++) {
             const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);

@@ -16,7 +16,7 @@
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 
-enum { FOLD_LANES = 16, FOLD_CHUNK = 256 };
+enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 
 #define ADD(a, b) ((a) + (b))
 #define MULTIPLY(a, b) ((a) * (b))

@@ -24,10 +24,27 @@ FOLD_LOOPS static void NAME(merge)(void *to, const void *from, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = COMBINE(y[i], x[i]);
 }
 
+/* FOLD_ABREAST rows that do not fill the lanes, side by side; what is left out combines with identities. */
+FOLD_LOOPS static void NAME(abreast)(R *y, const T *x, int n) {
+    R lane[FOLD_LANES][FOLD_ABREAST];
+    int half = FOLD_LANES / 2;
+    for (int k = 0; k < n; k++)
+        for (int r = 0; r < FOLD_ABREAST; r++) lane[k][r] = COMBINE((R)IDENTITY, (R)x[r * n + k]);
+    for (; half; n = n < half ? n : half, half /= 2)
+        for (int k = 0; k + half < n; k++)
+            for (int r = 0; r < FOLD_ABREAST; r++)
+                lane[k][r] = COMBINE(lane[k][r], lane[k + half][r]);
+    memcpy(y, lane[0], sizeof lane[0]);
+}
+
 FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, int64_t n) {
     R *y = to;
     const T *x = from;
-    for (int64_t r = 0; r < rows; r++, x += n) {
+    int64_t r = 0;
+    for (; n > 0 && n < FOLD_LANES && r + FOLD_ABREAST <= rows;
+         r += FOLD_ABREAST, x += n * FOLD_ABREAST)
+        NAME(abreast)(y + r, x, (int)n);
+    for (; r < rows; r++, x += n) {
         R lane[FOLD_LANES];
         int64_t i = 0;
         for (int k = 0; k < FOLD_LANES; k++) lane[k] = IDENTITY;

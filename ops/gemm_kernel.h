@@ -52,17 +52,16 @@ TARGET static inline ALWAYS_INLINE void NAME(turn)(REAL *restrict to, int64_t st
 #endif
 
 /* Copies `count` lines of x, `across` apart, into a panel of `width` lines, so that the elements of
-   equal depth are neighbours. Missing lines become zeros: edge tiles then run the same code as the
-   others. */
+   equal depth are neighbours. Missing lines become zeros, or whatever stands behind the others in x:
+   edge tiles then run the same code as the rest, and nobody looks at what they make of these. */
 TARGET static inline ALWAYS_INLINE void NAME(pack)(REAL *restrict panel, int64_t width,
                                                    const REAL *restrict x, int64_t count,
                                                    int64_t across, int64_t depth, int64_t along) {
-    int64_t lines = 0, turned = 0; /* done, of count and of depth */
-    if (across == 1 && count == width) {
-        for (int64_t p = 0; p < depth; p++)
-            memcpy(panel + p * width, x + p * along, (size_t)width * sizeof(REAL));
-        return;
-    }
+    const int64_t end = (depth - 1) * along + count; /* of what may be read */
+    int64_t lines = 0, turned = 0, first = 0;        /* done, of count and of depth */
+    if (across == 1)
+        for (; first < depth && (count == width || first * along + width <= end); first++)
+            memcpy(panel + first * width, x + first * along, (size_t)width * sizeof(REAL));
 #ifdef SHUFFLE
     if (along == 1) {
         lines = count / 4 * 4;
@@ -72,7 +71,7 @@ TARGET static inline ALWAYS_INLINE void NAME(pack)(REAL *restrict panel, int64_t
                 NAME(turn)(panel + p * width + i, width, x + i * across + p, across);
     }
 #endif
-    for (int64_t p = 0; p < depth; p++) {
+    for (int64_t p = first; p < depth; p++) {
         for (int64_t i = p < turned ? lines : 0; i < count; i++)
             panel[p * width + i] = x[i * across + p * along];
         for (int64_t i = count; i < width; i++) panel[p * width + i] = 0;
