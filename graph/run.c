@@ -79,14 +79,30 @@ static void mark_results(run *r, uint32_t i) {
     if (i + count - 1 > r->high) r->high = i + count - 1;
 }
 
-/* An input of a sum may add itself to it; one that merges, only in company: alone it had better leave the sum to a
- * group. */
+/* Has it a value before the run, or does it view one that has? */
+static bool is_given(const gt_tape *tape, uint32_t i) {
+    while (!gt__is_ready(tape, i) && gt__node_at(tape, i)->op->more.traits & GT_VIEW)
+        i = gt__in(tape, gt__node_at(tape, i))[0];
+    return gt__is_ready(tape, i);
+}
+
+/* May the node merge with others into their sum? Not if its operands, which must then be there until the sum, take more
+ * memory than its result. */
+static bool may_merge(const gt_tape *tape, uint32_t i) {
+    const gt__node *n = gt__node_at(tape, i);
+    if (gt__is_ready(tape, i) || !(n->op->more.traits & GT_MERGES)) return false;
+    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
+    int64_t left = gt__shape(tape, n)->numel;
+    for (uint32_t k = 0; k < n_in; k++)
+        if (!is_given(tape, in[k])) left -= gt__shape(tape, gt__node_at(tape, in[k]))->numel;
+    return left >= 0;
+}
+
+/* Alone it had better leave the sum to a group. */
 static bool has_company(const gt_tape *tape, const gt__node *sum) {
     const uint32_t *in = gt__in(tape, sum), n_in = gt__n_in(sum);
     uint32_t merging = 0;
-    for (uint32_t k = 0; k < n_in && merging < 2; k++)
-        merging += !gt__is_ready(tape, in[k]) &&
-                   gt__node_at(tape, in[k])->op->more.traits & GT_MERGES;
+    for (uint32_t k = 0; k < n_in && merging < 2; k++) merging += may_merge(tape, in[k]);
     return merging == 2;
 }
 
@@ -107,7 +123,8 @@ static bool mark_inputs(run *r, uint32_t i) {
     for (uint32_t k = 0; k < n_in; k++) {
         const gt__node *input = gt__node_at(tape, in[k]);
         if (leaf_is_newer(tape, input, n)) return fail_stale(tape, i, in[k]);
-        const bool added = sum && (company || !(input->op->more.traits & GT_MERGES));
+        const bool merges = input->op->more.traits & GT_MERGES;
+        const bool added = sum && (!merges || (company && may_merge(tape, in[k])));
         need(r, in[k], added ? GT__ADDED : 0);
         if (!gt__is_ready(tape, in[k])) tape->slot[in[k]].uses++;
     }
