@@ -121,6 +121,7 @@ static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
     return contribute(s, x, &gx);
 }
 
+/* As pull. */
 static bool pull_number(gt__sweep *s, gt_tensor t, const gt__node *n, gt_tensor g) {
     gt_tape *tape = s->tape;
     const gt_scalar_rule *rule = &n->op->more.scalar;

@@ -66,6 +66,50 @@ Test(scalars, gradients_have_the_bits_of_those_that_the_sweep_records) {
     }
 }
 
+static void ignore(void *user, const gt_flow *flow) {
+    (void)user;
+    (void)flow;
+}
+
+/* A watched sweep goes the general way at every node. */
+static void compare_ways(const gt_op *op, gt_dtype dtype, double a, double b) {
+    const gt_watch watch = {ignore, NULL};
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
+    const gt_tensor f = forked(op, leaf[0], leaf[1]);
+    gt_tensor quick[2], watched[2];
+    cr_assert(gt_grads(f, leaf, 2, quick) &&
+                  gt_watched_grads(f, gt_none(), leaf, 2, watched, &watch),
+              "%s: %s", op->name, gt_error(tape));
+    for (int k = 0; k < 2; k++)
+        cr_assert_eq(bits_of(gt_data(quick[k]), dtype), bits_of(gt_data(watched[k]), dtype),
+                     "%s at %g, %g: gradient %d", op->name, a, b, k);
+    gt_tape_free(tape);
+}
+
+Test(scalars, the_short_way_of_the_sweep_gives_what_the_general_one_gives) {
+    static const double at[] = {0.7, -1.3, 0};
+    for (int i = 0; gt_op_at(i); i++) {
+        const gt_op *op = gt_op_at(i);
+        if (!(op->more.traits & GT_PLAIN) || !op->more.gradient_text[0]) continue;
+        for (int k = 0; k < 9; k++) {
+            compare_ways(op, GT_F64, at[k / 3], at[k % 3]);
+            compare_ways(op, GT_F32, at[k / 3], at[k % 3]);
+        }
+    }
+}
+
+Test(scalars, a_replay_before_any_read_takes_what_was_overwritten) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = quick_scalar(tape, 2), y = lengthened(gt_square(x));
+    const double now = 5;
+    gt_set(x, &now);
+    gt_replay(tape);
+    cr_assert_eq(gt_item(y), 25);
+    cr_assert_eq(gt_item(gt_add(y, x)), 30);
+    gt_tape_free(tape);
+}
+
 Test(scalars, a_replay_is_a_recording_with_the_present_values) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.1});
