@@ -60,13 +60,19 @@ gt__sweep *gt__sweep_of(gt_tape *tape) {
 static bool carries_gradient(const gt__node *n) {
     const gt_gradient *g = &n->op->gradient;
     return (n->flags & GT__NUMBER || gt_dtype_is_float((gt_dtype)n->dtype)) &&
-           (g->pull || g->local || g->backward);
+           (g->local || g->pull || g->backward);
+}
+
+static inline bool is_marked(const gt__sweep *s, uint32_t i) {
+    return i >= s->low && s->visit[i - s->low].chain;
 }
 
 static bool has_marked_input(const gt__sweep *s, const gt__node *n) {
+    if (n->arity <= 2)
+        return n->arity && (is_marked(s, n->in[0]) || is_marked(s, n->in[n->arity - 1]));
     const uint32_t *in = gt__in(s->tape, n), n_in = gt__n_in(n);
     for (uint32_t k = 0; k < n_in; k++)
-        if (in[k] >= s->low && s->visit[in[k] - s->low].chain) return true;
+        if (is_marked(s, in[k])) return true;
     return false;
 }
 

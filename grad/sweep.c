@@ -107,26 +107,23 @@ static bool visit(gt__sweep *s, gt_tensor t) {
 enum { FEW = 2 }; /* operands, and run-time numbers, of operations on numbers */
 
 /* Very many nodes can be operations on numbers, of which most of what the general way asks is known. */
-static bool is_quick(const gt__sweep *s, const gt__node *n) {
+static bool is_number(const gt__sweep *s, const gt__node *n) {
     return n->flags & GT__SCALAR && n->op->gradient.local && n->arity <= FEW && !s->copies &&
            !s->watch && (!n->arg || s->tape->arg[n->arg - 1].integer <= FEW);
 }
 
 /* What is of the kind of x, and no leaf, is noted as it is. */
 static inline bool contribute_number(gt__sweep *s, gt_tensor x, gt_tensor gx) {
-    if (!gt__valid(gx)) return gt_is_none(gx);
+    if (gx.tape != s->tape || gx.index >= s->tape->size) return gt_is_none(gx);
     const gt__node *to = node(x), *n = node(gx);
     const unsigned flags = n->flags & (GT__NUMBER | GT__LEAF);
     if (flags == GT__NUMBER && n->dtype == to->dtype) return gt__sweep_note(s, x.index, gx);
     return contribute(s, x, &gx);
 }
 
-static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
+static bool pull_number(gt__sweep *s, gt_tensor t, const gt__node *n, gt_tensor g) {
     gt_tape *tape = s->tape;
-    const gt_tensor t = gt__tensor(tape, i);
-    gt_record_for(tape, t);
-    const gt_tensor g = upstream(s, i);
-    if (!gt__valid(g)) return false;
+    const gt_scalar_rule *rule = &n->op->more.scalar;
     gt_arg arg[FEW];
     for (int k = 0; n->arg && k < (int)tape->arg[n->arg - 1].integer; k++)
         arg[k] = tape->arg[n->arg + (uint32_t)k];
@@ -135,11 +132,28 @@ static bool visit_quickly(gt__sweep *s, uint32_t i, const gt__node *n) {
     const gt_pull p = {
         .tape = tape, .arg = arg, .in = in, .out = &t, .up = &g, .constant = s->constant};
     for (int k = 0; k < (int)n->arity; k++) {
-        if (!gt__sweep_depends(s, in[k].index)) continue;
-        const gt_tensor local = n->op->gradient.local(&p, k);
-        if (!contribute_number(s, in[k], local.tape ? chain(&p, k, local) : local)) return false;
+        if (!(rule->gives >> k & 1) || !gt__sweep_depends(s, n->in[k])) continue;
+        gt_tensor gx = g;
+        if (!(rule->passes >> k & 1)) gx = chain(&p, k, n->op->gradient.local(&p, k));
+        if (!contribute_number(s, in[k], gx)) return false;
     }
     return true;
+}
+
+/* To operands that all get the upstream, which is of their kind and no leaf: see contribute. */
+static bool pass_on(gt__sweep *s, const gt__node *n, gt_tensor g) {
+    for (unsigned k = 0; k < n->arity; k++)
+        if (!gt__sweep_note(s, n->in[k], g)) return false;
+    return true;
+}
+
+static bool visit_number(gt__sweep *s, gt_tensor t, const gt__node *n) {
+    const gt_scalar_rule *rule = &n->op->more.scalar;
+    gt__date(s->tape, n);
+    const gt_tensor g = upstream(s, t.index);
+    if (s->tape->failed) return false;
+    const unsigned all = (1u << n->arity) - 1;
+    return (rule->passes & all) == all ? pass_on(s, n, g) : pull_number(s, t, n, g);
 }
 
 bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
@@ -148,9 +162,10 @@ bool gt__sweep_run(gt__sweep *s, gt_tensor root, gt_tensor seed) {
         if (!s->visit[i - s->low].chain) continue;
         const gt__node *n = gt__node_at(s->tape, i);
         if (n->out > 0) continue;
-        const bool quick = is_quick(s, n), idle = quick && !s->visit[i - s->low].sum;
-        const bool ok = idle || (quick ? visit_quickly(s, i, n) : visit(s, gt__tensor(s->tape, i)));
-        if (!ok || s->tape->failed) return false;
+        const bool number = is_number(s, n), idle = number && !s->visit[i - s->low].sum;
+        if (idle) continue;
+        const gt_tensor t = gt__tensor(s->tape, i);
+        if (!(number ? visit_number(s, t, n) : visit(s, t)) || s->tape->failed) return false;
     }
     return true;
 }

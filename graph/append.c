@@ -5,36 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
-    if (tape) tape->site = (gt__site){file, line};
-    return tape;
-}
-gt_tensor gt_at(gt_tensor t, const char *file, int line) {
-    if (t.tape) t.tape->site = (gt__site){file, line};
-    return t;
-}
-gt_list gt_list_at(gt_list list, const char *file, int line) {
-    if (list.count > 0 && list.at) gt_tape_at(list.at[0].tape, file, line);
-    return list;
-}
-
-void gt_record_for(gt_tape *tape, gt_tensor at) {
-    const bool dated = gt__valid(at);
-    if (!tape->dated) tape->undated = tape->site;
-    tape->site = dated ? (gt__site){NULL, 0} : tape->undated;
-    tape->dated = dated;
-    if (!dated) return;
-    const gt__node *n = gt__node_at(tape, at.index);
-    tape->dated_site = n->site;
-    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
-}
-
-gt_recorder gt_record_as(gt_tape *tape, gt_recorder recorder) {
-    const gt_recorder before = tape->recorder;
-    tape->recorder = recorder;
-    return before;
-}
-
 static bool add_chunk(gt_tape *tape) {
     if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
                   sizeof *tape->chunk))
@@ -142,27 +112,6 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
     }
     (void)self;
     return true;
-}
-
-void *gt_scratch(const gt_call *call, size_t bytes) {
-    enum { ALIGNMENT = 64 };
-    gt__context *c = call->internal;
-    char *block = bytes < SIZE_MAX / 8 ? gt__pool_take(&c->tape->pool, bytes + ALIGNMENT) : NULL;
-    if (!block) {
-        gt__out_of_memory(c->tape, "scratch of an operation");
-        return NULL;
-    }
-    memcpy(block, &c->scratch, sizeof c->scratch);
-    c->scratch = block;
-    return block + ALIGNMENT;
-}
-
-void gt__free_scratch(gt__context *c) {
-    while (c->scratch) {
-        void *block = c->scratch;
-        memcpy(&c->scratch, block, sizeof c->scratch);
-        gt__pool_give(&c->tape->pool, block);
-    }
 }
 
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count) {
@@ -412,6 +361,45 @@ gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b) {
     n->in[1] = b.index;
     n->arity = 2;
     return appended(a.tape, n);
+}
+
+static bool are_all_plain(const gt_op *op, gt_list in) {
+    numbers pair;
+    for (int k = 1; k < in.count; k++)
+        if (!are_plain(op, in.at[0], in.at[k], &pair)) return false;
+    return in.count > 2;
+}
+
+/* As link_inputs, of which nothing is to be checked. */
+static void link_list(gt_tape *tape, gt__node *n, gt_list in) {
+    uint32_t *place = n->in;
+    if (in.count > 3) {
+        n->in[0] = tape->side_size;
+        n->in[1] = (uint32_t)in.count;
+        place = tape->side + tape->side_size;
+        tape->side_size += (uint32_t)in.count;
+    }
+    n->arity = in.count > 3 ? GT__WIDE : 3;
+    for (int k = 0; k < in.count; k++) {
+        gt__node *x = gt__node_at(tape, in.at[k].index);
+        place[k] = in.at[k].index;
+        n->flags |= link_numbers(&(numbers){tape, x, x});
+    }
+}
+
+gt_tensor gt_record_list(const gt_op *op, gt_list in) {
+    if (in.count == 2) return gt_record_binary(op, in.at[0], in.at[1]);
+    if (!are_all_plain(op, in)) return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
+    gt_tape *tape = in.at[0].tape;
+    gt__node *x = gt__node_at(tape, in.at[0].index);
+    if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
+                  (uint64_t)tape->side_size + (uint64_t)in.count, sizeof *tape->side))
+        return gt__out_of_memory(tape, "inputs"), gt__poison(tape);
+    gt__node *n = append_plain(op, &(numbers){tape, x, x}, NULL, 0);
+    if (!n) return gt__poison(tape);
+    link_list(tape, n, in);
+    if (!gt__encode_recorded(tape)) return gt__poison(tape);
+    return (gt_tensor){tape, tape->size - 1, tape->generation};
 }
 
 /* ---- again, and a user's own ---------------------------------------------------------------------- */

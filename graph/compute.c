@@ -221,12 +221,9 @@ static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
     for (uint32_t k = 0, count; ok && k < n_in; k += count) {
         count = find_merging(tape, i, k, node);
         gt_set_float_mode(count ? mode : own);
-        if (count) {
-            ok = call_nodes(tape, node, count, call_accumulate, &out);
-            continue;
-        }
-        count = 1;
-        ok = add_operand(tape, call, gt__operand(tape, i, k), &out);
+        ok = count ? call_nodes(tape, node, count, call_accumulate, &out)
+                   : add_operand(tape, call, gt__operand(tape, i, k), &out);
+        if (!count) count = 1;
     }
     gt_set_float_mode(mode);
     return ok;
@@ -239,8 +236,9 @@ bool gt__compute(gt_tape *tape, uint32_t i) {
     for (uint32_t k = 0; k < count; k++)
         if (!gt__place_value(tape, i + k)) return false;
     const unsigned mode = gt_float_mode();
-    if (!(traits & GT_SUMS) && flushes(tape, i)) gt_set_float_mode(gt__flushing(mode));
+    const bool flush = !(traits & GT_SUMS) && flushes(tape, i);
+    if (flush) gt_set_float_mode(gt__flushing(mode));
     const bool ok = call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel);
-    gt_set_float_mode(mode);
+    if (flush) gt_set_float_mode(mode);
     return ok;
 }

@@ -499,7 +499,8 @@ typedef struct gt_machine {
 typedef struct gt_scalar_rule {
     const gt_machine *const *machine; /* two: for f32 and for f64 */
     uint16_t code;                    /* for f32 */
-    uint16_t gives; /* bit k: operand k gets a contribution; not where its rule says zero */
+    uint16_t gives;  /* bit k: operand k gets a contribution; not where its rule says zero */
+    uint16_t passes; /* bit k: that is the upstream itself */
 } gt_scalar_rule;
 
 typedef struct gt_samples gt_samples;
@@ -564,9 +565,10 @@ struct gt_op {
  * arg holds n_arg run-time numbers. Returns the first result; gt_out gives the others. */
 GT_API gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
                            const void *attr, size_t attr_size, const gt_arg *arg, int n_arg);
-/* The same without attributes, on one or two operands: quickest where they are scalars. */
+/* The same without attributes: quickest where the operands are scalars. */
 GT_API gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg);
 GT_API gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b);
+GT_API gt_tensor gt_record_list(const gt_op *op, gt_list in);
 /* The same for a user's own operation without attributes. */
 GT_RECORDS gt_tensor gt_apply(const gt_op *op, gt_list in);
 /* Result k of the operation that made t. */

@@ -31,7 +31,7 @@ void gt__table_truncate(gt__table *table, uint32_t count);
 void *gt__alloc(const gt_allocator *a, size_t size);
 void *gt__resize(const gt_allocator *a, void *block, size_t old_size, size_t new_size);
 void gt__free(const gt_allocator *a, void *block, size_t size);
-/* Grows *block to hold at least `need` items of `item` bytes, doubling; false when memory is short. */
+/* Grows *block to hold at least `need` items of `item` bytes, and more; false when memory is short. */
 bool gt__grow(const gt_allocator *a, void *block, uint32_t *room, uint64_t need, size_t item);
 
 #endif

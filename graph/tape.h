@@ -226,6 +226,14 @@ static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
            gt__node_at(t.tape, t.index)->generation == t.generation;
 }
+/* What is recorded from now on is on behalf of node n. */
+static inline void gt__date(gt_tape *tape, const gt__node *n) {
+    if (!tape->dated) tape->undated = tape->site;
+    tape->dated = true;
+    tape->site.file = NULL;
+    tape->dated_site = n->site;
+    tape->date = n->flags & GT__LEAF ? tape->params->clock : gt__clock_of(tape, n);
+}
 static inline gt_tensor gt__tensor(gt_tape *tape, uint32_t i) {
     return (gt_tensor){tape, i, gt__node_at(tape, i)->generation};
 }
@@ -279,10 +287,12 @@ uint32_t gt__intern_shape(gt_tape *tape, gt_shape shape); /* 0 and an error when
 
 /* ---- append.c */
 gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype);
-void gt__free_scratch(gt__context *context);
 /* The id of an array's strides, 0 when contiguous; UINT32_MAX and an error when memory is short. */
 uint32_t gt__layout(gt_tape *tape, const gt_array *a);
 bool gt__reserve_arrays(gt_tape *tape, uint32_t count);
+
+/* ---- scratch.c: gives back what gt_scratch took. */
+void gt__free_scratch(gt__context *context);
 
 /* ---- autocast.c: the operands that op is recorded with: in, or casts in room (GT__CAST_MOST); NULL when a cast
  * failed. */

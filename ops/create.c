@@ -104,7 +104,7 @@ static gt_tensor full_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_full =
     GT_OP("full", made_shape, full_kernel, GT_NO_GRADIENT(constant_reason), full_samples,
-          .traits = GT_PLAIN, .exact = full_tile, .scalar = GT__SCALAR_RULE(GT_CODE_NUMBER, 0),
+          .traits = GT_PLAIN, .exact = full_tile, .scalar = GT__SCALAR_RULE(GT_CODE_NUMBER, 0, 0),
           .meaning = "every element is one number");
 
 gt_tensor gt_full(gt_tape *tape, gt_shape shape, double value, gt_dtype dtype) {
@@ -433,7 +433,7 @@ static bool copy_emit(gt_emitter *e, const gt_call *call) {
 const gt_op gt__op_copy =
     GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples, .traits = GT_PLAIN,
           .linear = 1, .emit = copy_emit,
-          .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_gt_identity, 1), .meaning = "x");
+          .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_gt_identity, 1, 1), .meaning = "x");
 
 gt_tensor gt_copy(gt_tensor x) { return gt_record_unary(&gt__op_copy, x, NULL, 0); }
 

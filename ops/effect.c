@@ -123,10 +123,7 @@ static gt_tensor accumulate_samples(gt_samples *s, int i) {
 const gt_op gt__op_accumulate =
     GT_OP("accumulate", accumulate_shape, NULL, GT_PULL(accumulate_pull), accumulate_samples,
           .traits = GT_SUMS | GT_STRIDED | GT_PLAIN, .linear = ~0u, .tile = accumulate_tile,
-          .accumulate = accumulate_add, .scalar = GT__SCALAR_RULE(GT_CODE_SUM, ~0u),
+          .accumulate = accumulate_add, .scalar = GT__SCALAR_RULE(GT_CODE_SUM, ~0u, ~0u),
           .meaning = "the sum of its inputs, in order");
 
-gt_tensor gt_accumulate(gt_list list) {
-    if (list.count == 2) return gt_record_binary(&gt__op_accumulate, list.at[0], list.at[1]);
-    return gt_record(NULL, &gt__op_accumulate, list.at, list.count, NULL, 0, NULL, 0);
-}
+gt_tensor gt_accumulate(gt_list list) { return gt_record_list(&gt__op_accumulate, list); }

@@ -381,19 +381,26 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     run(kr, &g, scratch, (worker){0, 1});
 }
 
-/* Whether all such products are the library's cannot be told before their strides are known. */
-size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
-#ifdef GT_WITH_CBLAS
-    return 0;
+/* If only the strides are right. */
+static bool is_for_library(const gt__gemm_job *job, size_t size) {
+#if defined(GT_WITH_CBLAS)
+    (void)job;
+    (void)size;
+    return true;
+#elif defined(GT_WITH_ONEDNN)
+    return size == sizeof(float) && gt__onednn_takes(job);
 #else
-#ifdef GT_WITH_ONEDNN
-    if (size == sizeof(float) && gt__onednn_takes(job)) return 0;
+    (void)job;
+    (void)size;
+    return false;
 #endif
+}
+
+size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
-    if (least(job->m, job->n) <= THIN || job->n_more || better_transposed(kr, job->m, job->n))
-        return 0;
+    const bool turned = better_transposed(kr, job->m, job->n);
+    if (least(job->m, job->n) <= THIN || turned || is_for_library(job, size)) return 0;
     return (size_t)(padded(kr, job->n) * job->k) * size;
-#endif
 }
 
 void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {

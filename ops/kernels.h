@@ -32,8 +32,8 @@ extern const gt__kernels gt__kernels_avx2, gt__kernels_avx512;
 extern const gt_machine gt__machine_f32, gt__machine_f64;
 extern const gt_machine *const gt__machines[2];
 /* The gt_op_more.scalar of an operation on numbers. */
-#define GT__SCALAR_RULE(code, gives)                                                               \
-    { gt__machines, (uint16_t)(code), (uint16_t)(gives) }
+#define GT__SCALAR_RULE(code, gives, passes)                                                       \
+    { gt__machines, (uint16_t)(code), (uint16_t)(gives), (uint16_t)(passes) }
 
 /* Table i of those with vector functions that this processor can run, the best first; its name if asked for.
  * NULL past the last. */

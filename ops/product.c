@@ -245,7 +245,7 @@ static int add_pairs(const gt_call *call, const gt_array *in, int n_pairs, const
     int count = 1;
     for (; count < n_pairs; count++) {
         const batch next = batch_of(&in[2 * count], &in[2 * count + 1], out);
-        if (next.rank || !lie_alike(&job, &next.first)) break;
+        if (in[2 * count].dtype != in->dtype || next.rank || !lie_alike(&job, &next.first)) break;
         more[count - 1] = (gt__gemm_pair){next.first.a, next.first.b};
     }
     job.more = more;

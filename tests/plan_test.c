@@ -315,14 +315,15 @@ Test(plan, scalars_and_doubles_keep_denormals) {
     gt_tape_free(tape);
 }
 
-/* Products of different depths: some go together, some have several blocks, one has no terms. */
+/* Products of different depths: some go together, some have several blocks, one has no terms, one is of bf16. */
 static gt_tensor sum_of_products(gt_tape *tape, gt_dtype dtype, bool keep) {
     enum { TERMS = 9 };
     static const int64_t inner[TERMS] = {40, 40, 40, 300, 17, 17, 520, 1, 0};
     gt_tensor product[TERMS];
     for (int t = 0; t < TERMS; t++) {
-        const gt_tensor a = gt_randn(tape, GT_SHAPE(inner[t], 60), dtype),
-                        b = gt_randn(tape, GT_SHAPE(inner[t], 50), dtype);
+        gt_tensor a = gt_randn(tape, GT_SHAPE(inner[t], 60), dtype),
+                  b = gt_randn(tape, GT_SHAPE(inner[t], 50), dtype);
+        if (t == 5 && dtype == GT_F32) a = gt_cast(a, GT_BF16), b = gt_cast(b, GT_BF16);
         product[t] = gt_matmul(gt_t(a), b);
         if (keep) gt_keep(product[t]);
     }
