@@ -66,8 +66,8 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 
 /* Emitted files call their own things by a word and a number: no tensor is called so. */
 static bool is_own(const char *name) {
-    static const char *const words[] = {"f",   "i",     "bool", "part", "fixed", "number",
-                                        "run", "sum",   "prod", "max",  "min",   "any",
+    static const char *const words[] = {"f",   "i",     "bool", "part", "fixed",  "number",
+                                        "run", "sum",   "prod", "max",  "min",    "any",
                                         "all", "sizes", "none", "add",  "product"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);

@@ -509,8 +509,8 @@ struct gt_emitter;
 /* What only some operations have. All optional; the planner decides by these and nothing else. */
 typedef struct gt_op_more {
     unsigned traits;
-    unsigned linear;  /* bit k: the result is linear in input k */
-    unsigned integer; /* bit k: input k holds integers or bools (indices, conditions) */
+    unsigned linear;   /* bit k: the result is linear in input k */
+    unsigned integer;  /* bit k: input k holds integers or bools (indices, conditions) */
     unsigned prepares; /* bit k: the kernel asks for gt_prepared memory for input k */
     /* GT_ELEMENTWISE: the tile for these kinds, NULL when not defined; chosen by the last input.
      * GT_SUMS: y = 0 + x[0] + x[1] + ..., of at most GT_MOST_SUMMANDS, behind which NULL stands; y may be x[0]. */

@@ -86,7 +86,7 @@ struct gt__plan {
     gt__work key;  /* what it computes */
     gt__work work; /* how: the same nodes, of which some stand for others */
     uint32_t n_steps, n_groups;
-    uint32_t n_again; /* members that another group has computed already */
+    uint32_t n_again;     /* members that another group has computed already */
     uint32_t first_final; /* from this step on leaves are overwritten: after all that can fail */
     gt__step *step;
     uint32_t *die;
@@ -97,8 +97,9 @@ struct gt__plan {
     gt_fold *fold;
     uint64_t *offset; /* of each node's value in the arena, or GT__NO_OFFSET */
     uint32_t n_prepared;
-    uint32_t *prepared; /* of each node, then of each external: its number among the prepared, from 1, or 0 */
-    uint64_t arena;   /* bytes that it takes */
+    uint32_t *
+        prepared; /* of each node, then of each external: its number among the prepared, from 1, or 0 */
+    uint64_t arena; /* bytes that it takes */
 };
 
 /* What an operation has made of a value, see gt_prepared. */
@@ -121,7 +122,7 @@ typedef struct gt__plans {
     char *arena; /* 64-aligned, of arena_room bytes */
     void *arena_block;
     size_t arena_room;
-    int threads;       /* that the present run may use */
+    int threads;            /* that the present run may use */
     gt__prepared *prepared; /* during a run, as many as its plan has */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
 } gt__plans;

@@ -328,8 +328,7 @@ static void run_packed(const kernel *kr, const product *g, void *scratch, worker
     const int64_t at_once = pairs > 1 ? GT__GEMM_BLOCK / g->k : 1;
     for (int64_t pair = 0; pair < pairs; pair += at_once)
         for (int64_t from = 0; from < g->k; from += block) {
-            const stretch s = {pair, least(at_once, pairs - pair), from,
-                               least(g->k - from, block)};
+            const stretch s = {pair, least(at_once, pairs - pair), from, least(g->k - from, block)};
             for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) run_rows(kr, g, &s, i, scratch, w);
         }
 }

@@ -519,8 +519,8 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
                                   matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES,
-                                  .linear = 3, .prepares = 2, .accumulate = matmul_accumulate, .emit = matmul_emit,
-                                  .meaning = "rows of a times columns of b");
+                                  .linear = 3, .prepares = 2, .accumulate = matmul_accumulate,
+                                  .emit = matmul_emit, .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */
 static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {
