@@ -323,7 +323,7 @@ static gt_tensor sum_of_products(gt_tape *tape, gt_dtype dtype, bool keep) {
     gt_tensor product[TERMS];
     float narrow[520 * 60];
     double wide[520 * 60];
-    for (int i = 0; i < 520 * 60; i++) wide[i] = narrow[i] = sinf((float)i);
+    for (int i = 0; i < 520 * 60; i++) wide[i] = sin(i), narrow[i] = (float)wide[i];
     const void *data = dtype == GT_F32 ? (const void *)narrow : wide;
     for (int t = 0; t < TERMS; t++) {
         gt_tensor a = gt_input(tape, data, GT_SHAPE(inner[t], 60), dtype),
