@@ -27,6 +27,7 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define BOTH(a, b) (((a) & (b)) ? 1 : 0)
 
 #define FOLD_LOOPS GT__WIDE_VECTORS
+#define SHORT_ROWS true
 #define NAME(x) sum_f32_##x
 #define T float
 #define R float
@@ -51,6 +52,8 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define IDENTITY ((double)-INFINITY)
 #define COMBINE LARGER
 #include "ops/fold_kernel.h"
+#undef SHORT_ROWS
+#define SHORT_ROWS false
 #define NAME(x) min_f32_##x
 #define T float
 #define R float
@@ -79,6 +82,8 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define IDENTITY 0
 #define COMBINE ADD
 #include "ops/fold_kernel.h"
+#undef FOLD_LOOPS
+#define FOLD_LOOPS GT_RARELY
 #define NAME(x) sum_bool_##x
 #define T unsigned char
 #define R int64_t

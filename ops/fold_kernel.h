@@ -1,8 +1,8 @@
 /* ops/fold_kernel.h: a template, included by fold.c once for every folding and kind of element.
  *
  * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY,
- * and COMBINE(a, b) over two R; they are undefined at the end. What is defined here is a
- * gt__folder. */
+ * and COMBINE(a, b) over two R; they are undefined at the end. SHORT_ROWS, which stays, tells
+ * whether rows below FOLD_LANES are worth loops of their own. What is defined here is a gt__folder. */
 
 FOLD_LOOPS static void NAME(fill)(void *to, int64_t n) {
     R *y = to;
@@ -41,7 +41,7 @@ FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, in
     R *y = to;
     const T *x = from;
     int64_t r = 0;
-    for (; n > 0 && n < FOLD_LANES && r + FOLD_ABREAST <= rows;
+    for (; SHORT_ROWS && n > 0 && n < FOLD_LANES && r + FOLD_ABREAST <= rows;
          r += FOLD_ABREAST, x += n * FOLD_ABREAST)
         NAME(abreast)(y + r, x, (int)n);
     for (; r < rows; r++, x += n) {

@@ -86,6 +86,11 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
+/* One copy for the many places of a tile. */
+static NEVER_INLINE void NAME(put_some)(REAL *to, const REAL *lane, int64_t count, bool add) {
+    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
+}
+
 /* The first `count` lanes, or all. */
 TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, VECTOR sum, int64_t count, bool add) {
     if (count >= LANES) {
@@ -95,7 +100,7 @@ TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, VECTOR sum, int64_t 
     }
     REAL lane[LANES];
     STORE(lane, sum);
-    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
+    NAME(put_some)(to, lane, count, add);
 }
 
 /* One tile, at most `vectors` wide: part of C (+)= rows of A times a panel of B. Where A has fewer rows, the last

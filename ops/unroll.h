@@ -5,8 +5,10 @@
 #if defined(__GNUC__)
 /* Else a function would not get its caller's instruction set. */
 #define ALWAYS_INLINE __attribute__((always_inline))
+#define NEVER_INLINE __attribute__((noinline))
 #else
 #define ALWAYS_INLINE
+#define NEVER_INLINE
 #endif
 
 /* Sums kept in an array stay in registers only if the loops over it are unrolled. gcc's sanitizers look at each
