@@ -19,10 +19,6 @@
 
 #include <string.h>
 
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
-
 #include "ops/gemm.h"
 #include "ops/onednn.h"
 #include "ops/winograd.h"
@@ -240,15 +236,6 @@ static work begin(const gt__conv *c) {
     return k;
 }
 
-static int threads_for(int64_t tasks) {
-#ifdef GT_WITH_OPENMP
-    return (int)least(omp_get_max_threads(), tasks);
-#else
-    (void)tasks;
-    return 1;
-#endif
-}
-
 /* Memory for every thread: m, n, k are of the largest product. */
 static bool provide(const gt_call *call, work *k, int64_t m, int64_t n, int64_t depth) {
     const tile at = tile_at(k->c, &k->t, 0);
@@ -257,13 +244,13 @@ static bool provide(const gt_call *call, work *k, int64_t m, int64_t n, int64_t 
     k->turned_bytes = at.images > 1 ? aligned(k->c->out * at.pixels * k->size) : 0;
     k->task_bytes = k->line_bytes + k->turned_bytes +
                     aligned((int64_t)gt__gemm_scratch(m, n, depth, (size_t)k->size));
-    k->memory = gt_scratch(call, (size_t)threads_for(k->tasks) * k->task_bytes + 64);
+    k->memory = gt_scratch(call, (size_t)gt__conv_threads(k->tasks) * k->task_bytes + 64);
     return k->memory != NULL;
 }
 
 static void run_tasks(const work *k, void (*task)(const work *k, int64_t i, char *memory)) {
 #ifdef GT_WITH_OPENMP
-    const int threads = threads_for(k->tasks);
+    const int threads = gt__conv_threads(k->tasks);
 #pragma omp parallel num_threads(threads)
     {
         omp_set_num_threads(1); /* here only: bits of oneDNN's products depend on it */

@@ -31,25 +31,7 @@ typedef REAL NAME(vector);
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
-#ifdef SHUFFLE
-typedef REAL NAME(quad)
-    __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-
-/* Turns 4 lines of 4 neighbours into neighbours of 4 lines. */
-TARGET static inline ALWAYS_INLINE void NAME(turn)(REAL *restrict to, int64_t step,
-                                                   const REAL *restrict x, int64_t across) {
-    const NAME(quad) x0 = *(const NAME(quad) *)x;
-    const NAME(quad) x1 = *(const NAME(quad) *)(x + across);
-    const NAME(quad) x2 = *(const NAME(quad) *)(x + 2 * across);
-    const NAME(quad) x3 = *(const NAME(quad) *)(x + 3 * across);
-    const NAME(quad) low02 = SHUFFLE(x0, x2, 0, 4, 1, 5), high02 = SHUFFLE(x0, x2, 2, 6, 3, 7);
-    const NAME(quad) low13 = SHUFFLE(x1, x3, 0, 4, 1, 5), high13 = SHUFFLE(x1, x3, 2, 6, 3, 7);
-    *(NAME(quad) *)to = SHUFFLE(low02, low13, 0, 4, 1, 5);
-    *(NAME(quad) *)(to + step) = SHUFFLE(low02, low13, 2, 6, 3, 7);
-    *(NAME(quad) *)(to + 2 * step) = SHUFFLE(high02, high13, 0, 4, 1, 5);
-    *(NAME(quad) *)(to + 3 * step) = SHUFFLE(high02, high13, 2, 6, 3, 7);
-}
-#endif
+#include "turn_kernel.h"
 
 /* Copies `count` lines of x, `across` apart, into a panel of `width` lines, so that the elements of
    equal depth are neighbours. Missing lines become zeros, or whatever stands behind the others in x:
@@ -68,7 +50,7 @@ TARGET static inline ALWAYS_INLINE void NAME(pack)(REAL *restrict panel, int64_t
         turned = depth / 4 * 4;
         for (int64_t i = 0; i < lines; i += 4)
             for (int64_t p = 0; p < turned; p += 4)
-                NAME(turn)(panel + p * width + i, width, x + i * across + p, across);
+                NAME(turn_four)(panel + p * width + i, width, x + i * across + p, across);
     }
 #endif
     for (int64_t p = first; p < depth; p++) {

@@ -18,10 +18,6 @@
 
 #include <string.h>
 
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
-
 #include "ops/unroll.h"
 
 enum {
@@ -287,19 +283,10 @@ static void add_shares(const work *k) {
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static int threads_for(int64_t tasks) {
-#ifdef GT_WITH_OPENMP
-    return (int)least(omp_get_max_threads(), tasks);
-#else
-    (void)tasks;
-    return 1;
-#endif
-}
-
 static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
 #ifdef GT_WITH_OPENMP
     const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) num_threads(threads_for(tasks))
+#pragma omp parallel for schedule(static) num_threads(gt__conv_threads(tasks))
     for (int64_t i = 0; i < tasks; i++) {
         const unsigned own = gt_float_mode();
         gt_set_float_mode(mode); /* denormals are treated as the caller does */
@@ -323,7 +310,7 @@ static bool provide(const gt_call *call, work *k, int64_t tasks) {
     k->line_bytes = aligned(most(x_line, y_line));
     k->from_bytes = aligned(PLACES * apart(k, x));
     k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
-    k->weights = gt_scratch(call, weights + (size_t)threads_for(tasks) * k->thread_bytes);
+    k->weights = gt_scratch(call, weights + (size_t)gt__conv_threads(tasks) * k->thread_bytes);
     k->memory = (char *)k->weights + weights;
     return k->weights != NULL;
 }

@@ -17,25 +17,9 @@ typedef float NAME(vector);
 
 /* ---- between channels apart and channels together -------------------------------------------- */
 
-#ifdef SHUFFLE
-typedef float NAME(quad)
-    __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-TARGET static inline ALWAYS_INLINE void NAME(turn_four)(float *restrict to, int64_t to_step,
-                                                        const float *restrict from,
-                                                        int64_t from_step) {
-    const NAME(quad) x0 = *(const NAME(quad) *)from;
-    const NAME(quad) x1 = *(const NAME(quad) *)(from + from_step);
-    const NAME(quad) x2 = *(const NAME(quad) *)(from + 2 * from_step);
-    const NAME(quad) x3 = *(const NAME(quad) *)(from + 3 * from_step);
-    const NAME(quad) low02 = SHUFFLE(x0, x2, 0, 4, 1, 5), high02 = SHUFFLE(x0, x2, 2, 6, 3, 7);
-    const NAME(quad) low13 = SHUFFLE(x1, x3, 0, 4, 1, 5), high13 = SHUFFLE(x1, x3, 2, 6, 3, 7);
-    *(NAME(quad) *)to = SHUFFLE(low02, low13, 0, 4, 1, 5);
-    *(NAME(quad) *)(to + to_step) = SHUFFLE(low02, low13, 2, 6, 3, 7);
-    *(NAME(quad) *)(to + 2 * to_step) = SHUFFLE(high02, high13, 0, 4, 1, 5);
-    *(NAME(quad) *)(to + 3 * to_step) = SHUFFLE(high02, high13, 2, 6, 3, 7);
-}
-#endif
+#define REAL float
+#include "ops/turn_kernel.h"
+#undef REAL
 
 /* to[r to_row + j to_step + i] = from[r from_row + i from_step + j], for rows r, lines i and elements j. */
 TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_step,
