@@ -196,7 +196,7 @@ static void product(maker *m, known a) {
     }
     if (last > 0 && numel(a.t) * gt_dim(a.t, last - 1) <= 4 * m->most)
         keep(m, gt_matmul(a.t, gt_t(a.t)), n * a.size * a.size); /* both sides one tensor */
-    else if (last == 0)
+    else if (last == 0 && numel(a.t) * numel(a.t) <= 4 * m->most)
         keep(m, gt_outer(a.t, gt_sin(a.t)), a.size);
 }
 
