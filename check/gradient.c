@@ -314,6 +314,7 @@ static gt_doubt doubt_at_point(const question *q) {
 static void judge_all(question *q, const double *x, const part *parts, int n_parts,
                       gt_check_report *report) {
     gt__ruling here[GT_CHECK_ARRAYS], nearby[GT_CHECK_ARRAYS];
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a missing x has been refused
     if (q->n > 0) memcpy(q->x, x, (size_t)q->n * sizeof *x);
     for (int k = 0; k < n_parts; k++) choose_scales(q, &parts[k]);
     const bool known = arrive(q);

@@ -133,6 +133,7 @@ static void judge_gradient(trial *t, const gt_allocator *a, const gt_tensor *res
     gt__probe *p = &t->probe;
     gt__probe_begin(p, t->tape, t->samples.leaf, t->samples.drawn, GT_F64);
     for (int k = 0; k < n && k < GT__PROBE_RESULTS; k++)
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): n of them are filled
         if (gt_dtype_of(result[k]) == GT_F64)
             gt__probe_weigh(p, result[k], t->samples.seed + again);
     if (p->n_leaves == 0 || p->n_results == 0 || !record_gradient(p, gx) ||

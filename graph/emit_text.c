@@ -73,6 +73,8 @@ static bool is_own(const char *name) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;
         const char *rest = name + length;
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a name is terminated
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a name is terminated
         while (is_digit(*rest) || *rest == '_') rest++;
         if (!*rest || strncmp(rest, "f32", 3) == 0 || strncmp(rest, "f64", 3) == 0 ||
             strncmp(rest, "i32", 3) == 0 || strncmp(rest, "i64", 3) == 0)

@@ -128,12 +128,14 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t pairs, int64_t depth
         to.columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
         for (int64_t i = 0; i < pairs; i++, b += TILE_COLUMNS * depth, to.add = true) {
             rows.at = (const REAL *)a.at + i * depth * TILE_ROWS;
+            // NOLINTBEGIN(bugprone-branch-clone): the same where a tile has two vectors
             if (left <= LANES)
                 NAME(tile)(1, depth, rows, b, to);
             else if (left <= 2 * LANES && TILE_VECTORS > 2)
                 NAME(tile)(2, depth, rows, b, to);
             else
                 NAME(tile)(TILE_VECTORS, depth, rows, b, to);
+            // NOLINTEND(bugprone-branch-clone)
         }
         c.at = (REAL *)c.at + TILE_COLUMNS * c.col;
     }
@@ -141,6 +143,7 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t pairs, int64_t depth
 
 TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, const void *b,
                                   part c) {
+    // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): not read where tiles have few rows
     const left_rows packed = {a.at, TILE_ROWS, 1, TILE_ROWS}; /* known when this is compiled */
     NAME(tiles)(pairs, depth, TILE_ROWS > FEW_ROWS ? packed : a, b, c);
 }

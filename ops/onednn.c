@@ -25,6 +25,7 @@ static bool has_avx512(void) {
 /* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
  * as fast for large ones. */
 bool gt__onednn_takes(const gt__gemm_job *job) {
+    (void)job;
     if (has_avx512()) return true;
 #ifdef GT_WITH_OPENMP
     const double size = (double)job->m * (double)job->n * (double)job->k;
