@@ -7,6 +7,7 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/threads.h"
 #include "ops/unroll.h"
 #include "ops/wide.h"
 
@@ -88,8 +89,7 @@ static bool run(const gt_call *call, channel_loop f32, channel_loop f64) {
     const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static)
     for (int64_t channel = 0; channel < m.channels; channel++) {
-        const unsigned own = gt_float_mode();
-        gt_set_float_mode(mode); /* denormals are treated as the caller does */
+        const unsigned own = gt__enter(mode);
         loop(call, &m, channel);
         gt_set_float_mode(own);
     }

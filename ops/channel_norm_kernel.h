@@ -2,12 +2,7 @@
  * channel_norm.c includes this file once for each, having defined REAL and NAME(x); they are
  * undefined at the end. A run is what stands together of one channel. */
 
-#if defined(__GNUC__)
-typedef REAL NAME(vector)
-    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
-#else
-typedef REAL NAME(vector);
-#endif
+#include "ops/vector_kernel.h"
 #define WIDTH ((int64_t)(sizeof(NAME(vector)) / sizeof(REAL)))
 #define LOAD(p) (*(const NAME(vector) *)(p))
 

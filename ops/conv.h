@@ -14,10 +14,6 @@
 
 #include "graph/graph.h"
 
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
-
 /* Sizes and steps are pairs: [0] of rows (height), [1] of columns (width). in and out are channels
  * of one group. No overflow: the shape rules have seen to it. */
 typedef struct gt__conv {
@@ -35,16 +31,6 @@ typedef enum gt__outcome {
     GT__DONE,
     GT__FAILED /* scratch memory is short: the call has failed */
 } gt__outcome;
-
-/* How many threads share so many tasks. */
-static inline int gt__conv_threads(int64_t tasks) {
-#ifdef GT_WITH_OPENMP
-    const int most = omp_get_max_threads();
-#else
-    const int most = 1;
-#endif
-    return tasks < most ? (int)tasks : most;
-}
 
 /* The result is overwritten. False, and an error on the call, when scratch memory is short. */
 bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y);

@@ -21,6 +21,7 @@
 
 #include "ops/gemm.h"
 #include "ops/onednn.h"
+#include "ops/threads.h"
 #include "ops/winograd.h"
 
 enum {
@@ -244,13 +245,13 @@ static bool provide(const gt_call *call, work *k, int64_t m, int64_t n, int64_t 
     k->turned_bytes = at.images > 1 ? aligned(k->c->out * at.pixels * k->size) : 0;
     k->task_bytes = k->line_bytes + k->turned_bytes +
                     aligned((int64_t)gt__gemm_scratch(m, n, depth, (size_t)k->size));
-    k->memory = gt_scratch(call, (size_t)gt__conv_threads(k->tasks) * k->task_bytes + 64);
+    k->memory = gt_scratch(call, (size_t)gt__threads_for(k->tasks) * k->task_bytes + 64);
     return k->memory != NULL;
 }
 
 static void run_tasks(const work *k, void (*task)(const work *k, int64_t i, char *memory)) {
 #ifdef GT_WITH_OPENMP
-    const int threads = gt__conv_threads(k->tasks);
+    const int threads = gt__threads_for(k->tasks);
 #pragma omp parallel num_threads(threads)
     {
         omp_set_num_threads(1); /* here only: bits of oneDNN's products depend on it */

@@ -8,10 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
-
+#include "ops/threads.h"
 #include "ops/wide.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
@@ -82,6 +79,7 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define IDENTITY 0
 #define COMBINE ADD
 #include "ops/fold_kernel.h"
+/* And of these, even once is enough. */
 #undef FOLD_LOOPS
 #define FOLD_LOOPS GT_RARELY
 #define NAME(x) sum_bool_##x
@@ -361,13 +359,7 @@ static void fold_tile(const walk *w, int64_t job, char *work) {
 }
 
 static int threads_for(int64_t elements, int64_t jobs) {
-#ifdef GT_WITH_OPENMP
-    const int most = omp_get_max_threads();
-    if (elements >= PARALLEL) return jobs < most ? (int)jobs : most;
-#endif
-    (void)elements;
-    (void)jobs;
-    return 1;
+    return elements >= PARALLEL ? gt__threads_for(jobs) : 1;
 }
 
 static bool run_walk(const gt_call *call, const walk *w) {
@@ -379,8 +371,7 @@ static bool run_walk(const gt_call *call, const walk *w) {
     const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t job = 0; job < jobs; job++) {
-        const unsigned own = gt_float_mode();
-        gt_set_float_mode(mode);
+        const unsigned own = gt__enter(mode);
         fold_tile(w, job, work + (size_t)omp_get_thread_num() * w->work_bytes);
         gt_set_float_mode(own);
     }

@@ -15,12 +15,7 @@
  * Every loop below adds a * b to its sum in increasing order of p. That is the whole reason why all
  * of them, and every lane and tail in them, give the same bits; keep it so.
  */
-#if defined(__GNUC__)
-typedef REAL NAME(vector)
-    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
-#else
-typedef REAL NAME(vector);
-#endif
+#include "vector_kernel.h"
 
 #define VECTOR NAME(vector)
 #define LANES ((int64_t)(sizeof(VECTOR) / sizeof(REAL)))

@@ -9,6 +9,7 @@
 
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/threads.h"
 
 /* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by.
  * From it on so many are alike: of one length, and each as far from the next. */
@@ -274,13 +275,6 @@ static gt_tensor bad_windows(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, gt_
     }
 }
 
-/* A thread computes as its caller does, and gets its own way back after it. */
-static unsigned enter(unsigned mode) {
-    const unsigned own = gt_float_mode();
-    gt_set_float_mode(mode);
-    return own;
-}
-
 /* ---- max_pool: largest elements, and their places -------------------------------------------- */
 
 static bool max_shape(gt_call *call) {
@@ -306,7 +300,7 @@ static bool max_kernel(gt_call *call) {
         draw_windows(call, n, &g);
 #pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
         for (int64_t p = n * channels; p < (n + alike) * channels; p++) {
-            const unsigned own = enter(mode);
+            const unsigned own = gt__enter(mode);
             loops_of(x->dtype)->largest(&g, plane_in(x, p), plane_of(y, p), plane_of(index, p));
             gt_set_float_mode(own);
         }
@@ -435,7 +429,7 @@ static bool unpool_kernel(gt_call *call) {
     const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) if (gt_numel(to->shape) >= WORTH_THREADS)
     for (int64_t p = 0; p < planes; p++) {
-        const unsigned own = enter(mode);
+        const unsigned own = gt__enter(mode);
         if (bytes) memset(plane_of(to, p), 0, bytes);
         loops_of(to->dtype)->put(plane_in(from, p), plane_of(to, p), plane_in(index, p),
                                  n / planes);
@@ -556,7 +550,7 @@ static bool mean_kernel(gt_call *call) {
     const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
     for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
-        const unsigned own = enter(mode);
+        const unsigned own = gt__enter(mode);
         loops_of(x->dtype)->mean(&g, plane_in(x, p), plane_of(y, p));
         gt_set_float_mode(own);
     }
@@ -628,7 +622,7 @@ static bool spread_kernel(gt_call *call) {
     const unsigned mode = gt_float_mode();
 #pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
     for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
-        const unsigned own = enter(mode);
+        const unsigned own = gt__enter(mode);
         loops_of(x->dtype)->spread(&g, plane_in(y, p), plane_of(x, p));
         gt_set_float_mode(own);
     }

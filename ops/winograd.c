@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "ops/threads.h"
 #include "ops/unroll.h"
 
 enum {
@@ -286,10 +287,9 @@ static void add_shares(const work *k) {
 static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
 #ifdef GT_WITH_OPENMP
     const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) num_threads(gt__conv_threads(tasks))
+#pragma omp parallel for schedule(static) num_threads(gt__threads_for(tasks))
     for (int64_t i = 0; i < tasks; i++) {
-        const unsigned own = gt_float_mode();
-        gt_set_float_mode(mode); /* denormals are treated as the caller does */
+        const unsigned own = gt__enter(mode);
         task(k, i, room_of(k, omp_get_thread_num()));
         gt_set_float_mode(own);
     }
@@ -310,7 +310,7 @@ static bool provide(const gt_call *call, work *k, int64_t tasks) {
     k->line_bytes = aligned(most(x_line, y_line));
     k->from_bytes = aligned(PLACES * apart(k, x));
     k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
-    k->weights = gt_scratch(call, weights + (size_t)gt__conv_threads(tasks) * k->thread_bytes);
+    k->weights = gt_scratch(call, weights + (size_t)gt__threads_for(tasks) * k->thread_bytes);
     k->memory = (char *)k->weights + weights;
     return k->weights != NULL;
 }

@@ -3,12 +3,8 @@
  * TILE_ROWS, the rows of a product held in registers; they are undefined at the end.
  *
  * Channels of a pixel stand together, padded to whole vectors, so that every loop here is over vectors. */
-#if defined(__GNUC__)
-typedef float NAME(vector)
-    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(float)), may_alias));
-#else
-typedef float NAME(vector);
-#endif
+#define REAL float
+#include "ops/vector_kernel.h"
 
 #define VECTOR NAME(vector)
 #define LANES ((int64_t)(sizeof(VECTOR) / sizeof(float)))
@@ -17,7 +13,6 @@ typedef float NAME(vector);
 
 /* ---- between channels apart and channels together -------------------------------------------- */
 
-#define REAL float
 #include "ops/turn_kernel.h"
 #undef REAL
 
