@@ -69,16 +69,19 @@ typedef struct {
     size_t size;           /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
-    void (*multiply)(int64_t pairs, int64_t depth, left_rows a, const void *b, part c);
+    void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
+                     part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
 } kernel;
 
 enum {
-    BLOCK_ROWS = 1008,   /* of packed A: a multiple of every tile's rows */
+    BLOCK_ROWS = 1056,   /* of packed A: a multiple of every tile's rows */
     BLOCK_COLUMNS = 960, /* of packed B: a multiple of every tile's columns */
-    TASK_COLUMNS = 192,  /* of C per task, likewise: their panels of B stay in the second-level */
-    PACK_DEPTH = 32,     /* packed at a time of lines that are neighbours */
-    FEW_ROWS = 4,        /* of a tile, read side by side without packing */
+    CHUNK_COLUMNS =
+        192, /* packed at a time for each thread, likewise: they stay in the second-level cache */
+    TASK_ROWS = 96,  /* of A per task */
+    PACK_DEPTH = 32, /* packed at a time of lines that are neighbours */
+    FEW_ROWS = 4,    /* of a tile, read side by side without packing */
     MAX_TILE_ROWS = 12,
     MAX_TILE_COLUMNS = 32,
     THIN_COLUMNS = 256,      /* of C per task of a thin product */
@@ -106,6 +109,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f32_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL float
+#define LETTER "s"
 #define VECTOR_BYTES 64
 #define TILE_ROWS 12
 #define TILE_VECTORS 2
@@ -114,6 +118,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f64_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL double
+#define LETTER "d"
 #define VECTOR_BYTES 64
 #define TILE_ROWS 12
 #define TILE_VECTORS 2
@@ -122,6 +127,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f32_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL float
+#define LETTER "s"
 #define VECTOR_BYTES 32
 #define TILE_ROWS 4
 #define TILE_VECTORS 3
@@ -130,6 +136,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f64_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL double
+#define LETTER "d"
 #define VECTOR_BYTES 32
 #define TILE_ROWS 4
 #define TILE_VECTORS 3
@@ -270,21 +277,21 @@ static void pack_columns(const kernel *kr, const product *g, const stretch *s, v
              g->b_col, s->depth, g->b_row);
 }
 
-/* A part of C (+)= rows of A times packed B. A task is one tile's rows and some panels of B; equal tasks, else the
-   threads' shares would differ. */
+/* A part of C (+)= rows of A times packed B. A task is a panel of B and some tiles' rows, which stay in the
+   second-level cache; equal tasks, else the threads' shares would differ. */
 static void multiply_block(const kernel *kr, worker w, const stretch *s, left_rows a, int64_t next,
                            const void *b, part c) {
-    const int64_t panels = ceil_div(c.columns, kr->columns);
-    const int64_t width = ceil_div(panels, ceil_div(c.columns, TASK_COLUMNS)) * kr->columns;
-    const int64_t down = ceil_div(c.rows, kr->rows), tasks = ceil_div(c.columns, width) * down;
+    const int64_t panels = ceil_div(c.columns, kr->columns), down = ceil_div(c.rows, kr->rows);
+    const int64_t height = ceil_div(down, ceil_div(c.rows, TASK_ROWS));
+    const int64_t tasks = ceil_div(down, height) * panels;
     for (int64_t task = share(w, w.id, tasks); task < share(w, w.id + 1, tasks); task++) {
-        const int64_t tile = task % down, i = tile * kr->rows, j = task / down * width;
-        const int64_t rows = least(c.rows - i, kr->rows);
+        const int64_t tile = task / panels * height, i = tile * kr->rows;
+        const int64_t j = task % panels * kr->columns, rows = least(c.rows - i, height * kr->rows);
         kr->multiply(s->pairs, s->depth,
-                     (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col},
+                     (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col}, next,
                      element(kr, b, j * s->pairs * s->depth),
                      (part){place(kr, c.at, i * c.row + j * c.col), rows,
-                            least(c.columns - j, width), c.row, c.col, c.add});
+                            least(c.columns - j, kr->columns), c.row, c.col, c.add});
     }
 }
 
@@ -298,7 +305,7 @@ static int64_t padded(const kernel *kr, int64_t columns) {
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
                      void *scratch, worker w) {
     const int64_t depth = s->pairs * s->depth, rows = least(g->m - first, BLOCK_ROWS);
-    const int64_t width = g->packed ? g->n : least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
+    const int64_t width = g->packed ? g->n : least(BLOCK_COLUMNS, w.count * CHUNK_COLUMNS);
     const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS && s->pairs == 1;
     const void *b = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n)) : scratch;
     void *const packed = place(kr, scratch, padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
