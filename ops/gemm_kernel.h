@@ -149,6 +149,7 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t vectors, int64_t pai
     for (; c.rows > 0; c.rows -= TILE_ROWS, a.rows -= TILE_ROWS) {
         left_rows rows = a;
         part to = c;
+        to.rows = c.rows < TILE_ROWS ? c.rows : TILE_ROWS;
         for (int64_t i = 0; i < pairs; i++, to.add = true) {
             rows.at = (const REAL *)a.at + i * depth * TILE_ROWS;
             NAME(tile)(vectors, depth, rows, b + i * TILE_COLUMNS * depth, to);
