@@ -268,8 +268,9 @@ bool gt__is_contiguous(const gt_array *a);
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
 /* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */
 void gt__merge_axes(gt_array *a);
-/* Writes an element `count` times. */
-void gt__repeat(void *to, const void *element, int64_t count, size_t size);
+/* Writes elements that are `step` apart, as many as there are lines, each `count` times. */
+void gt__repeat(char *to, const char *from, int64_t step, int64_t lines, int64_t count,
+                size_t size);
 void gt__copy_strided(void *to, const gt_array *from);
 
 /* ---- errors.c */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "ops/threads.h"
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 

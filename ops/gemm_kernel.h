@@ -75,7 +75,8 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
-/* One copy for the many places of a tile. */
+/* One copy for the many places of a tile; compiled as they are, or its old instructions would wait for the upper halves
+   of the vectors that they leave as they were. */
 TARGET static NEVER_INLINE void NAME(put_some)(REAL *to, const REAL *lane, int64_t count,
                                                bool add) {
     for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
