@@ -248,6 +248,7 @@ typedef struct gt__context {
     uint32_t node;         /* that runs or is about to be recorded: an error is its own */
     const uint32_t *index; /* nodes of the inputs */
     void *scratch;         /* blocks of the pool, each beginning with a pointer to the next */
+    gt_rows *rows;         /* to be filled in by gt__begin_rows */
     int next_text;
     char text[4][320];
 } gt__context;
