@@ -10,13 +10,17 @@
 #define GT__WIDE_VECTORS
 #endif
 
-/* A result may be written where an operand lay: no element depends on another. */
+/* A result may be written where an operand lay: no element depends on another. Loops that call functions gain less
+ * from being unrolled, and are longer. */
 #ifdef __clang__
 #define GT__APART _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
+#define GT__APART_CALLING GT__APART
 #elif defined(__GNUC__)
 #define GT__APART _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
+#define GT__APART_CALLING _Pragma("GCC ivdep") _Pragma("GCC unroll 2")
 #else
 #define GT__APART
+#define GT__APART_CALLING
 #endif
 
 #endif
