@@ -1,6 +1,6 @@
 /* graph/tape.h: what the files of this room share: the node, the tape, the parameters.
  *
- * A node takes 64 bytes; whatever repeats (shapes, strides, attributes, names, call sites) is interned
+ * A node takes 56 bytes; whatever repeats (shapes, strides, attributes, names, call sites) is interned
  * and held by id. Nodes live in chunks that never move, so the inline value of a scalar has a stable
  * address. */
 #ifndef GT_TAPE_H
@@ -39,15 +39,15 @@ typedef union gt__cell {
 typedef struct gt__node {
     const gt_op *op;
     gt__cell value;
-    uint32_t in[3]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
-    uint32_t shape, layout, attr, arg, name, site;
+    uint32_t in[2]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
+    uint32_t shape, attr, arg, name, site;
     uint32_t clock; /* when recorded; for leaves of inputs: when overwritten, 0 if never */
     uint32_t generation;
     uint16_t flags;
     uint8_t dtype;
     uint8_t arity : 4, out : 4;
 } gt__node;
-_Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 64, "a node takes 64 bytes");
+_Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 56, "a node takes 56 bytes");
 
 typedef struct gt__shape_entry {
     gt_shape shape;
@@ -184,6 +184,10 @@ static inline uint32_t gt__n_in(const gt__node *n) {
 }
 static inline const uint32_t *gt__in(const gt_tape *tape, const gt__node *n) {
     return n->arity == GT__WIDE ? tape->side + n->in[0] : n->in;
+}
+/* The id of a view's strides, which stands behind its inputs; 0: contiguous. */
+static inline uint32_t gt__layout_of(const gt_tape *tape, const gt__node *n) {
+    return n->op->more.traits & GT_VIEW ? gt__in(tape, n)[gt__n_in(n)] : 0;
 }
 static inline const gt__shape_entry *gt__shape(const gt_tape *tape, const gt__node *n) {
     return gt__bytes(&tape->shapes, n->shape, NULL);

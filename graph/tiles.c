@@ -119,7 +119,7 @@ bool gt__run_elementwise(gt_call *call) {
 #ifdef GT_WITH_OPENMP
     if (are_many(tiles)) {
         const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
             const unsigned own = gt_float_mode();
@@ -273,7 +273,7 @@ static void run_shares(const job *j, char *scratch, int threads) {
     const int64_t tiles = tiles_of(j);
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
         for (int64_t share = 0; share < (tiles + j->share - 1) / j->share; share++) {
             const int64_t end = (share + 1) * j->share;
             char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
