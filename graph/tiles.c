@@ -14,7 +14,7 @@
 enum {
     PART = GT_FOLD_PART, /* elements; a tile is one or some parts */
     MOST_PARTS = 4,
-    NEAR_BYTES = 3 << 15, /* of scratch, which should stay in the nearest caches */
+    NEAR_BYTES = 1 << 17, /* of scratch, which should stay in the nearest caches */
     SHARE = 32,           /* parts that are worth a thread's while */
     SPARE = 3             /* operands that one member can have spread */
 };
