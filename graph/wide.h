@@ -1,4 +1,5 @@
-/* graph/wide.h: marks of loops over tiles: compiled once for every instruction set; free of dependences. */
+/* graph/wide.h: marks of loops over tiles: compiled once for every instruction set; free of dependences. And a word to
+ * the processor about what is read next. */
 #ifndef GT_GRAPH_WIDE_H
 #define GT_GRAPH_WIDE_H
 
@@ -21,6 +22,12 @@
 #else
 #define GT__APART
 #define GT__APART_CALLING
+#endif
+
+#if defined(__GNUC__)
+#define GT__PREFETCH(address) __builtin_prefetch(address)
+#else
+#define GT__PREFETCH(address) ((void)(address))
 #endif
 
 #endif
