@@ -2,6 +2,7 @@
  * into scratch that stays in the nearest caches, the operations' kernels see contiguous tiles only, and of a
  * group's results only those go to memory that are needed elsewhere. */
 #include "graph/run.h"
+#include "graph/wide.h"
 
 #include <string.h>
 
@@ -14,9 +15,11 @@
 enum {
     PART = GT_FOLD_PART, /* elements; a tile is one or some parts */
     MOST_PARTS = 4,
-    NEAR_BYTES = 3 << 15, /* of scratch, which should stay in the nearest caches */
-    SHARE = 32,           /* parts that are worth a thread's while */
-    SPARE = 3             /* operands that one member can have spread */
+    NEAR_BYTES = 1 << 17, /* of scratch, which should stay in the nearest caches */
+    LINE_BYTES = 64,      /* of a cache */
+    ASKED_BYTES = 8 * LINE_BYTES,
+    SHARE = 32, /* parts that are worth a thread's while */
+    SPARE = 3   /* operands that one member can have spread */
 };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
@@ -263,6 +266,15 @@ static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) 
                scratch + places_bytes(j->group));
 }
 
+/* Asks memory for some of the next tile's operands, at each member for some more: all at once, they would have to be
+ * waited for. */
+static void ask_ahead(const job *j, const place *at, uint32_t number) {
+    const size_t first = (size_t)number * ASKED_BYTES;
+    for (uint32_t k = 0; k < j->group->n_loads; k++)
+        for (size_t i = first; i < first + ASKED_BYTES && i < at[k].step; i += LINE_BYTES)
+            GT__PREFETCH(at[k].tile + at[k].step + i);
+}
+
 /* Tiles [first, last), in a worker's own scratch: its places, scratch to make rows in, its slots, and slots to spread
  * operands in. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
@@ -283,6 +295,7 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
         for (uint32_t k = 0; k < g->n_members; k++) {
             const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
+            if (t + 1 < last) ask_ahead(j, at, k);
             run_member(j, &s, k);
         }
         for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
