@@ -125,7 +125,8 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
 /* ---- contributions -------------------------------------------------------------------------------------- */
 
 bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx) {
-    if (!gt__sweep_grow(s, &s->note, &s->note_room, (uint64_t)s->n_notes + 1, sizeof *s->note))
+    const uint64_t need = (uint64_t)s->n_notes + 1;
+    if (need > s->note_room && !gt__sweep_grow(s, &s->note, &s->note_room, need, sizeof *s->note))
         return false;
     s->note[s->n_notes] = (gt__note){gx.index + 1, v->chain};
     v->chain = 2 + s->n_notes++;

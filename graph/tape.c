@@ -62,7 +62,7 @@ gt_attachment *gt_tape_attachment(gt_tape *tape) { return &tape->attachment; }
 void gt_tape_limit(gt_tape *tape, uint32_t nodes) {
     if (!tape) return;
     tape->limit = nodes;
-    tape->room = 0;
+    tape->room = tape->scalars.ready = 0;
 }
 
 /* ---- shapes --------------------------------------------------------------------------------------- */
