@@ -29,18 +29,20 @@ static unsigned kind_of(unsigned dtype) {
 
 /* The kind of the numbers that operation n is computed with, GT__CODE_BOOL where all of them are bools; 0: operands
  * have no numbers, or others than the machine expects: of one kind, and bools where bools belong. */
-static unsigned common_kind(gt_tape *tape, const gt__node *n) {
-    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
-    const unsigned bools = n->op->more.integer;
-    unsigned kind = n_in ? GT__CODE_BOOL : kind_of(n->dtype) & ~(unsigned)GT__CODE_BOOL;
+static inline unsigned common_kind(gt_tape *tape, const gt__node *n, const uint32_t *in,
+                                   uint32_t n_in) {
+    const gt_code *code = tape->scalars.code;
+    unsigned kind =
+        n_in ? GT__CODE_F32 | GT__CODE_F64 : kind_of(n->dtype) & ~(unsigned)GT__CODE_BOOL;
+    bool numbers = !n_in;
     for (uint32_t k = 0; k < n_in; k++) {
-        const unsigned own = kind_of(gt__node_at(tape, in[k])->dtype);
-        const bool is_bool = k < 32 && bools >> k & 1;
-        if (!is_known(tape, n, in[k]) || !own || is_bool != (own == GT__CODE_BOOL)) return 0;
-        if (!is_bool && kind != GT__CODE_BOOL && kind != own) return 0;
-        if (!is_bool) kind = own;
+        const unsigned own = code[in[k]].flags;
+        const bool is_bool = k < 32 && n->op->more.integer >> k & 1;
+        if (!is_bool) kind &= own;
+        numbers = numbers || !is_bool;
+        if ((is_bool && !(own & GT__CODE_BOOL)) || !kind || !is_known(tape, n, in[k])) return 0;
     }
-    return kind;
+    return numbers ? kind : GT__CODE_BOOL;
 }
 
 static unsigned code_of_sum(uint32_t n_in) {
@@ -53,7 +55,7 @@ static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
     const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
     const bool sum = rule->code == GT_CODE_SUM;
     if (!s->machine) s->machine = rule->machine;
-    const unsigned kind = common_kind(tape, n);
+    const unsigned kind = common_kind(tape, n, in, n_in);
     if (rule->machine != s->machine || !kind || (sum ? n_in < 2 : n_in > 3)) return;
     c->what = (uint16_t)((sum ? code_of_sum(n_in) : rule->code) + (kind == GT__CODE_F64));
     if (n_in <= 3) c->flags |= (uint16_t)((rule->gives & ((1u << n_in) - 1)) * GT__CODE_TO_A);
@@ -98,14 +100,6 @@ static bool encode_up_to(gt_tape *tape, uint32_t end) {
     if (s->coded == 0) s->clock = tape->params->clock;
     for (; s->coded < end; s->coded++)
         if (!encode(tape, s->coded)) return false;
-    return true;
-}
-
-bool gt__encode_recorded(gt_tape *tape) {
-    gt__scalars *s = &tape->scalars;
-    if (tape->size < GT__MANY || tape->params->clock != tape->begun) return true;
-    if (!encode_up_to(tape, tape->size)) return false;
-    if (s->machine) s->ready = s->code_room < tape->room ? s->code_room : tape->room;
     return true;
 }
 
@@ -180,6 +174,15 @@ static bool settle(gt_tape *tape) {
     s->coded = s->run;
     load(tape, 0);
     return store_kept(tape, 0);
+}
+
+bool gt__encode_recorded(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    if (tape->params->clock != tape->begun) return true;
+    if (s->coded && tape->params->clock != s->clock && !settle(tape)) return false;
+    if (!encode_up_to(tape, tape->size)) return false;
+    if (s->machine) s->ready = s->code_room < tape->room ? s->code_room : tape->room;
+    return true;
 }
 
 bool gt__run_scalars(gt_tape *tape) {

@@ -180,6 +180,40 @@ Test(scalars, a_replay_is_a_recording_with_the_present_values) {
     gt_tape_free(tape);
 }
 
+/* What a parameter is after some steps, which begin anew or go back behind it. */
+static double trained(bool rewinds) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.1});
+    gt_tensor x = param(tape, "x", 0.75, GT_F64);
+    const gt_marker behind = gt_mark(tape);
+    for (int step = 0; step < 5; step++) {
+        gt_tensor y = gt_mul(x, x);
+        const gt_tensor unread = gt_sin(x);
+        for (int i = 0; i < LONG; i++)
+            y = gt_mul_scalar(gt_add(y, gt_where(gt_less(y, x), x, y)), 0.5);
+        cr_assert(gt_minimize(opt, y), "%s", gt_error(tape));
+        cr_assert_eq(gt_item(unread), gt_item(unread), "a sink is stored");
+        if (rewinds) {
+            gt_rewind(tape, behind);
+        } else {
+            gt_tape_reset(tape);
+            x = param(tape, "x", 0.75, GT_F64);
+        }
+    }
+    const double value = gt_item(x);
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+    gt_params_free(params);
+    return value;
+}
+
+Test(scalars, steps_that_rewind_are_those_that_begin_anew) {
+    const double value = trained(false);
+    cr_assert_neq(value, 0.75);
+    cr_assert_eq(trained(true), value);
+}
+
 Test(scalars, old_values_and_new_are_never_mixed) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor w = quick_param(tape, "w", 3), x = quick_scalar(tape, 2);
