@@ -59,8 +59,9 @@ bool gt__encode_way(gt_tape *tape, uint32_t i, gt_code *c) {
 /* Something comes to node i if gives is 1. Without a branch, which could not be foretold. */
 static inline void arrive(gt_code *code, uint32_t i, unsigned gives) {
     const unsigned flags = code[i].flags;
-    const unsigned here = flags / GT__CODE_TRAINED & gives; /* 1: GT_CODE_REACHED */
-    code[i].flags = (uint16_t)(flags | (2 * (flags & GT_CODE_REACHED) + 1) * here);
+    const unsigned here = flags / GT__CODE_TRAINED & gives;
+    /* GT_CODE_REACHED, or the next flag where that is set: GT_CODE_FORKED. */
+    code[i].flags = (uint16_t)(flags | here << (flags & GT_CODE_REACHED));
 }
 
 static void spread_sum(const gt_tape *tape, gt_code c) {

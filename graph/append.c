@@ -418,7 +418,7 @@ static inline bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b, unsig
     if (!known_site(tape, &n->site)) return false;
     gt_code *code = tape->scalars.code, *c = code + tape->size;
     c->a = n->in[0] = a.index;
-    c->b = n->in[1] = arity == 2 ? b.index : 0;
+    c->b = n->in[1] = b.index;
     c->arg = 0;
     const unsigned x = code[a.index].flags, y = code[b.index].flags;
     const unsigned kind = x & y & (GT__CODE_F32 | GT__CODE_F64), wide = kind / GT__CODE_F64;

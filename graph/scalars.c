@@ -60,7 +60,7 @@ static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
     c->what = (uint16_t)((sum ? code_of_sum(n_in) : rule->code) + (kind == GT__CODE_F64));
     if (n_in <= 3) c->flags |= (uint16_t)((rule->gives & ((1u << n_in) - 1)) * GT__CODE_TO_A);
     c->a = n_in > 3 ? n->in[0] : n_in > 0 ? in[0] : 0;
-    c->b = n_in > 3 ? n_in : n_in > 1 ? in[1] : 0;
+    c->b = n_in > 3 ? n_in : n_in > 1 ? in[1] : c->a;
     c->arg = n_in == 3 ? in[2] : n->arg;
 }
 
