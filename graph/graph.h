@@ -474,17 +474,18 @@ enum { GT_MOST_ROWS = 96 };
 typedef union gt_number {
     double f64;
     float f32;
+    unsigned char truth; /* of a GT_BOOL: 0 or 1 */
 } gt_number;
 typedef struct gt_code {
     uint16_t what, flags;
-    uint32_t a, b;
-    uint32_t arg; /* place of the first of its run-time numbers */
+    uint32_t a, b; /* of one operand: both */
+    uint32_t arg; /* place of the first of its run-time numbers, or the third operand */
 } gt_code;
-/* Codes go in pairs: that for f32, then that for f64. */
+/* Codes go in pairs: that for f32, then that for f64. An operation on bools alone has the first. */
 enum {
     GT_CODE_NUMBER = 4, /* a run-time number */
     GT_CODE_SUM = 6,    /* of a and b, from +0 */
-    GT_CODE_SUM_3 = 8,  /* of a, b and the place `arg`, from +0 */
+    GT_CODE_SUM_3 = 8,  /* of a, b and arg, from +0 */
     GT_CODE_SUMS = 10,  /* of those that side[a] to side[a + b - 1] name, from +0 */
     GT_CODE_OWN = 12    /* from here on: the machine's */
 };
@@ -505,7 +506,8 @@ typedef struct gt_machine {
     uint32_t (*run)(const gt_numbers *numbers, uint32_t from, uint32_t to);
     uint32_t (*back)(const gt_numbers *numbers, uint32_t from, uint32_t to);
 } gt_machine;
-/* An operation on numbers. Sums have the code GT_CODE_SUM, for any number of operands. */
+/* An operation on numbers, up to three, of which gt_op_more.integer says where one is a bool. Sums have the code
+ * GT_CODE_SUM, for any number of operands. */
 typedef struct gt_scalar_rule {
     const gt_machine *const *machine; /* two: for f32 and for f64 */
     uint16_t code;                    /* for f32 */
