@@ -2,6 +2,8 @@
  * -ffp-contract=fast, as gemm.c does. */
 #include "ops/pixels.h"
 
+#include <stddef.h>
+
 #include "ops/unroll.h"
 
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -12,28 +12,43 @@
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
-/* One side is planes of an image: four at a time, while the next four, which no processor foresees, are fetched. */
+#ifdef SHUFFLE
+/* Four planes of an image, along n pixels: while these are turned, a cache fetches `ahead`, the next four, which
+ * no processor foresees. */
+TARGET static inline ALWAYS_INLINE void NAME(turn_band)(float *restrict to, int64_t to_next,
+                                                        int64_t to_step, const float *restrict from,
+                                                        int64_t from_next, int64_t from_step,
+                                                        int64_t n, const float *ahead,
+                                                        int64_t plane) {
+    enum { CACHE_LINE = 64 / sizeof(float) };
+    for (int64_t at = 0; ahead && at < n; at += CACHE_LINE)
+        for (int64_t i = 0; i < 4; i++) __builtin_prefetch(ahead + i * plane + at);
+    for (; n > 0; n -= 4, to += to_next, from += from_next)
+        NAME(turn_four)(to, to_step, from, from_step);
+}
+#endif
+
 TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_step,
                               const float *restrict from, int64_t from_row, int64_t from_step,
                               int64_t rows, int64_t lines, int64_t elements) {
     int64_t turned_lines = 0, turned = 0;
 #ifdef SHUFFLE
-    const bool to_planes = to_step > from_step;
     turned_lines = lines / 4 * 4;
     turned = elements / 4 * 4;
-    const int64_t planes = to_planes ? turned : turned_lines,
-                  along = to_planes ? turned_lines : turned;
-    for (int64_t p = 0; p < planes; p += 4)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t n = 0; n < along; n += 4) {
-                const int64_t i = to_planes ? n : p, j = to_planes ? p : n;
-                float *const t = to + r * to_row + j * to_step + i;
-                const float *const f = from + r * from_row + i * from_step + j;
-                for (int64_t next = 4; next < 8 && p + next < planes; next++)
-                    to_planes ? __builtin_prefetch(t + next * to_step, 1)
-                              : __builtin_prefetch(f + next * from_step);
-                NAME(turn_four)(t, to_step, f, from_step);
-            }
+    for (int64_t j = 0; to_step > from_step && j < turned; j += 4)
+        for (int64_t r = 0; r < rows; r++) {
+            float *const row = to + r * to_row + j * to_step;
+            NAME(turn_band)
+            (row, 4, to_step, from + r * from_row + j, 4 * from_step, from_step, turned_lines,
+             j + 4 < turned ? row + 4 * to_step : NULL, to_step);
+        }
+    for (int64_t i = 0; to_step <= from_step && i < turned_lines; i += 4)
+        for (int64_t r = 0; r < rows; r++) {
+            const float *const row = from + r * from_row + i * from_step;
+            NAME(turn_band)
+            (to + r * to_row + i, 4 * to_step, to_step, row, 4, from_step, turned,
+             i + 4 < turned_lines ? row + 4 * from_step : NULL, from_step);
+        }
 #endif
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < lines; i++)
