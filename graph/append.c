@@ -90,19 +90,28 @@ static gt_tape *common_tape(gt_tape *tape, const gt_op *op, const gt_tensor *in,
     return tape;
 }
 
-static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in) {
-    uint32_t *place = n->in;
-    const uint32_t self = tape->size - 1;
-    if (n_in > 3) {
-        if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
-                      (uint64_t)tape->side_size + (uint64_t)n_in, sizeof *tape->side))
-            return gt__out_of_memory(tape, "inputs");
-        n->in[0] = tape->side_size;
-        n->in[1] = (uint32_t)n_in;
-        place = tape->side + tape->side_size;
-        tape->side_size += (uint32_t)n_in;
+/* Gives a node inputs beside it, with room for `count` numbers; NULL: memory is short. */
+static uint32_t *widen(gt_tape *tape, gt__node *n, uint32_t n_in, uint32_t count) {
+    if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
+                  (uint64_t)tape->side_size + count, sizeof *tape->side)) {
+        gt__out_of_memory(tape, "inputs");
+        return NULL;
     }
-    n->arity = n_in > 3 ? GT__WIDE : (unsigned)n_in & 3u;
+    uint32_t *place = tape->side + tape->side_size;
+    n->in[0] = tape->side_size;
+    n->in[1] = n_in;
+    n->arity = GT__WIDE;
+    tape->side_size += count;
+    return place;
+}
+
+/* A view's layout stands behind its inputs. */
+static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in, uint32_t layout) {
+    const uint32_t self = tape->size - 1;
+    const uint32_t count = (uint32_t)n_in + (n->op->more.traits & GT_VIEW ? 1 : 0);
+    n->arity = (unsigned)n_in & 3u;
+    uint32_t *place = count > 2 ? widen(tape, n, (uint32_t)n_in, count) : n->in;
+    if (!place) return false;
     for (int k = 0; k < n_in; k++) {
         assert(in[k] < self); /* the topological sort */
         gt__node *input = gt__node_at(tape, in[k]);
@@ -110,6 +119,7 @@ static bool link_inputs(gt_tape *tape, gt__node *n, const uint32_t *in, int n_in
         n->flags |= input->flags & GT__TRAINED;
         if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
     }
+    if (count > (uint32_t)n_in) place[n_in] = layout;
     (void)self;
     return true;
 }
@@ -128,7 +138,7 @@ static void describe_operands(gt_tape *tape, const uint32_t *index, int n_in) {
         a->data = NULL;
         a->dtype = (gt_dtype)n->dtype;
         a->shape = gt__shape(tape, n)->shape;
-        const int64_t *stride = gt__bytes(&tape->layouts, n->layout, NULL);
+        const int64_t *stride = gt__bytes(&tape->layouts, gt__layout_of(tape, n), NULL);
         if (stride)
             memcpy(a->stride, stride, sizeof a->stride);
         else
@@ -180,8 +190,7 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         if (shape && call->op->more.traits & GT_VIEW) layout = gt__layout(tape, &call->out[k]);
         if (!shape || layout == UINT32_MAX) return false;
         gt__node *n = gt__append(tape, call->op, shape, call->out[k].dtype);
-        if (!n || !link_inputs(tape, n, in, call->n_in)) return false;
-        n->layout = layout;
+        if (!n || !link_inputs(tape, n, in, call->n_in, layout)) return false;
         n->attr = attr;
         n->arg = arg;
         n->out = (unsigned)k & 15u;
@@ -322,9 +331,8 @@ static inline gt__node *append_plain(const gt_op *op, const numbers *in, const g
     gt__node *n = gt__node_at(tape, tape->size++);
     n->op = op;
     n->value.data = NULL;
-    n->in[2] = 0;
     n->shape = in->x->shape;
-    n->layout = n->attr = n->name = 0;
+    n->attr = n->name = 0;
     n->arg = first_arg;
     n->site = site;
     n->clock = tape->dated ? tape->date : tape->params->clock;
@@ -371,20 +379,15 @@ static bool are_all_plain(const gt_op *op, gt_list in) {
 }
 
 /* As link_inputs, of which nothing is to be checked. */
-static void link_list(gt_tape *tape, gt__node *n, gt_list in) {
-    uint32_t *place = n->in;
-    if (in.count > 3) {
-        n->in[0] = tape->side_size;
-        n->in[1] = (uint32_t)in.count;
-        place = tape->side + tape->side_size;
-        tape->side_size += (uint32_t)in.count;
-    }
-    n->arity = in.count > 3 ? GT__WIDE : 3;
+static bool link_list(gt_tape *tape, gt__node *n, gt_list in) {
+    uint32_t *place = widen(tape, n, (uint32_t)in.count, (uint32_t)in.count);
+    if (!place) return false;
     for (int k = 0; k < in.count; k++) {
         gt__node *x = gt__node_at(tape, in.at[k].index);
         place[k] = in.at[k].index;
         n->flags |= link_numbers(&(numbers){tape, x, x});
     }
+    return true;
 }
 
 gt_tensor gt_record_list(const gt_op *op, gt_list in) {
@@ -392,12 +395,9 @@ gt_tensor gt_record_list(const gt_op *op, gt_list in) {
     if (!are_all_plain(op, in)) return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
     gt_tape *tape = in.at[0].tape;
     gt__node *x = gt__node_at(tape, in.at[0].index);
-    if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
-                  (uint64_t)tape->side_size + (uint64_t)in.count, sizeof *tape->side))
-        return gt__out_of_memory(tape, "inputs"), gt__poison(tape);
     gt__node *n = append_plain(op, &(numbers){tape, x, x}, NULL, 0);
     if (!n) return gt__poison(tape);
-    link_list(tape, n, in);
+    if (!link_list(tape, n, in)) return tape->size--, gt__poison(tape);
     if (!gt__encode_recorded(tape)) return gt__poison(tape);
     return (gt_tensor){tape, tape->size - 1, tape->generation};
 }

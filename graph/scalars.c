@@ -27,13 +27,14 @@ static inline bool all_known(gt_tape *tape, const gt__node *n) {
 }
 
 /* Sums of two have their rule's code. */
-static void encode_sum(const gt__node *n, gt_code *c) {
-    if (n->arity == 2) return;
+static void encode_sum(const gt_tape *tape, const gt__node *n, gt_code *c) {
+    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
+    if (n_in == 2) return;
     c->what = (uint16_t)(c->what - GT_CODE_SUM);
-    if (n->arity == 3) {
+    if (n_in == 3) {
         c->what += GT_CODE_SUM_3;
-        c->arg = n->in[2];
-    } else if (n->arity == GT__WIDE) {
+        c->a = in[0], c->b = in[1], c->arg = in[2];
+    } else if (n_in > 3) {
         c->what += GT_CODE_SUMS;
     } else {
         c->what = GT__CODE_NONE;
@@ -47,7 +48,7 @@ static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
     if (!s->machine) s->machine = rule->machine;
     if (rule->machine != s->machine || (!sum && n->arity > 2) || !all_known(tape, n)) return;
     gt__write_code(c, n);
-    if (sum) encode_sum(n, c);
+    if (sum) encode_sum(tape, n, c);
 }
 
 static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {

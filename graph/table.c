@@ -17,7 +17,7 @@ void gt__free(const gt_allocator *a, void *block, size_t size) {
 bool gt__grow(const gt_allocator *a, void *block, uint32_t *room, uint64_t need, size_t item) {
     if (need <= *room) return true;
     enum { LARGE = 1 << 16 }; /* from here on memory counts for more than another copy */
-    uint64_t more = *room < LARGE ? (uint64_t)*room * 2 : (uint64_t)*room / 2 * 3;
+    uint64_t more = *room < LARGE ? (uint64_t)*room * 2 : (uint64_t)*room / 4 * 5;
     if (more < 16) more = 16;
     if (more < need) more = need;
     if (more > UINT32_MAX || more > SIZE_MAX / item) return false;

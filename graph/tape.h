@@ -1,6 +1,6 @@
 /* graph/tape.h: what the files of this room share: the node, the tape, the parameters.
  *
- * A node takes 64 bytes; whatever repeats (shapes, strides, attributes, names, call sites) is interned
+ * A node takes 56 bytes; whatever repeats (shapes, strides, attributes, names, call sites) is interned
  * and held by id. Nodes live in chunks that never move, so the inline value of a scalar has a stable
  * address. */
 #ifndef GT_TAPE_H
@@ -39,15 +39,15 @@ typedef union gt__cell {
 typedef struct gt__node {
     const gt_op *op;
     gt__cell value;
-    uint32_t in[3]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
-    uint32_t shape, layout, attr, arg, name, site;
+    uint32_t in[2]; /* arity GT__WIDE: in[0] is the offset and in[1] the count in tape->side */
+    uint32_t shape, attr, arg, name, site;
     uint32_t clock; /* when recorded; for leaves of inputs: when overwritten, 0 if never */
     uint32_t generation;
     uint16_t flags;
     uint8_t dtype;
     uint8_t arity : 4, out : 4;
 } gt__node;
-_Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 64, "a node takes 64 bytes");
+_Static_assert(sizeof(void *) != 8 || sizeof(gt__node) == 56, "a node takes 56 bytes");
 
 typedef struct gt__shape_entry {
     gt_shape shape;
@@ -185,6 +185,10 @@ static inline uint32_t gt__n_in(const gt__node *n) {
 static inline const uint32_t *gt__in(const gt_tape *tape, const gt__node *n) {
     return n->arity == GT__WIDE ? tape->side + n->in[0] : n->in;
 }
+/* The id of a view's strides, which stands behind its inputs; 0: contiguous. */
+static inline uint32_t gt__layout_of(const gt_tape *tape, const gt__node *n) {
+    return n->op->more.traits & GT_VIEW ? gt__in(tape, n)[gt__n_in(n)] : 0;
+}
 static inline const gt__shape_entry *gt__shape(const gt_tape *tape, const gt__node *n) {
     return gt__bytes(&tape->shapes, n->shape, NULL);
 }
@@ -244,6 +248,7 @@ typedef struct gt__context {
     uint32_t node;         /* that runs or is about to be recorded: an error is its own */
     const uint32_t *index; /* nodes of the inputs */
     void *scratch;         /* blocks of the pool, each beginning with a pointer to the next */
+    gt_rows *rows;         /* to be filled in by gt__begin_rows */
     int next_text;
     char text[4][320];
 } gt__context;
@@ -264,8 +269,9 @@ bool gt__is_contiguous(const gt_array *a);
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
 /* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */
 void gt__merge_axes(gt_array *a);
-/* Writes an element `count` times. */
-void gt__repeat(void *to, const void *element, int64_t count, size_t size);
+/* Writes elements that are `step` apart, as many as there are lines, each `count` times. */
+void gt__repeat(char *to, const char *from, int64_t step, int64_t lines, int64_t count,
+                size_t size);
 void gt__copy_strided(void *to, const gt_array *from);
 
 /* ---- errors.c */

@@ -87,7 +87,8 @@ gt_tensor gt_out(gt_tensor t, int k) {
 void gt_strides_of(gt_tensor t, int64_t stride[GT_MAX_RANK]) {
     gt_array a = {.shape = gt_shape_of(t)};
     gt__contiguous(&a);
-    const int64_t *own = gt__valid(t) ? gt__bytes(&t.tape->layouts, node(t)->layout, NULL) : NULL;
+    const uint32_t layout = gt__valid(t) ? gt__layout_of(t.tape, node(t)) : 0;
+    const int64_t *own = layout ? gt__bytes(&t.tape->layouts, layout, NULL) : NULL;
     memcpy(stride, own ? own : a.stride, sizeof a.stride);
 }
 

@@ -9,7 +9,7 @@
 #include "ops/rows.h"
 #include "ops/threads.h"
 #include "ops/unroll.h"
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 enum {
     LANES = 16,

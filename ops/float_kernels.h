@@ -6,7 +6,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 #define WITH_FLOAT 2
 #define WITH_NUMBER 1

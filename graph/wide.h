@@ -1,6 +1,6 @@
-/* ops/wide.h: marks of loops over tiles: compiled once for every instruction set; free of dependences. */
-#ifndef GT_OPS_WIDE_H
-#define GT_OPS_WIDE_H
+/* graph/wide.h: marks of loops over tiles: compiled once for every instruction set; free of dependences. */
+#ifndef GT_GRAPH_WIDE_H
+#define GT_GRAPH_WIDE_H
 
 /* Sanitizers and ifuncs do not go together. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) &&       \
