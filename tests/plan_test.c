@@ -384,3 +384,52 @@ Test(plan, a_matrix_that_is_packed_once_gives_the_same_bits) {
         for (int k = 0; k < 2; k++) gt_tape_free(tape[k]);
     }
 }
+
+/* ---- products whose rows a group takes as they are made --------------------------------------------------- */
+
+static gt_tensor random_of(gt_tensor x, int64_t rows, int64_t columns) {
+    return gt_randn(x.tape, GT_SHAPE(rows, columns), gt_dtype_of(x));
+}
+static int64_t width_of(gt_tensor x) { return gt_shape_of(x).dim[gt_shape_of(x).rank - 1]; }
+
+static gt_tensor with_bias(gt_tensor x) {
+    return gt_relu(gt_add(gt_matmul(x, random_of(x, width_of(x), 30)), random_of(x, 1, 30)));
+}
+static gt_tensor with_softmax(gt_tensor x) {
+    return gt_softmax(gt_matmul(x, random_of(x, width_of(x), 70)), -1);
+}
+/* The group's result could take the place of h, which is of no more use to it: but the product still reads other rows. */
+static gt_tensor beside_itself(gt_tensor x) {
+    const gt_tensor h = gt_tanh(x),
+                    y = gt_mul(h, gt_matmul(h, random_of(x, width_of(x), width_of(x))));
+    return gt_matmul(y, random_of(x, width_of(x), 9));
+}
+static gt_tensor times_its_columns(gt_tensor x) {
+    const gt_tensor h = gt_sigmoid(gt_slice(x, -2, 0, width_of(x), 1));
+    return gt_matmul(gt_mul(h, gt_matmul(h, gt_t(h))), random_of(x, width_of(x), 9));
+}
+static gt_tensor of_columns(gt_tensor x) {
+    return gt_square(
+        gt_matmul(gt_t(gt_cos(x)), random_of(x, gt_shape_of(x).dim[gt_shape_of(x).rank - 2], 26)));
+}
+
+Test(plan, products_made_by_rows_have_the_bits_of_the_reference) {
+    gt_tensor (*const f[])(gt_tensor) = {with_bias, with_softmax, beside_itself, times_its_columns,
+                                         of_columns};
+    const gt_shape shape[] = {GT_SHAPE(40, 33), GT_SHAPE(701, 300), GT_SHAPE(3, 50, 21)};
+    for (int k = 0; k < 5 * 3 * 2; k++) {
+        gt_tape *tape[2];
+        gt_tensor y[2];
+        for (int i = 0; i < 2; i++) {
+            tape[i] = gt_tape_new(NULL);
+            gt_reference(tape[i], i == 1);
+            y[i] = f[k % 5](gt_randn(tape[i], shape[k / 5 % 3], k / 15 ? GT_F64 : GT_F32));
+            cr_assert(gt_data(y[i]), "%s", gt_error(tape[i]));
+        }
+        const size_t bytes = (size_t)gt_numel(gt_shape_of(y[0])) * gt_dtype_size(gt_dtype_of(y[0]));
+        cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), bytes) == 0, "%d", k);
+        gt_replay(tape[0]);
+        if (k / 5 % 3 < 2) cr_assert_eq(steps_with("rows   matmul", y, 1), 1, "%d", k);
+        for (int i = 0; i < 2; i++) gt_tape_free(tape[i]);
+    }
+}
