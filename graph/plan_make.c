@@ -209,7 +209,7 @@ static void list_deaths(gt__maker *m) {
 
 /* ---- results that are made by rows: how ----------------------------------------------------------------------- */
 
-enum { LONGEST_ROW = 4096 };
+enum { LONGEST_ROW = 4096, FEWEST_ROWS = 16 };
 
 /* Is k's result read by the group element by element, or row by row? Views of it would be steps in between. */
 static bool takes_rows(const gt__maker *m, uint32_t k, const gt__group *g) {
@@ -219,7 +219,8 @@ static bool takes_rows(const gt__maker *m, uint32_t k, const gt__group *g) {
     bool read = false;
     for (uint32_t i = 0; i < g->n_loads; i++) read = read || m->plan->load[g->load + i] == k;
     if (!read || g->rank == 0 || g->n_folds || shape->rank == 0) return false;
-    if (shape->dim[shape->rank - 1] > LONGEST_ROW) return false;
+    const int64_t length = shape->dim[shape->rank - 1];
+    if (length > LONGEST_ROW || gt_numel(*shape) < FEWEST_ROWS * length) return false;
     return g->by_rows ? gt__have_equal_rows(shape, rows) : n->shape == g->shape;
 }
 
