@@ -76,6 +76,31 @@ static bool has_marked_input(const gt__sweep *s, const gt__node *n) {
     return false;
 }
 
+/* Of operations on one or two numbers the code tells what the node would, in less time. */
+static inline bool tells_operands(const gt_code *c) {
+    return c->what >= GT_CODE_OWN && c->flags & (GT__CODE_F32 | GT__CODE_F64) &&
+           !(c->flags & GT__CODE_TO_ARG);
+}
+
+/* Marks what depends on what is marked. True where an operation has several results. */
+static bool mark_dependents(gt__sweep *s) {
+    const gt__scalars *numbers = &s->tape->scalars;
+    bool several = false;
+    for (uint32_t i = s->low; i <= s->root; i++) {
+        gt__visit *v = &s->visit[i - s->low];
+        const gt_code *c = numbers->code + i;
+        if (i < numbers->coded && tells_operands(c)) {
+            v->chain |= is_marked(s, c->a) || is_marked(s, c->b);
+            continue;
+        }
+        const gt__node *n = gt__node_at(s->tape, i);
+        several = several || n->out;
+        if (!v->chain && !(n->flags & GT__LEAF) && has_marked_input(s, n))
+            v->chain = carries_gradient(n);
+    }
+    return several;
+}
+
 static bool reserve_visits(gt__sweep *s) {
     const uint32_t size = s->root - s->low + 1;
     s->copies = s->tape->n_ranges > 0;
@@ -110,22 +135,15 @@ bool gt__sweep_mark(gt__sweep *s, gt_tensor root, const gt_tensor *wanted, int c
     if (!reserve_visits(s)) return false;
     for (int k = 0; k < count; k++)
         if (wanted[k].index <= s->root) s->visit[wanted[k].index - s->low].chain = 1;
-    bool several = false;
-    for (uint32_t i = s->low; i <= s->root; i++) {
-        gt__visit *v = &s->visit[i - s->low];
-        const gt__node *n = gt__node_at(s->tape, i);
-        several = several || n->out;
-        if (!v->chain && !(n->flags & GT__LEAF) && has_marked_input(s, n))
-            v->chain = carries_gradient(n);
-    }
-    if (several) mark_first_results(s);
+    if (mark_dependents(s)) mark_first_results(s);
     return true;
 }
 
 /* ---- contributions -------------------------------------------------------------------------------------- */
 
 bool gt__sweep_note_further(gt__sweep *s, gt__visit *v, gt_tensor gx) {
-    if (!gt__sweep_grow(s, &s->note, &s->note_room, (uint64_t)s->n_notes + 1, sizeof *s->note))
+    const uint64_t need = (uint64_t)s->n_notes + 1;
+    if (need > s->note_room && !gt__sweep_grow(s, &s->note, &s->note_room, need, sizeof *s->note))
         return false;
     s->note[s->n_notes] = (gt__note){gx.index + 1, v->chain};
     v->chain = 2 + s->n_notes++;

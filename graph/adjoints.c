@@ -59,29 +59,25 @@ bool gt__encode_way(gt_tape *tape, uint32_t i, gt_code *c) {
 /* Something comes to node i if gives is 1. Without a branch, which could not be foretold. */
 static inline void arrive(gt_code *code, uint32_t i, unsigned gives) {
     const unsigned flags = code[i].flags;
-    const unsigned here = flags / GT__CODE_TRAINED & gives; /* 1: GT_CODE_REACHED */
-    code[i].flags = (uint16_t)(flags | here | (flags & here) * GT_CODE_FORKED);
+    const unsigned here = flags / GT__CODE_TRAINED & gives;
+    /* GT_CODE_REACHED, or the next flag where that is set: GT_CODE_FORKED. */
+    code[i].flags = (uint16_t)(flags | here << (flags & GT_CODE_REACHED));
 }
 
 static void spread_sum(const gt_tape *tape, gt_code c) {
-    gt_code *code = tape->scalars.code;
-    const bool wide = c.what / 2 * 2 == GT_CODE_SUMS;
-    for (uint32_t k = 0; wide && k < c.b; k++) arrive(code, tape->side[c.a + k], 1);
-    if (wide) return;
-    arrive(code, c.a, 1);
-    arrive(code, c.b, 1);
-    arrive(code, c.arg, 1);
+    for (uint32_t k = 0; k < c.b; k++) arrive(tape->scalars.code, tape->side[c.a + k], 1);
 }
 
 /* Marks the operands that the adjoint of node i goes to. */
 static inline void spread(const gt_tape *tape, gt_code c) {
     gt_code *code = tape->scalars.code;
-    if (c.what >= GT_CODE_SUM_3 && c.what < GT_CODE_OWN) {
+    if (c.what / 2 * 2 == GT_CODE_SUMS) {
         spread_sum(tape, c);
         return;
     }
     arrive(code, c.a, c.flags / GT__CODE_TO_A & 1u);
     arrive(code, c.b, c.flags / GT__CODE_TO_B & 1u);
+    if (c.flags & GT__CODE_TO_ARG) arrive(code, c.arg, 1);
 }
 
 /* Finds the lowest node that the root reaches; false when there is anything but numbers on the way. */
@@ -95,9 +91,10 @@ static bool reach(gt_tape *tape, uint32_t root, uint32_t *low) {
         const gt_code c = s->code[i];
         if (!(c.flags & GT_CODE_REACHED)) continue;
         *low = i;
-        if (c.what == GT__CODE_LEAF) continue;
-        if (c.what < GT_CODE_NUMBER) return false;
-        spread(tape, c);
+        if (c.what >= GT_CODE_NUMBER)
+            spread(tape, c);
+        else if (c.what != GT__CODE_LEAF)
+            return false;
     }
     return true;
 }

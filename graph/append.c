@@ -34,22 +34,20 @@ static inline bool make_room(gt_tape *tape) {
     return tape->size < tape->room || make_room_slowly(tape);
 }
 
-static bool intern_site(gt_tape *tape, gt__known_site *known) {
-    const uint32_t id = gt__intern(&tape->sites, &tape->site, sizeof tape->site);
-    if (id == 0) return gt__out_of_memory(tape, "a call site");
-    *known = (gt__known_site){tape->site, id};
-    return true;
+/* The id of the present call site, 0 when there is none; false where it is not among the recent ones. */
+static inline bool known_site(const gt_tape *tape, uint32_t *id) {
+    const gt__site *site = &tape->site;
+    const gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
+    *id = site->file ? known->id : tape->dated ? tape->dated_site : 0;
+    return !site->file || (known->site.line == site->line && known->site.file == site->file);
 }
 
-/* The id of the present call site, 0 when there is none. */
-static inline bool site_id(gt_tape *tape, uint32_t *id) {
+static bool site_id(gt_tape *tape, uint32_t *id) {
     const gt__site *site = &tape->site;
-    *id = tape->dated ? tape->dated_site : 0;
-    if (!site->file) return true;
-    gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
-    const bool same = known->site.line == site->line && known->site.file == site->file;
-    if (!same && !intern_site(tape, known)) return false;
-    *id = known->id;
+    if (known_site(tape, id)) return true;
+    *id = gt__intern(&tape->sites, site, sizeof *site);
+    if (*id == 0) return gt__out_of_memory(tape, "a call site");
+    tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES] = (gt__known_site){*site, *id};
     return true;
 }
 
@@ -57,6 +55,7 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
     uint32_t site;
     if (!make_room(tape) || !site_id(tape, &site)) return NULL;
     if (tape->size == 0) tape->begun = tape->params->clock;
+    tape->scalars.ready = 0;
     const bool number = shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
     const unsigned rule = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
     gt__node *n = gt__node_at(tape, tape->size++);
@@ -92,8 +91,8 @@ static gt_tape *common_tape(gt_tape *tape, const gt_op *op, const gt_tensor *in,
 
 /* Gives a node inputs beside it, with room for `count` numbers; NULL: memory is short. */
 static uint32_t *widen(gt_tape *tape, gt__node *n, uint32_t n_in, uint32_t count) {
-    if (!gt__grow(tape->allocator, &tape->side, &tape->side_room,
-                  (uint64_t)tape->side_size + count, sizeof *tape->side)) {
+    if (!gt__grow(tape->allocator, &tape->side, &tape->side_room, (uint64_t)tape->side_size + count,
+                  sizeof *tape->side)) {
         gt__out_of_memory(tape, "inputs");
         return NULL;
     }
@@ -195,7 +194,9 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
         n->arg = arg;
         n->out = (unsigned)k & 15u;
         if (k > 0) n->flags |= GT__UNASKED;
-        if (n->flags & GT__NUMBER && call->op->more.scalar.machine) n->flags |= GT__SCALAR;
+        const bool number =
+            n->flags & GT__NUMBER || (shape == tape->scalar_shape && call->out[k].dtype == GT_BOOL);
+        if (number && call->op->more.scalar.machine) n->flags |= GT__SCALAR;
     }
     return true;
 }
@@ -300,7 +301,7 @@ typedef struct numbers {
     gt__node *x, *y;
 } numbers;
 
-static inline bool are_plain(const gt_op *op, gt_tensor a, gt_tensor b, numbers *in) {
+static bool are_plain(const gt_op *op, gt_tensor a, gt_tensor b, numbers *in) {
     gt_tape *tape = in->tape = a.tape;
     if (!tape || b.tape != tape || a.index >= tape->size || b.index >= tape->size) return false;
     const gt__node *x = in->x = gt__node_at(tape, a.index);
@@ -311,64 +312,67 @@ static inline bool are_plain(const gt_op *op, gt_tensor a, gt_tensor b, numbers 
 }
 
 /* The flags of an operation on numbers. What the user records makes them used. */
-static inline uint16_t link_numbers(const numbers *in) {
+static uint16_t link_numbers(const numbers *in) {
     const unsigned flags = (in->x->flags & (GT__NUMBER | GT__TRAINED)) |
                            (in->y->flags & GT__TRAINED) | (unsigned)GT__SCALAR;
     if (in->tape->recorder != GT_BY_USER) return (uint16_t)(flags | GT__RULE);
-    if (!(in->x->flags & GT__USED)) in->x->flags |= GT__USED;
-    if (!(in->y->flags & GT__USED)) in->y->flags |= GT__USED;
+    in->x->flags |= GT__USED;
+    in->y->flags |= GT__USED;
     return (uint16_t)flags;
 }
 
 /* Field by field: a copy of a node that was put together elsewhere stalls on its parts. */
-static inline gt__node *append_plain(const gt_op *op, const numbers *in, const gt_arg *arg,
-                                     int n_arg) {
+static inline void write_node(const gt_tape *tape, gt__node *n, const gt_op *op, unsigned arity) {
+    n->op = op;
+    n->value.data = NULL;
+    n->shape = tape->scalar_shape;
+    n->attr = n->arg = n->name = 0;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
+    n->generation = tape->generation;
+    n->arity = arity & 7u;
+    n->out = 0;
+}
+
+static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity, const gt_arg *arg,
+                              int n_arg) {
     gt_tape *tape = in->tape;
     uint32_t site, first_arg = 0;
     if ((n_arg && !copy_args(tape, op, arg, n_arg, &first_arg)) || !make_room(tape) ||
         !site_id(tape, &site))
         return NULL;
     gt__node *n = gt__node_at(tape, tape->size++);
-    n->op = op;
-    n->value.data = NULL;
-    n->shape = in->x->shape;
-    n->attr = n->name = 0;
-    n->arg = first_arg;
+    write_node(tape, n, op, arity);
     n->site = site;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
+    n->arg = first_arg;
     n->flags = link_numbers(in);
     n->dtype = in->x->dtype;
-    n->out = 0;
+    tape->scalars.ready = 0;
     return n;
 }
 
-static inline gt_tensor appended(gt_tape *tape, const gt__node *n) {
-    if (!gt__encode_appended(tape, n)) return gt__poison(tape);
-    return (gt_tensor){tape, tape->size - 1, tape->generation};
+static gt_tensor appended(gt_tape *tape) {
+    return gt__encode_recorded(tape) ? gt__tensor(tape, tape->size - 1) : gt__poison(tape);
 }
 
-gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
+GT_RARELY static gt_tensor record_one(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
     numbers in;
     if (!are_plain(op, x, x, &in)) return gt_record(NULL, op, &x, 1, NULL, 0, arg, n_arg);
-    gt__node *n = append_plain(op, &in, arg, n_arg);
+    gt__node *n = append_plain(op, &in, 1, arg, n_arg);
     if (!n) return gt__poison(x.tape);
     n->in[0] = x.index;
     n->in[1] = 0;
-    n->arity = 1;
-    return appended(x.tape, n);
+    return appended(x.tape);
 }
 
-gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b) {
+GT_RARELY static gt_tensor record_two(const gt_op *op, gt_tensor a, gt_tensor b) {
     numbers in;
     if (!are_plain(op, a, b, &in))
         return gt_record(NULL, op, (const gt_tensor[]){a, b}, 2, NULL, 0, NULL, 0);
-    gt__node *n = append_plain(op, &in, NULL, 0);
+    gt__node *n = append_plain(op, &in, 2, NULL, 0);
     if (!n) return gt__poison(a.tape);
     n->in[0] = a.index;
     n->in[1] = b.index;
-    n->arity = 2;
-    return appended(a.tape, n);
+    return appended(a.tape);
 }
 
 static bool are_all_plain(const gt_op *op, gt_list in) {
@@ -390,16 +394,86 @@ static bool link_list(gt_tape *tape, gt__node *n, gt_list in) {
     return true;
 }
 
+/* Most of them come one after the other, on numbers that have codes: then nothing has to be asked of the operands'
+ * nodes, and node and code are written at once. */
+
+/* Without a look at its node where nothing was rewound since. */
+static inline bool is_recent(const gt_tape *tape, gt_tensor t) {
+    return t.index < tape->size && (t.generation == tape->generation || gt__valid(t));
+}
+
+static inline bool can_append_coded(const gt_tape *tape, const gt_op *op) {
+    return tape->size < tape->scalars.ready && tape->params->clock == tape->begun &&
+           (op->more.traits & (GT_PLAIN | GT_RANDOM)) == GT_PLAIN &&
+           op->more.scalar.machine == tape->scalars.machine;
+}
+
+/* False, and nothing is appended, where that is not so. What is written at once need not be kept in registers. */
+static inline bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b, unsigned arity) {
+    gt_tape *tape = a.tape;
+    if (!tape || b.tape != tape || !can_append_coded(tape, op) || !is_recent(tape, a) ||
+        !is_recent(tape, b))
+        return false;
+    gt__node *n = gt__node_at(tape, tape->size);
+    if (!known_site(tape, &n->site)) return false;
+    gt_code *code = tape->scalars.code, *c = code + tape->size;
+    c->a = n->in[0] = a.index;
+    c->b = n->in[1] = b.index;
+    c->arg = 0;
+    const unsigned x = code[a.index].flags, y = code[b.index].flags;
+    const unsigned kind = x & y & (GT__CODE_F32 | GT__CODE_F64), wide = kind / GT__CODE_F64;
+    const unsigned trained = (x | y) & GT__CODE_TRAINED;
+    if (!kind) return false;
+    c->what = (uint16_t)(op->more.scalar.code + wide);
+    c->flags = (uint16_t)(kind | trained | (op->more.scalar.gives & 3u) * GT__CODE_TO_A);
+    n->dtype = (uint8_t)wide;
+    n->flags = (uint16_t)(GT__NUMBER | GT__SCALAR | trained * (GT__TRAINED / GT__CODE_TRAINED));
+    if (tape->recorder != GT_BY_USER) {
+        n->flags |= GT__RULE;
+    } else {
+        code[a.index].flags = (uint16_t)(x | GT__CODE_USED);
+        code[b.index].flags |= GT__CODE_USED;
+    }
+    write_node(tape, n, op, arity);
+    tape->scalars.coded = ++tape->size;
+    return true;
+}
+
+static inline gt_tensor last(gt_tape *tape) {
+    return (gt_tensor){tape, tape->size - 1, tape->generation};
+}
+
+static inline bool has_room_for(const gt_tape *tape, int n_arg) {
+    return tape && tape->arg_room - tape->arg_size > (unsigned)n_arg;
+}
+
+static inline void add_args(gt_tape *tape, const gt_arg *arg, int n_arg) {
+    tape->arg[tape->arg_size++].integer = n_arg;
+    tape->scalars.code[tape->size - 1].arg = tape->arg_size;
+    gt__node_at(tape, tape->size - 1)->arg = tape->arg_size;
+    for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
+}
+
+gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
+    if ((n_arg && !has_room_for(x.tape, n_arg)) || !append_coded(op, x, x, 1))
+        return record_one(op, x, arg, n_arg);
+    if (n_arg) add_args(x.tape, arg, n_arg);
+    return last(x.tape);
+}
+
+gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b) {
+    return append_coded(op, a, b, 2) ? last(a.tape) : record_two(op, a, b);
+}
+
 gt_tensor gt_record_list(const gt_op *op, gt_list in) {
     if (in.count == 2) return gt_record_binary(op, in.at[0], in.at[1]);
     if (!are_all_plain(op, in)) return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
     gt_tape *tape = in.at[0].tape;
     gt__node *x = gt__node_at(tape, in.at[0].index);
-    gt__node *n = append_plain(op, &(numbers){tape, x, x}, NULL, 0);
+    gt__node *n = append_plain(op, &(numbers){tape, x, x}, GT__WIDE, NULL, 0);
     if (!n) return gt__poison(tape);
     if (!link_list(tape, n, in)) return tape->size--, gt__poison(tape);
-    if (!gt__encode_recorded(tape)) return gt__poison(tape);
-    return (gt_tensor){tape, tape->size - 1, tape->generation};
+    return appended(tape);
 }
 
 /* ---- again, and a user's own ---------------------------------------------------------------------- */

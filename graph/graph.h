@@ -460,21 +460,32 @@ typedef struct gt_fold {
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
 
+/* A result that is made some rows of its last axis at a time, from..to, with the kernel's bits, so that what follows finds
+ * them in the cache. Several threads may do so at once, each with its own scratch. */
+typedef struct gt_rows {
+    void (*make)(const struct gt_rows *rows, int64_t from, int64_t to, void *scratch);
+    const void *work; /* the operation's own, of gt_scratch */
+    size_t scratch;   /* bytes, for GT_MOST_ROWS rows; it is 64-aligned */
+    bool large;       /* worth several threads */
+} gt_rows;
+enum { GT_MOST_ROWS = 96 };
+
 /* Large graphs of scalars: one number and one code for each node of a tape. Operands are named by their place. */
 typedef union gt_number {
     double f64;
     float f32;
+    unsigned char truth; /* of a GT_BOOL: 0 or 1 */
 } gt_number;
 typedef struct gt_code {
     uint16_t what, flags;
-    uint32_t a, b;
-    uint32_t arg; /* place of the first of its run-time numbers */
+    uint32_t a, b; /* of one operand: both */
+    uint32_t arg; /* place of the first of its run-time numbers, or the third operand */
 } gt_code;
-/* Codes go in pairs: that for f32, then that for f64. */
+/* Codes go in pairs: that for f32, then that for f64. An operation on bools alone has the first. */
 enum {
     GT_CODE_NUMBER = 4, /* a run-time number */
     GT_CODE_SUM = 6,    /* of a and b, from +0 */
-    GT_CODE_SUM_3 = 8,  /* of a, b and the place `arg`, from +0 */
+    GT_CODE_SUM_3 = 8,  /* of a, b and arg, from +0 */
     GT_CODE_SUMS = 10,  /* of those that side[a] to side[a + b - 1] name, from +0 */
     GT_CODE_OWN = 12    /* from here on: the machine's */
 };
@@ -495,7 +506,8 @@ typedef struct gt_machine {
     uint32_t (*run)(const gt_numbers *numbers, uint32_t from, uint32_t to);
     uint32_t (*back)(const gt_numbers *numbers, uint32_t from, uint32_t to);
 } gt_machine;
-/* An operation on numbers. Sums have the code GT_CODE_SUM, for any number of operands. */
+/* An operation on numbers, up to three, of which gt_op_more.integer says where one is a bool. Sums have the code
+ * GT_CODE_SUM, for any number of operands. */
 typedef struct gt_scalar_rule {
     const gt_machine *const *machine; /* two: for f32 and for f64 */
     uint16_t code;                    /* for f32 */
@@ -530,6 +542,9 @@ typedef struct gt_op_more {
      * operations that have the attributes in common, whose inputs follow one another; it is used where a sum has
      * several of them. */
     bool (*accumulate)(gt_call *call);
+    /* Prepares to make the (only) result by rows. `make` stays NULL where the kernel had better make it as a whole.
+     * False (and failed) when memory is short. */
+    bool (*begin_rows)(gt_call *call, gt_rows *rows);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
     bool (*emit)(struct gt_emitter *e, const gt_call *call);

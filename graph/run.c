@@ -214,6 +214,7 @@ static bool is_pending(const gt_tape *tape, uint32_t effect) {
 /* Marks what is stale, and what the user's later operations read. Staleness passes from inputs to results
  * unless a stored value stands between. */
 static void survey(gt_tape *tape) {
+    gt__move_uses(tape);
     for (uint32_t i = 0; i < tape->size; i++) {
         gt__node *n = gt__node_at(tape, i);
         const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
@@ -233,8 +234,10 @@ static void survey(gt_tape *tape) {
  * recorded. */
 static bool list_sinks(gt_tape *tape) {
     if (tape->sinks_size == tape->size && tape->sinks_generation == tape->generation) return true;
+    const gt__scalars *s = &tape->scalars;
     tape->n_sinks = tape->sinks_size = 0;
     for (uint32_t i = 0; i < tape->size; i++) {
+        if (i < s->coded && s->code[i].flags & GT__CODE_USED) continue;
         const gt__node *n = gt__node_at(tape, i);
         if (n->flags & (GT__USED | GT__UNASKED | GT__RULE) || n->op->more.traits & GT_EFFECT)
             continue;

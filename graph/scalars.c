@@ -19,36 +19,49 @@ static inline bool is_known(gt_tape *tape, const gt__node *n, uint32_t i) {
     return false;
 }
 
-static inline bool all_known(gt_tape *tape, const gt__node *n) {
-    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
-    for (uint32_t k = 0; k < n_in; k++)
-        if (!is_known(tape, n, in[k])) return false;
-    return true;
+/* The flag of a kind, 0 for those that are no numbers here. */
+static unsigned kind_of(unsigned dtype) {
+    return dtype == GT_F64    ? GT__CODE_F64
+           : dtype == GT_F32  ? GT__CODE_F32
+           : dtype == GT_BOOL ? GT__CODE_BOOL
+                              : 0;
 }
 
-/* Sums of two have their rule's code. */
-static void encode_sum(const gt_tape *tape, const gt__node *n, gt_code *c) {
-    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
-    if (n_in == 2) return;
-    c->what = (uint16_t)(c->what - GT_CODE_SUM);
-    if (n_in == 3) {
-        c->what += GT_CODE_SUM_3;
-        c->a = in[0], c->b = in[1], c->arg = in[2];
-    } else if (n_in > 3) {
-        c->what += GT_CODE_SUMS;
-    } else {
-        c->what = GT__CODE_NONE;
+/* The kind of the numbers that operation n is computed with, GT__CODE_BOOL where all of them are bools; 0: operands
+ * have no numbers, or others than the machine expects: of one kind, and bools where bools belong. */
+static inline unsigned common_kind(gt_tape *tape, const gt__node *n, const uint32_t *in,
+                                   uint32_t n_in) {
+    const gt_code *code = tape->scalars.code;
+    unsigned kind =
+        n_in ? GT__CODE_F32 | GT__CODE_F64 : kind_of(n->dtype) & ~(unsigned)GT__CODE_BOOL;
+    bool numbers = !n_in;
+    for (uint32_t k = 0; k < n_in; k++) {
+        const unsigned own = code[in[k]].flags;
+        const bool is_bool = k < 32 && n->op->more.integer >> k & 1;
+        if (!is_bool) kind &= own;
+        numbers = numbers || !is_bool;
+        if ((is_bool && !(own & GT__CODE_BOOL)) || !kind || !is_known(tape, n, in[k])) return 0;
     }
+    return numbers ? kind : GT__CODE_BOOL;
+}
+
+static unsigned code_of_sum(uint32_t n_in) {
+    return n_in == 2 ? GT_CODE_SUM : n_in == 3 ? GT_CODE_SUM_3 : GT_CODE_SUMS;
 }
 
 static void encode_operation(gt_tape *tape, const gt__node *n, gt_code *c) {
     gt__scalars *s = &tape->scalars;
     const gt_scalar_rule *rule = &n->op->more.scalar;
+    const uint32_t *in = gt__in(tape, n), n_in = gt__n_in(n);
     const bool sum = rule->code == GT_CODE_SUM;
     if (!s->machine) s->machine = rule->machine;
-    if (rule->machine != s->machine || (!sum && n->arity > 2) || !all_known(tape, n)) return;
-    gt__write_code(c, n);
-    if (sum) encode_sum(tape, n, c);
+    const unsigned kind = common_kind(tape, n, in, n_in);
+    if (rule->machine != s->machine || !kind || (sum ? n_in < 2 : n_in > 3)) return;
+    c->what = (uint16_t)((sum ? code_of_sum(n_in) : rule->code) + (kind == GT__CODE_F64));
+    if (n_in <= 3) c->flags |= (uint16_t)((rule->gives & ((1u << n_in) - 1)) * GT__CODE_TO_A);
+    c->a = n_in > 3 ? n->in[0] : n_in > 0 ? in[0] : 0;
+    c->b = n_in > 3 ? n_in : n_in > 1 ? in[1] : c->a;
+    c->arg = n_in == 3 ? in[2] : n->arg;
 }
 
 static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
@@ -64,15 +77,19 @@ static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
 static bool encode(gt_tape *tape, uint32_t i) {
     const gt__node *n = gt__node_at(tape, i);
     gt_code *c = &tape->scalars.code[i];
+    const bool leaf = n->flags & GT__LEAF;
+    bool ok = true;
     c->what = GT__CODE_NONE;
     c->flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0;
     if (n->flags & GT__SCALAR)
         encode_operation(tape, n, c);
-    else if (n->flags & GT__LEAF)
-        return !(n->flags & GT__NUMBER) || encode_leaf(tape, i, c);
-    else
-        return gt__encode_way(tape, i, c);
-    return true;
+    else if (!leaf)
+        ok = gt__encode_way(tape, i, c);
+    else if (n->shape == tape->scalar_shape && kind_of(n->dtype))
+        ok = encode_leaf(tape, i, c);
+    if (c->what != GT__CODE_NONE && c->what != GT__CODE_WAY)
+        c->flags |= (uint16_t)kind_of(n->dtype);
+    return ok;
 }
 
 /* Encodes nodes up to `end`; false: memory is short. */
@@ -84,11 +101,6 @@ static bool encode_up_to(gt_tape *tape, uint32_t end) {
     for (; s->coded < end; s->coded++)
         if (!encode(tape, s->coded)) return false;
     return true;
-}
-
-bool gt__encode_recorded(gt_tape *tape) {
-    if (tape->size < GT__MANY || tape->params->clock != tape->begun) return true;
-    return encode_up_to(tape, tape->size);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */
@@ -155,12 +167,22 @@ static bool settle(gt_tape *tape) {
         same = gt__leaf_written(tape, gt__node_at(tape, s->leaf[k])) <= s->clock;
     s->clock = tape->params->clock;
     if (same) return store_kept(tape, 0);
-    s->n_leaves = s->way = 0;
+    gt__move_uses(tape);
+    s->n_leaves = s->way = s->ready = 0;
     for (uint32_t i = 0; i < s->run; i++)
         if (!encode(tape, i)) return false;
     s->coded = s->run;
     load(tape, 0);
     return store_kept(tape, 0);
+}
+
+bool gt__encode_recorded(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    if (tape->params->clock != tape->begun) return true;
+    if (s->coded && tape->params->clock != s->clock && !settle(tape)) return false;
+    if (!encode_up_to(tape, tape->size)) return false;
+    if (s->machine) s->ready = s->code_room < tape->room ? s->code_room : tape->room;
+    return true;
 }
 
 bool gt__run_scalars(gt_tape *tape) {
@@ -180,9 +202,18 @@ bool gt__run_scalars(gt_tape *tape) {
 
 /* ---- the life of the arrays ---------------------------------------------------------------------------------- */
 
+void gt__move_uses(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    for (uint32_t i = 0; i < s->coded; i++) {
+        if (s->code[i].flags & GT__CODE_USED) gt__node_at(tape, i)->flags |= GT__USED;
+        s->code[i].flags &= (uint16_t)~GT__CODE_USED;
+    }
+}
+
 void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
     gt__scalars *s = &tape->scalars;
     uint32_t kept = 0;
+    s->ready = 0;
     if (s->coded > size) s->coded = size;
     if (s->run > size) s->run = size;
     if (s->way > size) s->way = 0;
@@ -199,7 +230,8 @@ void gt__replay_scalars(gt_tape *tape) {
     s->clock = tape->params->clock;
     if (!s->stale) return;
     s->stale = false;
-    s->coded = s->n_leaves = s->way = 0;
+    gt__move_uses(tape);
+    s->coded = s->n_leaves = s->way = s->ready = 0;
 }
 
 void gt__free_scalars(gt_tape *tape) {

@@ -18,7 +18,12 @@ enum {
 enum {
     GT__CODE_TRAINED = 4, /* depends on a trainable parameter */
     GT__CODE_TO_A = 8,    /* a gradient goes to a; of sums: to all */
-    GT__CODE_TO_B = 16
+    GT__CODE_TO_B = 16,
+    GT__CODE_TO_ARG = 32,
+    GT__CODE_F32 = 64, /* there is a number, of this kind */
+    GT__CODE_F64 = 128,
+    GT__CODE_BOOL = 256,
+    GT__CODE_USED = 512 /* as GT__USED */
 };
 
 typedef struct gt__scalars {
@@ -27,6 +32,8 @@ typedef struct gt__scalars {
     gt_number *adjoint;
     uint32_t code_room, value_room, adjoint_room;
     uint32_t coded, run;
+    uint32_t
+        ready; /* where not 0: all nodes are encoded, and there is room for as many, codes included */
     uint32_t clock;  /* as of when codes and numbers hold */
     bool stale;      /* an operand was overwritten: after a replay there are other codes */
     uint32_t way;    /* place + 1 of the way back whose marks the codes have; 0: none */
@@ -45,6 +52,8 @@ bool gt__run_scalars(gt_tape *tape);
 bool gt__store_number(gt_tape *tape, uint32_t i);
 /* From now on the number is stored when it is computed; false: memory is short. */
 bool gt__keep_number(gt_tape *tape, uint32_t i);
+/* Marks as used the nodes whose codes say so, and the codes no more. */
+void gt__move_uses(gt_tape *tape);
 void gt__rewind_scalars(gt_tape *tape, uint32_t size);
 void gt__replay_scalars(gt_tape *tape);
 void gt__free_scalars(gt_tape *tape);

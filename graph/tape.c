@@ -62,7 +62,7 @@ gt_attachment *gt_tape_attachment(gt_tape *tape) { return &tape->attachment; }
 void gt_tape_limit(gt_tape *tape, uint32_t nodes) {
     if (!tape) return;
     tape->limit = nodes;
-    tape->room = 0;
+    tape->room = tape->scalars.ready = 0;
 }
 
 /* ---- shapes --------------------------------------------------------------------------------------- */
@@ -123,7 +123,16 @@ static void release_stored(gt_tape *tape, uint32_t size) {
     tape->n_stored = kept;
 }
 
+/* Are there only nodes that cannot become stale? Not to be asked of more than are taken away: a rewind shall not cost
+ * more than what was recorded. */
+static bool is_fresh(const gt_tape *tape, uint32_t size) {
+    bool fresh = size <= tape->size - size;
+    for (uint32_t i = 0; fresh && i < size; i++) fresh = gt__n_in(gt__node_at(tape, i)) == 0;
+    return fresh;
+}
+
 static void rewind_to(gt_tape *tape, gt_marker mark) {
+    if (is_fresh(tape, mark.size)) tape->begun = tape->params->clock;
     release_stored(tape, mark.size);
     while (tape->n_effects && tape->effect[tape->n_effects - 1] >= mark.size) tape->n_effects--;
     if (tape->n_ranges > mark.n_ranges) tape->n_ranges = mark.n_ranges;

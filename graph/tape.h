@@ -26,7 +26,7 @@ enum {
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */
     GT__APPLIED = 1 << 9,  /* effect that has been applied */
     GT__USED = 1 << 10,    /* the user recorded something of it: no sink; see gt_tape.uses_lost */
-    GT__SCALAR = 1 << 11,  /* a number whose operation has a gt_op_more.scalar */
+    GT__SCALAR = 1 << 11,  /* a number or bool whose operation has a gt_op_more.scalar */
     GT__CAST = 1 << 12,    /* an operand as gt_cast_operands made it: has its input's name */
     GT__NUMBER = 1 << 13   /* rank 0, f32 or f64 */
 };
@@ -203,29 +203,6 @@ static inline uint32_t gt__clock_of(const gt_tape *tape, const gt__node *n) {
 static inline bool gt__is_number(const gt_tape *tape, uint32_t i) {
     return i < tape->scalars.run && tape->scalars.code[i].what >= GT__CODE_ADJOINT;
 }
-/* The code of an operation on one or two numbers. */
-static inline void gt__write_code(gt_code *c, const gt__node *n) {
-    const gt_scalar_rule *rule = &n->op->more.scalar;
-    const unsigned trained = n->flags & GT__TRAINED ? (unsigned)GT__CODE_TRAINED : 0;
-    c->what = (uint16_t)(rule->code + (n->dtype == GT_F64));
-    c->flags = (uint16_t)(trained | (rule->gives & 3u) * GT__CODE_TO_A);
-    c->a = n->in[0];
-    c->b = n->in[1];
-    c->arg = n->arg;
-}
-/* Encodes the operation on numbers that was just appended, where all before it is encoded and codes of now will
- * hold; else see gt__encode_recorded. */
-static inline bool gt__encode_appended(gt_tape *tape, const gt__node *n) {
-    gt__scalars *s = &tape->scalars;
-    const bool next = s->coded == tape->size - 1 && s->coded < s->code_room;
-    if (!next || tape->params->clock != tape->begun || n->op->more.scalar.machine != s->machine)
-        return gt__encode_recorded(tape);
-    gt_code *c = &s->code[s->coded++];
-    gt__write_code(c, n);
-    if (s->code[c->a].what == GT__CODE_NONE || s->code[c->b].what == GT__CODE_NONE)
-        c->what = GT__CODE_NONE;
-    return true;
-}
 static inline bool gt__valid(gt_tensor t) {
     return t.tape && t.index < t.tape->size &&
            gt__node_at(t.tape, t.index)->generation == t.generation;
@@ -248,6 +225,7 @@ typedef struct gt__context {
     uint32_t node;         /* that runs or is about to be recorded: an error is its own */
     const uint32_t *index; /* nodes of the inputs */
     void *scratch;         /* blocks of the pool, each beginning with a pointer to the next */
+    gt_rows *rows;         /* to be filled in by gt__begin_rows */
     int next_text;
     char text[4][320];
 } gt__context;

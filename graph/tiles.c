@@ -157,9 +157,10 @@ typedef struct job {
     const gt_arg **arg; /* of each member */
     char *part;         /* of each fold, of each part */
     size_t slot_bytes, worker_bytes;
-    int64_t rows, block; /* rows of the group, and how many of them make a tile */
-    int64_t share;       /* tiles that are a thread's */
-    bool flushes;        /* denormals, where members do */
+    int64_t rows, block;  /* rows of the group, and how many of them make a tile */
+    int64_t share;        /* tiles that are a thread's */
+    bool flushes;         /* denormals, where members do */
+    const gt__made *made; /* the operand that is made as it is read, or NULL */
 } job;
 
 static void add_up(gt_tile sum, void *y, const place *at, const uint32_t *in, uint32_t n_in,
@@ -247,6 +248,24 @@ static place *own_places(const job *j, char *scratch, char *slots, int64_t first
     return at;
 }
 
+/* The group's rows in one of those that are made. */
+static int64_t rows_in_one(const gt__group *g, const gt__made *made) {
+    return g->by_rows ? 1 : made->length;
+}
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static size_t places_bytes(const gt__group *g) {
+    return aligned(((size_t)g->n_loads + g->n_members) * sizeof(place));
+}
+
+static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) {
+    const int64_t per_row = rows_in_one(j->group, j->made), end = last * j->block;
+    const gt_rows *rows = &j->made->rows;
+    rows->make(rows, first * j->block / per_row, (end < j->rows ? end : j->rows) / per_row,
+               scratch + places_bytes(j->group));
+}
+
 /* Asks memory for some of the next tile's operands, at each member for some more: all at once, they would have to be
  * waited for. */
 static void ask_ahead(const job *j, const place *at, uint32_t number) {
@@ -256,8 +275,10 @@ static void ask_ahead(const job *j, const place *at, uint32_t number) {
             GT__PREFETCH(at[k].tile + at[k].step + i);
 }
 
-/* Tiles [first, last), in a worker's own scratch: its places, its slots, and slots to spread operands in. */
+/* Tiles [first, last), in a worker's own scratch: its places, scratch to make rows in, its slots, and slots to spread
+ * operands in. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
+    if (j->made) make_rows(j, scratch, first, last);
     const gt__group *g = j->group;
     const gt__member *member = &j->plan->member[g->member];
     char *slots = scratch + (j->worker_bytes - (g->n_slots + SPARE) * j->slot_bytes);
@@ -283,20 +304,20 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
 }
 
 static void run_shares(const job *j, char *scratch, int threads) {
-    const int64_t tiles = tiles_of(j);
+    const int64_t tiles = tiles_of(j), step = threads > 1 || j->made ? j->share : tiles;
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (int64_t share = 0; share < (tiles + j->share - 1) / j->share; share++) {
-            const int64_t end = (share + 1) * j->share;
+        for (int64_t first = 0; first < tiles; first += step) {
             char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
-            run_share(j, own, share * j->share, end < tiles ? end : tiles);
+            run_share(j, own, first, first + step < tiles ? first + step : tiles);
         }
         return;
     }
 #endif
     (void)threads;
-    run_share(j, scratch, 0, tiles);
+    for (int64_t first = 0; first < tiles; first += step)
+        run_share(j, scratch, first, first + step < tiles ? first + step : tiles);
 }
 
 /* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. */
@@ -375,8 +396,6 @@ typedef struct cuts {
     int threads;
 } cuts;
 
-static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /* An operation's start costs the same for a longer tile. */
 static int64_t parts_in_tile(const gt__group *g) {
     const size_t bytes = (size_t)g->n_slots * g->element * PART;
@@ -385,7 +404,21 @@ static int64_t parts_in_tile(const gt__group *g) {
     return parts;
 }
 
-static cuts cut_block(const gt_tape *tape, const gt__group *g) {
+/* Tiles are whole rows of those that are made, and shares so many of them that every thread gets some. */
+static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
+    enum { SHARES = 4, FEWEST = 16 }; /* of each thread; rows */
+    const int64_t own = rows_in_one(g, made), rows = c->rows / own;
+    int64_t in_tile = c->block / own, in_share = rows / ((int64_t)SHARES * threads);
+    if (in_share < FEWEST) in_share = FEWEST;
+    if (in_share > GT_MOST_ROWS) in_share = GT_MOST_ROWS;
+    if (in_tile > in_share) in_tile = in_share;
+    if (in_tile < 1) in_tile = 1;
+    c->block = in_tile * own;
+    c->share = in_share / in_tile;
+    if (made->rows.large) c->threads = threads;
+}
+
+static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *made) {
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
     const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
     const int last = shape->shape.rank - 1;
@@ -398,18 +431,21 @@ static cuts cut_block(const gt_tape *tape, const gt__group *g) {
         c.block = g->widest < c.block ? c.block / g->widest : 1;
     }
     const int64_t tiles = (c.rows + c.block - 1) / c.block;
-    const int64_t longest = (c.rows < c.block ? c.rows : c.block) * g->widest;
     c.threads = are_many(tiles * parts) ? tape->plans.threads : 1;
+    if (made) cut_by_rows(&c, g, made, tape->plans.threads);
+    const int64_t longest = (c.rows < c.block ? c.rows : c.block) * g->widest;
     c.arg = c.operand + places;
     c.part = c.arg + g->n_members * sizeof(const gt_arg *);
     c.workers = aligned(c.part + (size_t)parts_of(c.rows) * g->n_folds * GT__PART);
     c.slot_bytes = aligned((size_t)longest * g->element);
-    c.worker_bytes = aligned(places) + (g->n_slots + SPARE) * c.slot_bytes;
+    c.worker_bytes = places_bytes(g) + (made ? aligned(made->rows.scratch) : 0) +
+                     (g->n_slots + SPARE) * c.slot_bytes;
     return c;
 }
 
-static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g, char *block) {
-    const cuts c = cut_block(tape, g);
+static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
+                        const gt__made *made, char *block) {
+    const cuts c = cut_block(tape, g, made);
     const job j = {.tape = tape,
                    .plan = plan,
                    .group = g,
@@ -422,7 +458,8 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .rows = c.rows,
                    .block = c.block,
                    .share = c.share,
-                   .flushes = gt__flushes(tape)};
+                   .flushes = gt__flushes(tape),
+                   .made = made};
     if (!find_places(&j)) return false;
     run_shares(&j, block + c.workers, c.threads);
     finish_folds(&j);
@@ -453,14 +490,15 @@ static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g,
     }
 }
 
-size_t gt__group_bytes(const gt_tape *tape, const gt__group *g) {
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *g, const gt__made *made) {
     if (g->rank == 0) return ((size_t)g->n_loads + g->n_members) * sizeof(place);
-    const cuts c = cut_block(tape, g);
+    const cuts c = cut_block(tape, g, made);
     return c.workers + (size_t)c.threads * c.worker_bytes;
 }
 
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block) {
-    if (group->rank) return run_tensors(tape, plan, group, block);
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group,
+                   const gt__made *made, void *block) {
+    if (group->rank) return run_tensors(tape, plan, group, made, block);
     run_numbers(tape, plan, group, block);
     return true;
 }

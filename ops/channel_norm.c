@@ -24,6 +24,16 @@ typedef struct images {
     double epsilon;
 } images;
 
+typedef struct lane_sums {
+    double plain[LANES], product[LANES];
+} lane_sums;
+
+static double total(const double lane[LANES]) {
+    double sum = 0;
+    for (int l = 0; l < LANES; l++) sum += lane[l];
+    return sum;
+}
+
 #define REAL float
 #define NAME(x) x##_f32
 #include "ops/channel_norm_kernel.h"

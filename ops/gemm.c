@@ -83,9 +83,11 @@ enum {
     FEW_ROWS = 4,         /* of a tile, read side by side without packing */
     MAX_TILE_ROWS = 12,
     MAX_TILE_COLUMNS = 32,
-    THIN_COLUMNS = 256,      /* of C per task of a thin product */
-    THIN = 8,                /* rows: up to here packing costs more than it gains */
-    WORTH_THREADS = 1 << 23, /* multiplications: up to here waking threads does */
+    THIN_COLUMNS = 256, /* of C per task of a thin product */
+    THIN = 8,           /* rows: up to here packing costs more than it gains */
+    WORTH_THREADS =
+        1 << 23, /* multiplications: up to here waking threads costs more than it gains */
+    WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -361,7 +363,8 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
     const int64_t width = g->packed ? g->n : threads > 1 ? BLOCK_COLUMNS : CHUNK_COLUMNS;
     const bool direct = reads_rows(kr, g, s->pairs);
     const void *b = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n)) : scratch;
-    void *const packed = place(kr, scratch, padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
+    void *const packed =
+        place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
     left_rows a = {packed, rows, 1, kr->rows};
     if (direct)
         a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from), rows,
@@ -429,10 +432,9 @@ static product product_of(const gt__gemm_job *job) {
 static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     const kernel *kr = kernel_for(size);
     product g = product_of(job);
-    if (better_transposed(kr, g.m, g.n)) g = transposed(&g);
+    if (!g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
 #ifdef GT_WITH_OPENMP
-    /* In doubles, whose product cannot overflow. A region of one thread would cost time, too. */
-    if ((double)g.m * (double)g.n * (double)g.k * (double)(g.n_more + 1) > WORTH_THREADS) {
+    if (gt__gemm_is_large(job)) { /* a region of one thread would cost time, too */
 #pragma omp parallel
         run(kr, &g, scratch, omp_get_num_threads());
         return;
@@ -463,14 +465,35 @@ size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 
+static void pack_all(const kernel *kr, const product *g, void *to, int threads) {
+    const int64_t block = block_depth(g->k);
+    for (int64_t from = 0; from < g->k; from += block) {
+        const stretch s = {0, 1, from, least(g->k - from, block)};
+        pack_columns(kr, g, &s, place(kr, to, from * padded(kr, g->n)), 0, g->n, threads);
+    }
+}
+
 void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
     const kernel *kr = kernel_for(size);
     const product g = product_of(job);
-    const int64_t block = block_depth(g.k);
-    for (int64_t from = 0; from < g.k; from += block) {
-        const stretch s = {0, 1, from, least(g.k - from, block)};
-        pack_columns(kr, &g, &s, place(kr, to, from * padded(kr, g.n)), 0, g.n, 1);
+#ifdef GT_WITH_OPENMP
+    if (g.n * g.k > WORTH_PACKING) {
+#pragma omp parallel
+        pack_all(kr, &g, to, omp_get_num_threads());
+        return;
     }
+#endif
+    pack_all(kr, &g, to, 1);
+}
+
+bool gt__gemm_is_large(const gt__gemm_job *job) {
+    /* In doubles, whose product cannot overflow. */
+    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1) >
+           WORTH_THREADS;
+}
+
+size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size) {
+    return (size_t)((rows + MAX_TILE_ROWS) * block_depth(k)) * element_size;
 }
 
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)

@@ -42,20 +42,31 @@
 #define AT(place) value[place].FIELD
 #define CODE(name) (GT_CODE_OWN + 2 * GT__ROW_##name + GT__WIDE)
 #define SHARED_CODE(code) ((code) + GT__WIDE)
-#define NONE(name) name(AT(c->a))
-#define ONE_NUMBER(name) name(AT(c->a), arg[c->arg].real)
-#define TWO_NUMBERS(name) name(AT(c->a), arg[c->arg].real, arg[c->arg + 1].real)
+#define NONE(name, of) name(of(c->a))
+#define ONE_NUMBER(name, of) name(of(c->a), arg[c->arg].real)
+#define TWO_NUMBERS(name, of) name(of(c->a), arg[c->arg].real, arg[c->arg + 1].real)
 #define ONE(number) ONE_NUMBER
 #define TWO(first, second) TWO_NUMBERS
-#define UNARY(name, params, ...)                                                                   \
+#define TRUTH(place) value[place].truth
+/* What is read and written, by the row's kinds. */
+#define OF_FLOAT AT
+#define OF_NUMBER AT
+#define OF_COMPARE AT
+#define OF_LOGIC TRUTH
+#define TO_FLOAT(number) AT(i) = (number)
+#define TO_NUMBER TO_FLOAT
+#define TO_COMPARE(number) TRUTH(i) = (number) != 0
+#define TO_LOGIC TO_COMPARE
+#define UNARY(name, params, kinds, ...)                                                            \
     case CODE(name):                                                                               \
-        AT(i) = params(name);                                                                      \
+        TO_##kinds(params(name, OF_##kinds));                                                      \
         break;
-#define BINARY(name, ...)                                                                          \
+#define BINARY(name, kinds, ...)                                                                   \
     case CODE(name):                                                                               \
-        AT(i) = name(AT(c->a), AT(c->b));                                                          \
+        TO_##kinds(name(OF_##kinds(c->a), OF_##kinds(c->b)));                                      \
         break;
-#define TERNARY(name, ...)
+#define TERNARY(name, ...)                                                                         \
+    case CODE(name): AT(i) = name(TRUTH(c->a), AT(c->b), AT(c->arg)); break;
 
 static T sum_of(const gt_number *value, const uint32_t *place, uint32_t count) {
     T sum = 0;
@@ -81,6 +92,7 @@ static uint32_t run(const gt_numbers *numbers, uint32_t from, uint32_t to) {
 }
 #undef UNARY
 #undef BINARY
+#undef TERNARY
 #undef NONE
 #undef ONE
 #undef TWO
@@ -122,6 +134,13 @@ static inline T times(T g, T local, const char *rule) {
         (void)y;                                                                                   \
         GIVE(c->a, da)                                                                             \
         GIVE(c->b, db)                                                                             \
+        break;                                                                                     \
+    }
+#define TERNARY(name, kinds, meaning, forward, da, db, dc, ...)                                    \
+    case CODE(name): {                                                                             \
+        const T a = TRUTH(c->a);                                                                   \
+        GIVE(c->b, db)                                                                             \
+        GIVE(c->arg, dc)                                                                           \
         break;                                                                                     \
     }
 

@@ -335,7 +335,8 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
     ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1, PASSES(da) | PASSES(db) << 1,     \
         #da, #db, NULL, KINKED_##branch, where, from, to)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
-    ROW(name, kinds, text, #forward, 0, 0, #da, #db, #dc, KINKED_##branch, where, from, to)
+    ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1 | GIVES(dc) << 2, 0, #da, #db,     \
+        #dc, KINKED_##branch, where, from, to)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY

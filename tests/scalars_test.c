@@ -33,23 +33,28 @@ static gt_tensor forked(const gt_op *op, gt_tensor a, gt_tensor b) {
     return gt_add(gt_mul(y, a), gt_sub(b, y));
 }
 
-static void compare_bits(const gt_op *op, gt_dtype dtype, double a, double b) {
-    gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
-    const gt_tensor loss = lengthened(forked(op, leaf[0], leaf[1]));
+static void compare_gradients(const char *name, gt_tensor loss, const gt_tensor leaf[2]) {
+    gt_tape *tape = loss.tape;
+    const gt_dtype dtype = gt_dtype_of(loss);
     gt_tensor recorded[2];
     uint64_t expected[2];
-    cr_assert(gt_grads(loss, leaf, 2, recorded), "%s: %s", op->name, gt_error(tape));
+    cr_assert(gt_grads(loss, leaf, 2, recorded), "%s: %s", name, gt_error(tape));
     for (int k = 0; k < 2; k++) expected[k] = bits_of(gt_data(recorded[k]), dtype);
     const uint32_t before = gt_tape_size(tape);
-    cr_assert(gt_backward(loss), "%s: %s", op->name, gt_error(tape));
-    cr_assert_lt(gt_tape_size(tape) - before, 10, "%s: the sweep was recorded", op->name);
+    cr_assert(gt_backward(loss), "%s: %s", name, gt_error(tape));
+    cr_assert_lt(gt_tape_size(tape) - before, 10, "%s: the sweep was recorded", name);
     for (int k = 0; k < 2; k++) {
         gt_param_info info;
         gt_params_at(gt_tape_params(tape), k, &info);
-        cr_assert_eq(bits_of(info.grad, dtype), expected[k], "%s at %g, %g: gradient %d", op->name,
-                     a, b, k);
+        cr_assert_eq(bits_of(info.grad, dtype), expected[k], "%s at %g, %g: gradient %d", name,
+                     gt_item(leaf[0]), gt_item(leaf[1]), k);
     }
+}
+
+static void compare_bits(const gt_op *op, gt_dtype dtype, double a, double b) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
+    compare_gradients(op->name, lengthened(forked(op, leaf[0], leaf[1])), leaf);
     gt_tape_free(tape);
 }
 
@@ -64,6 +69,51 @@ Test(scalars, gradients_have_the_bits_of_those_that_the_sweep_records) {
             compare_bits(op, GT_F32, at[k / n], at[k % n]);
         }
     }
+}
+
+/* Which of two, by comparisons and logic. */
+static gt_tensor chosen(gt_tensor a, gt_tensor b, gt_tensor flag) {
+    const gt_tensor less = gt_less(a, b), same = gt_equal(a, b);
+    const gt_tensor either = gt_logical_or(gt_logical_and(less, flag), gt_logical_xor(same, flag));
+    const gt_tensor y = gt_where(either, gt_mul(a, b), gt_sub(a, b));
+    return gt_add(gt_mul(y, gt_where(gt_logical_not(less), a, b)), gt_where(flag, y, a));
+}
+
+static void choose(gt_dtype dtype, double a, double b, bool flag) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
+    const gt_tensor on = gt_input(tape, &flag, GT_SCALAR, GT_BOOL);
+    const gt_tensor few = chosen(leaf[0], leaf[1], on);
+    const uint64_t expected = bits_of(gt_data(few), dtype);
+    const gt_tensor less = gt_less(leaf[0], leaf[1]);
+    const gt_tensor many = chosen(leaf[0], leaf[1], on);
+    compare_gradients("where", lengthened(many), leaf);
+    cr_assert_eq(bits_of(gt_data(many), dtype), expected, "%g, %g: %s", a, b, gt_error(tape));
+    cr_assert_eq(gt_item(less), a < b);
+    cr_assert_eq(*(const unsigned char *)gt_data(less), a < b);
+    gt_tape_free(tape);
+}
+
+Test(scalars, comparisons_and_choices_have_codes) {
+    static const double at[] = {0.7, -1.3, -0.0, 0.7};
+    for (int k = 0; k < 32; k++) {
+        choose(GT_F64, at[k % 4], at[k / 4 % 4], k < 16);
+        choose(GT_F32, at[k % 4], at[k / 4 % 4], k < 16);
+    }
+}
+
+Test(scalars, a_replay_chooses_anew) {
+    const unsigned char yes = 1, no = 0;
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor flag = gt_input(tape, &yes, GT_SCALAR, GT_BOOL);
+    const gt_tensor a = param(tape, "a", 3, GT_F64), b = param(tape, "b", 4, GT_F64);
+    const gt_tensor y = lengthened(gt_where(flag, a, b)), both = gt_logical_and(flag, flag);
+    cr_assert_eq(gt_item(y), 3);
+    cr_assert(gt_set(flag, &no));
+    gt_replay(tape);
+    cr_assert_eq(gt_item(y), 4);
+    cr_assert_eq(gt_item(both), 0);
+    gt_tape_free(tape);
 }
 
 static void ignore(void *user, const gt_flow *flow) {
@@ -128,6 +178,40 @@ Test(scalars, a_replay_is_a_recording_with_the_present_values) {
     cr_assert(quick_near(quick_value(gt_tape_params(tape), "w"), now, 1e-15));
     gt_optim_free(opt);
     gt_tape_free(tape);
+}
+
+/* What a parameter is after some steps, which begin anew or go back behind it. */
+static double trained(bool rewinds) {
+    gt_params *params = gt_params_new(NULL, 1);
+    gt_tape *tape = gt_tape_new(params);
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.rate = 0.1});
+    gt_tensor x = param(tape, "x", 0.75, GT_F64);
+    const gt_marker behind = gt_mark(tape);
+    for (int step = 0; step < 5; step++) {
+        gt_tensor y = gt_mul(x, x);
+        const gt_tensor unread = gt_sin(x);
+        for (int i = 0; i < LONG; i++)
+            y = gt_mul_scalar(gt_add(y, gt_where(gt_less(y, x), x, y)), 0.5);
+        cr_assert(gt_minimize(opt, y), "%s", gt_error(tape));
+        cr_assert_eq(gt_item(unread), gt_item(unread), "a sink is stored");
+        if (rewinds) {
+            gt_rewind(tape, behind);
+        } else {
+            gt_tape_reset(tape);
+            x = param(tape, "x", 0.75, GT_F64);
+        }
+    }
+    const double value = gt_item(x);
+    gt_optim_free(opt);
+    gt_tape_free(tape);
+    gt_params_free(params);
+    return value;
+}
+
+Test(scalars, steps_that_rewind_are_those_that_begin_anew) {
+    const double value = trained(false);
+    cr_assert_neq(value, 0.75);
+    cr_assert_eq(trained(true), value);
 }
 
 Test(scalars, old_values_and_new_are_never_mixed) {
