@@ -7,31 +7,56 @@
 #include "support/faults.h"
 #include "support/quick.h"
 
-/* Large enough for threads: groups by tiles, by rows, folds, broadcasts, a transposed reader. */
-static gt_tensor large(gt_tape *tape, const float *data, gt_tensor *x) {
-    *x = gt_input(tape, data, GT_SHAPE(600, 300), GT_F32);
-    const gt_tensor bias = gt_slice(*x, 0, 7, 8, 1), share = gt_softmax(gt_add(*x, bias), 1);
-    const gt_tensor spread = gt_sub(*x, gt_mean(*x, GT_AXES(1), true));
+static gt_tensor waves(gt_tape *tape, gt_shape shape, gt_dtype dtype) {
+    return gt_sin(gt_reshape(gt_arange(tape, 0, 1, gt_numel(shape), dtype), shape));
+}
+
+/* Groups by tiles, by rows, folds, broadcasts, a transposed reader. */
+static gt_tensor softmax_of(gt_tensor x) {
+    const gt_tensor bias = gt_slice(x, 0, 7, 8, 1), share = gt_softmax(gt_add(x, bias), 1);
+    const gt_tensor spread = gt_sub(x, gt_mean(x, GT_AXES(1), true));
     const gt_tensor turned = gt_t(gt_tanh(gt_t(gt_mul(share, spread))));
     return gt_sum(gt_mul(turned, gt_log(gt_add_scalar(gt_exp(spread), 1))), GT_ALL, false);
 }
 
-Test(plan, large_tensors_have_the_bits_of_the_reference_on_any_threads) {
-    float *data = malloc(600 * 300 * sizeof *data);
-    for (int i = 0; i < 600 * 300; i++) data[i] = (float)(i * 37 % 1009) / 500 - 1;
-    gt_tensor y[2], x[2], gx[2];
+/* Wide and narrow elements, lines that repeat within tiles or do not, numbers of rows, folds of rows and of all. */
+static gt_tensor choice_of(gt_tensor x) {
+    const gt_tensor line = gt_mean(x, GT_AXES(0), true), row = gt_max(x, GT_AXES(-1), true);
+    const gt_tensor low = gt_less(x, line), near = gt_exp(gt_mul(gt_sub(x, row), line));
+    return gt_sum(gt_where(low, near, gt_div(x, gt_add_scalar(row, 3))), GT_ALL, false);
+}
+
+static void compare_with_reference(gt_tensor (*record)(gt_tensor), gt_shape shape, gt_dtype dtype) {
+    gt_tensor y[2], gx[2];
     gt_tape *tape[2];
     for (int k = 0; k < 2; k++) {
         tape[k] = gt_tape_new(NULL);
         gt_reference(tape[k], k == 1);
-        y[k] = large(tape[k], data, &x[k]);
-        gx[k] = gt_grad(y[k], x[k]);
+        const gt_tensor x = waves(tape[k], shape, dtype);
+        y[k] = record(x);
+        gx[k] = gt_grad(y[k], x);
         cr_assert(gt_data(gx[k]), "%s", gt_error(tape[k]));
     }
-    cr_assert(memcmp(gt_data(gx[0]), gt_data(gx[1]), 600 * 300 * sizeof *data) == 0);
-    cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), sizeof *data) == 0);
+    const size_t size = gt_dtype_size(dtype);
+    cr_assert(memcmp(gt_data(gx[0]), gt_data(gx[1]), (size_t)gt_numel(shape) * size) == 0);
+    cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), size) == 0);
     for (int k = 0; k < 2; k++) gt_tape_free(tape[k]);
-    free(data);
+}
+
+/* Large enough for threads. */
+Test(plan, large_tensors_have_the_bits_of_the_reference_on_any_threads) {
+    compare_with_reference(softmax_of, GT_SHAPE(600, 300), GT_F32);
+    compare_with_reference(choice_of, GT_SHAPE(600, 300), GT_F32);
+}
+
+Test(plan, tiles_of_every_length_have_the_bits_of_the_reference) {
+    const gt_shape shapes[] = {GT_SHAPE(5000),    GT_SHAPE(3, 700, 10), GT_SHAPE(41, 513),
+                               GT_SHAPE(70, 64),  GT_SHAPE(2, 2, 1500), GT_SHAPE(9, 1, 512),
+                               GT_SHAPE(1025, 3), GT_SHAPE(2, 4097)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        compare_with_reference(choice_of, shapes[i], GT_F32);
+        compare_with_reference(choice_of, shapes[i], GT_F64);
+    }
 }
 
 static gt_tensor perceptron(gt_tape *tape, int step) {
