@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "graph/wide.h"
+
 /* ---- kinds ------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -87,22 +89,27 @@ void gt__merge_axes(gt_array *a) {
 }
 
 /* Sizes known to the compiler: a call of memcpy for each element would cost more than the operation. */
-void gt__repeat(void *to, const void *element, int64_t count, size_t size) {
-    char *byte = to;
-    uint64_t wide;
-    uint32_t word;
-    switch (size) {
-    case 4:
-        memcpy(&word, element, 4);
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 4, &word, 4);
-        return;
-    case 8:
-        memcpy(&wide, element, 8);
-        for (int64_t k = 0; k < count; k++) memcpy(byte + k * 8, &wide, 8);
-        return;
-    case 1: memset(to, *(const unsigned char *)element, (size_t)count); return;
-    default:
-        for (int64_t k = 0; k < count; k++) memcpy(byte + (size_t)k * size, element, size);
+#define REPEAT(bytes, word)                                                                        \
+    GT__WIDE_VECTORS static void repeat_##bytes(char *to, const char *from, int64_t step,          \
+                                                int64_t lines, int64_t count) {                    \
+        for (int64_t line = 0; line < lines; line++, from += step * bytes) {                       \
+            word element;                                                                          \
+            memcpy(&element, from, bytes);                                                         \
+            for (int64_t k = 0; k < count; k++, to += bytes) memcpy(to, &element, bytes);          \
+        }                                                                                          \
+    }
+REPEAT(4, uint32_t)
+REPEAT(8, uint64_t)
+
+void gt__repeat(char *to, const char *from, int64_t step, int64_t lines, int64_t count,
+                size_t size) {
+    if (size == 4) {
+        repeat_4(to, from, step, lines, count);
+    } else if (size == 8) {
+        repeat_8(to, from, step, lines, count);
+    } else {
+        for (int64_t line = 0; line < lines; line++, from += step * (int64_t)size)
+            for (int64_t k = 0; k < count; k++, to += size) memcpy(to, from, size);
     }
 }
 
@@ -111,7 +118,7 @@ static void copy_line(char *to, const char *from, int64_t stride, int64_t count,
     if (stride == 1)
         memcpy(to, from, (size_t)count * size);
     else if (stride == 0)
-        gt__repeat(to, from, count, size);
+        gt__repeat(to, from, 0, 1, count, size);
     else if (size == 4)
         for (int64_t i = 0; i < count; i++) memcpy(to + i * 4, from + i * stride * 4, 4);
     else if (size == 8)
@@ -139,6 +146,8 @@ static void copy_lines(char *to, const gt_array *a, int64_t offset, int64_t line
     const char *from = (const char *)a->data + offset * size;
     if (apart == 0)
         copy_periods(to, (size_t)(length * size), (size_t)(lines * length * size));
+    else if (step == 0)
+        gt__repeat(to, from + apart * size, apart, lines, length, (size_t)size);
     else
         for (int64_t k = 0; k < lines; k++)
             copy_line(to + k * length * size, from + (k + 1) * apart * size, step, length,

@@ -117,18 +117,17 @@ static void fill_operands(gt_tape *tape, const uint32_t *node, uint32_t count, g
 }
 
 /* Calls f on the operands of a node; or of several, that merge. With a target, the result is written there instead
- * of its slot. */
-static bool call_nodes(gt_tape *tape, const uint32_t *node, uint32_t count,
-                       bool (*f)(gt_tape *, uint32_t, gt_call *), const gt_array *target) {
+ * of its slot. Scratch memory stays in the context. */
+static bool call_within(gt__context *context, gt_tape *tape, const uint32_t *node, uint32_t count,
+                        bool (*f)(gt_tape *, uint32_t, gt_call *), const gt_array *target) {
     const uint32_t i = node[0], n_in = n_operands(tape, node, count);
     gt__node *n = gt__node_at(tape, i);
+    context->tape = tape;
+    context->node = i;
+    context->index = gt__in(tape, n);
+    context->scratch = NULL;
+    context->next_text = 0;
     if (!gt__reserve_arrays(tape, n_in)) return false;
-    gt__context context;
-    context.tape = tape;
-    context.node = i;
-    context.index = gt__in(tape, n);
-    context.scratch = NULL;
-    context.next_text = 0;
     gt_array few[3 + GT_MAX_OUT], *array = n_in > 3 ? tape->array : few;
     gt_call call = {.op = n->op,
                     .attr = gt__bytes(&tape->attrs, n->attr, NULL),
@@ -137,7 +136,7 @@ static bool call_nodes(gt_tape *tape, const uint32_t *node, uint32_t count,
                     .in = array,
                     .out = array + n_in,
                     .seed = tape->params->seed,
-                    .internal = &context};
+                    .internal = context};
     fill_operands(tape, node, count, array);
     call.n_out = (int)gt__n_results(tape, i);
     for (int k = 0; k < call.n_out; k++) gt__fill_array(tape, i + (uint32_t)k, &call.out[k]);
@@ -146,9 +145,16 @@ static bool call_nodes(gt_tape *tape, const uint32_t *node, uint32_t count,
     tape->site = own ? *own : (gt__site){NULL, 0};
     const bool strided = n->op->more.traits & (GT_STRIDED | GT_ELEMENTWISE | GT_VIEW);
     const bool ok = (strided || make_contiguous(&call, array)) && f(tape, i, &call);
-    gt__free_scratch(&context);
     if (!ok && !tape->failed) gt_call_fail(&call, "failed");
     tape->site = site;
+    return ok;
+}
+
+static bool call_nodes(gt_tape *tape, const uint32_t *node, uint32_t count,
+                       bool (*f)(gt_tape *, uint32_t, gt_call *), const gt_array *target) {
+    gt__context context;
+    const bool ok = call_within(&context, tape, node, count, f, target);
+    gt__free_scratch(&context);
     return ok;
 }
 
@@ -242,4 +248,17 @@ bool gt__compute(gt_tape *tape, uint32_t i) {
     const bool ok = call_node(tape, i, traits & GT_SUMS ? call_sum : call_kernel);
     if (flush) gt_set_float_mode(mode);
     return ok;
+}
+
+static bool call_begin_rows(gt_tape *tape, uint32_t i, gt_call *call) {
+    const gt__context *c = call->internal;
+    return call->op->more.begin_rows(call, c->rows) &&
+           (c->rows->make || call_kernel(tape, i, call));
+}
+
+bool gt__begin_rows(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows) {
+    *rows = (gt_rows){.make = NULL};
+    context->rows = rows;
+    context->scratch = NULL;
+    return gt__place_value(tape, i) && call_within(context, tape, &i, 1, call_begin_rows, NULL);
 }

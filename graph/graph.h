@@ -460,6 +460,16 @@ typedef struct gt_fold {
 } gt_fold;
 enum { GT_FOLD_PART = 512 };
 
+/* A result that is made some rows of its last axis at a time, from..to, with the kernel's bits, so that what follows finds
+ * them in the cache. Several threads may do so at once, each with its own scratch. */
+typedef struct gt_rows {
+    void (*make)(const struct gt_rows *rows, int64_t from, int64_t to, void *scratch);
+    const void *work; /* the operation's own, of gt_scratch */
+    size_t scratch;   /* bytes, for GT_MOST_ROWS rows; it is 64-aligned */
+    bool large;       /* worth several threads */
+} gt_rows;
+enum { GT_MOST_ROWS = 96 };
+
 /* Large graphs of scalars: one number and one code for each node of a tape. Operands are named by their place. */
 typedef union gt_number {
     double f64;
@@ -532,6 +542,9 @@ typedef struct gt_op_more {
      * operations that have the attributes in common, whose inputs follow one another; it is used where a sum has
      * several of them. */
     bool (*accumulate)(gt_call *call);
+    /* Prepares to make the (only) result by rows. `make` stays NULL where the kernel had better make it as a whole.
+     * False (and failed) when memory is short. */
+    bool (*begin_rows)(gt_call *call, gt_rows *rows);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
     bool (*emit)(struct gt_emitter *e, const gt_call *call);

@@ -221,11 +221,25 @@ static bool reserve_prepared(gt_tape *tape, const gt__plan *plan) {
     return true;
 }
 
-static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group) {
-    void *block = gt__pool_take(&tape->pool, gt__group_bytes(tape, group));
+static bool run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group,
+                      const gt__made *made) {
+    void *block = gt__pool_take(&tape->pool, gt__group_bytes(tape, group, made));
     if (!block) return gt__out_of_memory(tape, "a group of operations");
-    const bool ok = gt__run_group(tape, plan, group, block);
+    const bool ok = gt__run_group(tape, plan, group, made, block);
     gt__pool_give(&tape->pool, block);
+    return ok;
+}
+
+/* A result that is made by rows, and the group that takes them. */
+static bool run_by_rows(gt_tape *tape, const gt__plan *plan, uint32_t node,
+                        const gt__group *group) {
+    const uint32_t i = tape->plans.index[node];
+    const gt_shape *shape = &gt__shape(tape, gt__node_at(tape, i))->shape;
+    gt__context context;
+    gt__made made = {.length = shape->dim[shape->rank - 1]};
+    const bool ok = gt__begin_rows(tape, i, &context, &made.rows) &&
+                    run_group(tape, plan, group, made.rows.make ? &made : NULL);
+    gt__free_scratch(&context);
     return ok;
 }
 
@@ -248,7 +262,7 @@ static bool reserve_arena(gt_tape *tape, uint64_t bytes) {
 static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
     size_t most = 0;
     for (uint32_t k = plan->first_final; k < plan->n_steps; k++) {
-        const size_t bytes = gt__group_bytes(tape, &plan->group[plan->step[k].first]);
+        const size_t bytes = gt__group_bytes(tape, &plan->group[plan->step[k].first], NULL);
         if (bytes > most) most = bytes;
     }
     if (!most) return true;
@@ -263,10 +277,15 @@ bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     tape->plans.threads = gt__threads();
     for (uint32_t k = 0; k < plan->first_final; k++) {
         const gt__step *step = &plan->step[k];
-        const bool ok = step->is_group ? run_group(tape, plan, &plan->group[step->first])
-                                       : gt__compute(tape, tape->plans.index[step->first]);
+        bool ok;
+        if (step->by_rows)
+            ok = run_by_rows(tape, plan, step->first, &plan->group[plan->step[++k].first]);
+        else if (step->is_group)
+            ok = run_group(tape, plan, &plan->group[step->first], NULL);
+        else
+            ok = gt__compute(tape, tape->plans.index[step->first]);
         if (!ok) return false;
-        let_die(tape, plan, step);
+        let_die(tape, plan, &plan->step[k]);
     }
     return reserve_final(tape, plan);
 }
@@ -275,7 +294,7 @@ void gt__run_final(gt_tape *tape) {
     const gt__plan *plan = tape->plans.first;
     if (!tape->plans.final_block) return;
     for (uint32_t k = plan->first_final; k < plan->n_steps; k++)
-        gt__run_group(tape, plan, &plan->group[plan->step[k].first], tape->plans.final_block);
+        gt__run_group(tape, plan, &plan->group[plan->step[k].first], NULL, tape->plans.final_block);
 }
 
 void gt__end_planned(gt_tape *tape) {

@@ -41,7 +41,9 @@ typedef struct gt__work {
 /* Computes node `first` and its further results; or, as a group, group `first`. Then the values die[0] to
  * die[n_die - 1] are of no use any more. */
 typedef struct gt__step {
-    uint32_t first, is_group, die, n_die;
+    uint32_t first, die, n_die;
+    bool is_group;
+    bool by_rows; /* the next step, a group, takes the result's rows as they are made */
 } gt__step;
 
 /* The members' results have one shape; or, by rows, that shape but for the last axis: rows are `widest` long,
@@ -153,9 +155,15 @@ bool gt__plan_memory(gt_tape *tape, gt__plan *plan);
 /* ---- tiles.c */
 /* How many threads there are. */
 int gt__threads(void);
-/* The scratch memory that a group takes. */
-size_t gt__group_bytes(const gt_tape *tape, const gt__group *group);
+/* Rows so long, of a result that has yet to be made when the group runs. */
+typedef struct gt__made {
+    gt_rows rows;
+    int64_t length;
+} gt__made;
+/* The scratch memory that a group takes; `made` may be NULL. */
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *group, const gt__made *made);
 /* Computes a group; false when there is no memory for its results, and it overwrites no leaf. */
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block);
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group,
+                   const gt__made *made, void *block);
 
 #endif

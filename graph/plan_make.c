@@ -114,6 +114,58 @@ static void schedule(gt__maker *m) {
     }
 }
 
+/* ---- results that are made by rows: which group takes them ---------------------------------------------------- */
+
+static bool unit_reads(const gt__maker *m, uint32_t unit, uint32_t value) {
+    for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++)
+            if (gt__inputs_of(m, k)[i] == value) return true;
+    return false;
+}
+
+/* Could it run right after step s? */
+static bool is_ready_after(gt__maker *m, uint32_t unit, uint32_t s) {
+    for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = gt__inputs_of(m, k)[i];
+            const uint32_t other = gt__is_external(j) ? unit : gt__unit_of(m, j);
+            if (other != unit && m->when[other] > s) return false;
+        }
+    return true;
+}
+
+static void move_up(gt__maker *m, uint32_t *unit_at, uint32_t from, uint32_t to) {
+    const gt__step step = m->plan->step[from];
+    const uint32_t unit = unit_at[from];
+    for (uint32_t s = from; s > to; s--) {
+        m->plan->step[s] = m->plan->step[s - 1];
+        unit_at[s] = unit_at[s - 1];
+        m->when[unit_at[s]] = s;
+    }
+    m->plan->step[to] = step;
+    unit_at[to] = unit;
+    m->when[unit] = to;
+}
+
+/* A group that soon reads a result that can be made by rows comes right after it. */
+static void bring_readers(gt__maker *m) {
+    enum { SOON = 8 };
+    gt__plan *p = m->plan;
+    uint32_t *unit_at = m->at; /* step */
+    for (uint32_t k = 0; k < m->n; k++)
+        if (m->root[k] == k && m->when[k] != GT__NONE) unit_at[m->when[k]] = k;
+    for (uint32_t s = 0; s < p->first_final; s++) {
+        const uint32_t unit = unit_at[s];
+        if (p->step[s].is_group || !m->work->node[unit].op->more.begin_rows) continue;
+        for (uint32_t t = s + 1; t < p->first_final && t <= s + SOON; t++) {
+            const bool takes = p->step[t].is_group && unit_reads(m, unit_at[t], unit);
+            if (!takes || !is_ready_after(m, unit_at[t], s)) continue;
+            move_up(m, unit_at, t, s + 1);
+            break;
+        }
+    }
+}
+
 /* ---- the ends of lives ------------------------------------------------------------------------------------- */
 
 static void find_lives(gt__maker *m) {
@@ -152,6 +204,37 @@ static void list_deaths(gt__maker *m) {
         if (!dies(m, k)) continue;
         gt__step *step = &p->step[m->last[k]];
         p->die[step->die + step->n_die++] = k;
+    }
+}
+
+/* ---- results that are made by rows: how ----------------------------------------------------------------------- */
+
+enum { LONGEST_ROW = 4096 };
+
+/* Is k's result read by the group element by element, or row by row? Views of it would be steps in between. */
+static bool takes_rows(const gt__maker *m, uint32_t k, const gt__group *g) {
+    const gt__plan_node *n = &m->work->node[k];
+    const gt_shape *shape = &gt__entry_of(m, n->shape)->shape;
+    const gt_shape *rows = &gt__entry_of(m, g->shape)->shape;
+    bool read = false;
+    for (uint32_t i = 0; i < g->n_loads; i++) read = read || m->plan->load[g->load + i] == k;
+    if (!read || g->rank == 0 || g->n_folds || shape->rank == 0) return false;
+    if (shape->dim[shape->rank - 1] > LONGEST_ROW) return false;
+    return g->by_rows ? gt__have_equal_rows(shape, rows) : n->shape == g->shape;
+}
+
+/* The group then runs together with the operation: what either needs must live until both are done. */
+static void find_made_by_rows(gt__maker *m) {
+    gt__plan *p = m->plan;
+    for (uint32_t s = 0; s + 1 < p->first_final; s++) {
+        gt__step *step = &p->step[s], *next = &p->step[s + 1];
+        if (step->is_group || !next->is_group) continue;
+        if (!m->work->node[step->first].op->more.begin_rows) continue;
+        if (!takes_rows(m, step->first, &p->group[next->first])) continue;
+        step->by_rows = true;
+        next->die = step->die;
+        next->n_die += step->n_die;
+        step->n_die = 0;
     }
 }
 
@@ -259,10 +342,12 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     find_outside(&m);
     find_finals(&m);
     schedule(&m);
+    bring_readers(&m);
     find_lives(&m);
     gt__find_again(&m);
     list_deaths(&m);
     gt__make_groups(&m);
+    find_made_by_rows(&m);
     find_prepared(&m);
     gt__pool_give(&tape->pool, block);
     return true;

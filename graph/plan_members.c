@@ -149,29 +149,50 @@ static void add_member(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     }
 }
 
+/* May the result be written where an operand was? Elements of one size are done with when theirs is written. */
+static bool may_replace_operands(const gt__maker *m, const gt__member *member) {
+    const gt__plan_node *n = &m->work->node[member->node];
+    bool may = member->kind == GT__TILE;
+    for (uint32_t i = 0; i < n->n_in; i++)
+        may = may && gt_dtype_size(gt__dtype_of(m, gt__inputs_of(m, member->node)[i])) ==
+                         gt_dtype_size((gt_dtype)n->dtype);
+    return may;
+}
+
+/* Puts the slots of operands that nobody reads later on top of the n_free others; returns how many there are then. */
+static uint32_t free_slots(gt__maker *m, const gt__group *g, const gt__member *member,
+                           uint32_t n_free) {
+    uint32_t *last_reader = m->late, *unused = m->at;
+    for (uint32_t i = 0; i < member->n_in; i++) {
+        const uint32_t number = m->plan->operand[member->operand + i];
+        const uint32_t j = gt__inputs_of(m, member->node)[i];
+        if (number < g->n_loads || last_reader[j] != member->node) continue;
+        const uint32_t slot = m->plan->member[g->member + number - g->n_loads].slot;
+        if (slot != GT__IN_MEMORY) unused[n_free++] = slot;
+        last_reader[j] = GT__NONE; /* an operand can be given twice */
+    }
+    return n_free;
+}
+
 /* Tiles of scratch, used again when the last reader has run. late tells who that is; at is the list of free
  * slots, as far as it reaches over members: they are no fewer. */
 static void assign_slots(gt__maker *m, gt__group *g) {
-    uint32_t n_free = 0, *last_reader = m->late, *unused = m->at;
+    uint32_t n_free = 0;
     gt__member *member = &m->plan->member[g->member];
     g->n_slots = g->n_loads;
     for (uint32_t a = 0; a < g->n_members; a++)
         for (uint32_t i = 0; i < member[a].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, member[a].node)[i];
-            if (!gt__is_external(j)) last_reader[j] = member[a].node;
+            if (!gt__is_external(j)) m->late[j] = member[a].node;
         }
     for (uint32_t a = 0; a < g->n_members; a++, member++) {
-        const uint32_t k = member->node;
-        if (m->joins[k])
-            member->slot = m->outside[k] ? GT__IN_MEMORY : n_free ? unused[--n_free] : g->n_slots++;
-        for (uint32_t i = 0; i < member->n_in; i++) {
-            const uint32_t number = m->plan->operand[member->operand + i];
-            const uint32_t j = gt__inputs_of(m, k)[i];
-            if (number < g->n_loads || last_reader[j] != k) continue;
-            const uint32_t slot = m->plan->member[g->member + number - g->n_loads].slot;
-            if (slot != GT__IN_MEMORY) unused[n_free++] = slot;
-            last_reader[j] = GT__NONE; /* an operand can be given twice */
-        }
+        const bool first = may_replace_operands(m, member);
+        if (first) n_free = free_slots(m, g, member, n_free);
+        if (m->joins[member->node])
+            member->slot = m->outside[member->node] ? GT__IN_MEMORY
+                           : n_free                 ? m->at[--n_free]
+                                                    : g->n_slots++;
+        if (!first) n_free = free_slots(m, g, member, n_free);
     }
 }
 

@@ -96,6 +96,23 @@ static bool is_viewed(const layout *l, const gt__group *g, uint32_t k) {
     return false;
 }
 
+/* Does the operation of node k, or of a view that it reads, read the value? */
+static bool reads(const layout *l, uint32_t k, uint32_t value) {
+    const gt__work *w = &l->plan->work;
+    for (uint32_t i = 0; i < w->node[k].n_in; i++) {
+        uint32_t in = w->in[w->node[k].in + i];
+        while (in != value && !(in & GT__EXTERNAL) && w->node[in].op->more.traits & GT_VIEW)
+            in = w->in[w->node[in].in];
+        if (in == value) return true;
+    }
+    return false;
+}
+
+/* Of a group that takes the rows of a result as they are made: does what makes them read the value? */
+static bool is_read_beside(const layout *l, const gt__step *step, uint32_t value) {
+    return step > l->plan->step && step[-1].by_rows && reads(l, step[-1].first, value);
+}
+
 /* The place of an operand that member number m may overwrite: one that it reads itself, or nobody after it. A
  * sum is cleared before it reads. */
 static bool place_over_operand(layout *l, const gt__step *step, const gt__group *g, uint32_t m) {
@@ -110,6 +127,7 @@ static bool place_over_operand(layout *l, const gt__step *step, const gt__group 
                                gt_dtype_size((gt_dtype)w->node[k].dtype);
         if (!alike || l->kept[value] || l->reader[g->load + i] >= end) continue;
         if (!dies_at(l, step, value) || is_viewed(l, g, value)) continue;
+        if (is_read_beside(l, step, value)) continue;
         l->plan->offset[k] = l->plan->offset[value];
         l->kept[value] = true;
         return true;

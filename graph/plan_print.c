@@ -141,6 +141,7 @@ void gt_plan_print(gt_tape *tape, FILE *out) {
         fprintf(out, "%4" PRIu32 " %-7s", k,
                 step->is_group             ? "group"
                 : is_view(&v, step->first) ? "view"
+                : step->by_rows            ? "rows"
                                            : "kernel");
         print_names(out, &v, step);
         fputc(' ', out);

@@ -41,6 +41,9 @@ void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a);
 bool gt__place_value(gt_tape *tape, uint32_t i);
 /* Computes the operation whose first result is node i: a kernel, a view, or a sum with what is fused into it. */
 bool gt__compute(gt_tape *tape, uint32_t i);
+/* Prepares to make the result by rows, or, with no `make`, has made it. What `rows` needs is in the context's scratch, to
+ * be freed after use, and after failing. */
+bool gt__begin_rows(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows);
 
 /* ---- reference.c: computes what is marked between low and high, inclusive; see gt__run_planned. */
 bool gt__run_reference(gt_tape *tape, uint32_t low, uint32_t high);

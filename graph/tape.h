@@ -225,6 +225,7 @@ typedef struct gt__context {
     uint32_t node;         /* that runs or is about to be recorded: an error is its own */
     const uint32_t *index; /* nodes of the inputs */
     void *scratch;         /* blocks of the pool, each beginning with a pointer to the next */
+    gt_rows *rows;         /* to be filled in by gt__begin_rows */
     int next_text;
     char text[4][320];
 } gt__context;
@@ -245,8 +246,9 @@ bool gt__is_contiguous(const gt_array *a);
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
 /* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */
 void gt__merge_axes(gt_array *a);
-/* Writes an element `count` times. */
-void gt__repeat(void *to, const void *element, int64_t count, size_t size);
+/* Writes elements that are `step` apart, as many as there are lines, each `count` times. */
+void gt__repeat(char *to, const char *from, int64_t step, int64_t lines, int64_t count,
+                size_t size);
 void gt__copy_strided(void *to, const gt_array *from);
 
 /* ---- errors.c */

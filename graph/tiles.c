@@ -1,7 +1,8 @@
 /* graph/tiles.c: element-wise operations, tile by tile, alone or in groups: operands of any stride are gathered
- * into scratch that stays in the first cache, the operations' kernels see contiguous tiles only, and of a group's
- * results only those go to memory that are needed elsewhere. */
+ * into scratch that stays in the nearest caches, the operations' kernels see contiguous tiles only, and of a
+ * group's results only those go to memory that are needed elsewhere. */
 #include "graph/run.h"
+#include "graph/wide.h"
 
 #include <string.h>
 
@@ -12,30 +13,41 @@
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
 enum {
-    TILE = GT_FOLD_PART,
-    SHARE = 32, /* tiles that are worth a thread's while */
+    PART = GT_FOLD_PART, /* elements; a tile is one or some parts */
+    MOST_PARTS = 4,
+    NEAR_BYTES = 1 << 17, /* of scratch, which should stay in the nearest caches */
+    LINE_BYTES = 64,      /* of a cache */
+    ASKED_BYTES = 8 * LINE_BYTES,
+    SHARE = 32, /* parts that are worth a thread's while */
     SPARE = 3   /* operands that one member can have spread */
 };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
 typedef struct loader {
     gt_array array; /* strides over the result's shape */
-    bool direct, uniform;
+    bool direct;
+    bool same; /* in every tile */
 } loader;
 
-static loader make_loader(const gt_array *in, gt_shape shape) {
+/* One element, or a line again and again that fills tiles. */
+static bool repeats_in(const gt_array *merged, int64_t tile) {
+    const int last = merged->shape.rank - 1;
+    if (last < 0 || (last == 0 && merged->stride[0] == 0)) return true;
+    const int64_t line = merged->shape.dim[last];
+    return last == 1 && merged->stride[0] == 0 && line > 0 && tile % line == 0;
+}
+
+static loader make_loader(const gt_array *in, gt_shape shape, int64_t tile) {
     loader l = {.array = *in};
     l.direct = gt_same_shape(in->shape, shape) && gt__is_contiguous(in);
     const int skip = shape.rank - in->shape.rank;
-    bool still = true;
     for (int d = 0; d < shape.rank; d++) {
         const bool repeats = d < skip || in->shape.dim[d - skip] == 1;
         l.array.stride[d] = repeats ? 0 : in->stride[d - skip];
-        still = still && (l.array.stride[d] == 0 || shape.dim[d] == 1);
     }
-    l.uniform = still && gt_numel(shape) > 0;
     l.array.shape = shape;
     gt__merge_axes(&l.array);
+    l.same = repeats_in(&l.array, tile);
     return l;
 }
 
@@ -53,23 +65,21 @@ static const void *in_place(const gt_array *a, int64_t start, int64_t count) {
 static const void *load(const loader *l, void *scratch, int64_t start, int64_t count, bool first) {
     const size_t size = gt_dtype_size(l->array.dtype);
     if (l->direct) return (const char *)l->array.data + (size_t)start * size;
-    const void *there = in_place(&l->array, start, count);
+    const void *there = l->same ? NULL : in_place(&l->array, start, count);
     if (there) return there;
-    if (!l->uniform)
-        gt__gather(scratch, &l->array, start, count);
-    else if (first) /* no later tile is longer */
-        gt__repeat(scratch, l->array.data, count, size);
+    if (first || !l->same)
+        gt__gather(scratch, &l->array, start, count); /* no later tile is longer */
     return scratch;
 }
 
 static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_t first,
                       int64_t last) {
-    double scratch[3][TILE];
+    double scratch[3][PART];
     const void *x[3] = {NULL, NULL, NULL};
     const gt_array *out = &call->out[0];
     const int64_t numel = gt_numel(out->shape);
     for (int64_t t = first; t < last; t++) {
-        const int64_t start = t * TILE, count = numel - start < TILE ? numel - start : TILE;
+        const int64_t start = t * PART, count = numel - start < PART ? numel - start : PART;
         for (int k = 0; k < call->n_in; k++)
             x[k] = load(&l[k], scratch[k], start, count, t == first);
         tile((char *)out->data + (size_t)start * gt_dtype_size(out->dtype), x, call->arg, count);
@@ -84,8 +94,8 @@ int gt__threads(void) {
 #endif
 }
 
-/* Are so many tiles worth several threads? */
-static bool are_many(int64_t tiles) { return tiles >= 4 * SHARE; }
+/* Are so many parts worth several threads? */
+static bool are_many(int64_t parts) { return parts >= 4 * SHARE; }
 
 /* Scalars would pay for a whole vector. */
 gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
@@ -106,13 +116,13 @@ bool gt__run_elementwise(gt_call *call) {
         tile(out->data, x, call->arg, 1);
         return true;
     }
-    const int64_t numel = gt_numel(out->shape), tiles = (numel + TILE - 1) / TILE;
+    const int64_t numel = gt_numel(out->shape), tiles = (numel + PART - 1) / PART;
     loader l[3];
-    for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape);
+    for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape, PART);
 #ifdef GT_WITH_OPENMP
     if (are_many(tiles)) {
         const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
         for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
             const int64_t end = (share + 1) * SHARE;
             const unsigned own = gt_float_mode();
@@ -145,10 +155,12 @@ typedef struct job {
     loader *loader;     /* of each load */
     place *operand;     /* of each load and member */
     const gt_arg **arg; /* of each member */
-    char *part;         /* of each fold, of each tile */
+    char *part;         /* of each fold, of each part */
     size_t slot_bytes, worker_bytes;
-    int64_t rows, block; /* rows of the group, and how many of them make a tile */
-    bool flushes;        /* denormals, where members do */
+    int64_t rows, block;  /* rows of the group, and how many of them make a tile */
+    int64_t share;        /* tiles that are a thread's */
+    bool flushes;         /* denormals, where members do */
+    const gt__made *made; /* the operand that is made as it is read, or NULL */
 } job;
 
 static void add_up(gt_tile sum, void *y, const place *at, const uint32_t *in, uint32_t n_in,
@@ -165,15 +177,10 @@ static void add_up(gt_tile sum, void *y, const place *at, const uint32_t *in, ui
 
 static int64_t tiles_of(const job *j) { return (j->rows + j->block - 1) / j->block; }
 
-static char *part_of(const job *j, uint32_t fold, int64_t tile) {
-    return j->part + ((int64_t)fold * tiles_of(j) + tile) * GT__PART;
-}
+static int64_t parts_of(int64_t rows) { return (rows + PART - 1) / PART; }
 
-/* One number for each row, repeated along the row. */
-static const void *spread(char *to, const char *from, int64_t rows, int64_t width, size_t size) {
-    for (int64_t r = 0; r < rows; r++)
-        gt__repeat(to + (size_t)(r * width) * size, from + (size_t)r * size, width, size);
-    return to;
+static char *part_of(const job *j, uint32_t fold, int64_t part) {
+    return j->part + ((int64_t)fold * parts_of(j->rows) + part) * GT__PART;
 }
 
 /* A tile: rows [row, row + rows) of every member. */
@@ -182,6 +189,13 @@ typedef struct stretch {
     char *spare; /* slots for operands that are spread */
     int64_t row, rows;
 } stretch;
+
+static void fold_parts(const job *j, const stretch *s, const gt__member *m, const place *x) {
+    const gt_fold *fold = &j->plan->fold[m->fold];
+    for (int64_t row = 0; row < s->rows; row += PART)
+        fold->part(fold, part_of(j, m->slot, (s->row + row) / PART),
+                   x->tile + (size_t)row * x->size, 1, s->rows - row < PART ? s->rows - row : PART);
+}
 
 static void run_member(const job *j, const stretch *s, uint32_t number) {
     const gt__group *g = j->group;
@@ -196,21 +210,22 @@ static void run_member(const job *j, const stretch *s, uint32_t number) {
         for (uint32_t i = 0; i < m->n_in; i++) {
             const place *p = &s->at[in[i]];
             x[i] = p->tile;
-            if (p->width < m->width)
-                x[i] = spread(s->spare + i * j->slot_bytes, p->tile, s->rows, m->width, p->size);
+            if (p->width < m->width) {
+                char *spread = s->spare + i * j->slot_bytes;
+                gt__repeat(spread, p->tile, 1, s->rows, m->width, p->size);
+                x[i] = spread;
+            }
         }
         m->tile(y->tile, x, j->arg[number], count);
         return;
     case GT__SUM: add_up(m->tile, y->tile, s->at, in, m->n_in, count); return;
-    case GT__FOLD:
-        fold->part(fold, part_of(j, m->slot, s->row / j->block), s->at[in[0]].tile, 1, s->rows);
-        return;
+    case GT__FOLD: fold_parts(j, s, m, &s->at[in[0]]); return;
     case GT__ROWS:
         fold->part(fold, y->tile, s->at[in[0]].tile, s->rows, s->at[in[0]].width);
         return;
     default:
         if (s->at[in[0]].width < m->width)
-            spread(y->tile, s->at[in[0]].tile, s->rows, m->width, y->size);
+            gt__repeat(y->tile, s->at[in[0]].tile, 1, s->rows, m->width, y->size);
         else
             memcpy(y->tile, s->at[in[0]].tile, (size_t)count * y->size);
     }
@@ -233,8 +248,37 @@ static place *own_places(const job *j, char *scratch, char *slots, int64_t first
     return at;
 }
 
-/* Tiles [first, last), in a worker's own scratch: its places, its slots, and slots to spread operands in. */
+/* The group's rows in one of those that are made. */
+static int64_t rows_in_one(const gt__group *g, const gt__made *made) {
+    return g->by_rows ? 1 : made->length;
+}
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static size_t places_bytes(const gt__group *g) {
+    return aligned(((size_t)g->n_loads + g->n_members) * sizeof(place));
+}
+
+static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) {
+    const int64_t per_row = rows_in_one(j->group, j->made), end = last * j->block;
+    const gt_rows *rows = &j->made->rows;
+    rows->make(rows, first * j->block / per_row, (end < j->rows ? end : j->rows) / per_row,
+               scratch + places_bytes(j->group));
+}
+
+/* Asks memory for some of the next tile's operands, at each member for some more: all at once, they would have to be
+ * waited for. */
+static void ask_ahead(const job *j, const place *at, uint32_t number) {
+    const size_t first = (size_t)number * ASKED_BYTES;
+    for (uint32_t k = 0; k < j->group->n_loads; k++)
+        for (size_t i = first; i < first + ASKED_BYTES && i < at[k].step; i += LINE_BYTES)
+            GT__PREFETCH(at[k].tile + at[k].step + i);
+}
+
+/* Tiles [first, last), in a worker's own scratch: its places, scratch to make rows in, its slots, and slots to spread
+ * operands in. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
+    if (j->made) make_rows(j, scratch, first, last);
     const gt__group *g = j->group;
     const gt__member *member = &j->plan->member[g->member];
     char *slots = scratch + (j->worker_bytes - (g->n_slots + SPARE) * j->slot_bytes);
@@ -251,6 +295,7 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
         for (uint32_t k = 0; k < g->n_members; k++) {
             const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
+            if (t + 1 < last) ask_ahead(j, at, k);
             run_member(j, &s, k);
         }
         for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
@@ -259,20 +304,20 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
 }
 
 static void run_shares(const job *j, char *scratch, int threads) {
-    const int64_t tiles = tiles_of(j);
+    const int64_t tiles = tiles_of(j), step = threads > 1 || j->made ? j->share : tiles;
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
-#pragma omp parallel for schedule(static) num_threads(threads)
-        for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
-            const int64_t end = (share + 1) * SHARE;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+        for (int64_t first = 0; first < tiles; first += step) {
             char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
-            run_share(j, own, share * SHARE, end < tiles ? end : tiles);
+            run_share(j, own, first, first + step < tiles ? first + step : tiles);
         }
         return;
     }
 #endif
     (void)threads;
-    run_share(j, scratch, 0, tiles);
+    for (int64_t first = 0; first < tiles; first += step)
+        run_share(j, scratch, first, first + step < tiles ? first + step : tiles);
 }
 
 /* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. */
@@ -294,7 +339,7 @@ static void place_load(const job *j, uint32_t k) {
     const bool rows = j->group->by_rows && in.shape.rank > 0;
     const int64_t width = rows ? in.shape.dim[in.shape.rank - 1] : 1;
     const size_t size = gt_dtype_size(in.dtype);
-    j->loader[k] = make_loader(&in, shape_of_rows(j, width));
+    j->loader[k] = make_loader(&in, shape_of_rows(j, width), j->block * width);
     j->operand[k] = (place){.size = size, .width = width};
     if (j->loader[k].direct) put_in_memory(j, &j->operand[k], in.data);
 }
@@ -326,12 +371,12 @@ static bool find_places(const job *j) {
 /* Parts become one in pairs; it goes where the fold's value has its place. */
 static void finish_fold(const job *j, const gt__member *m, const place *y) {
     const gt_fold *fold = &j->plan->fold[m->fold];
-    const int64_t tiles = tiles_of(j);
+    const int64_t parts = parts_of(j->rows);
     const unsigned mode = gt_float_mode();
     if (m->flushes && j->flushes) gt_set_float_mode(gt__flushing(mode));
-    for (int64_t apart = 1; apart < tiles; apart *= 2)
-        for (int64_t t = 0; t + apart < tiles; t += 2 * apart)
-            fold->merge(fold, part_of(j, m->slot, t), part_of(j, m->slot, t + apart));
+    for (int64_t apart = 1; apart < parts; apart *= 2)
+        for (int64_t p = 0; p + apart < parts; p += 2 * apart)
+            fold->merge(fold, part_of(j, m->slot, p), part_of(j, m->slot, p + apart));
     gt_set_float_mode(mode);
     memcpy(y->base, part_of(j, m->slot, 0), y->size);
 }
@@ -347,34 +392,60 @@ static void finish_folds(const job *j) {
 typedef struct cuts {
     size_t operand, arg, part, workers; /* where they begin; loaders come first */
     size_t slot_bytes, worker_bytes;
-    int64_t rows, block;
+    int64_t rows, block, share;
     int threads;
 } cuts;
 
-static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+/* An operation's start costs the same for a longer tile. */
+static int64_t parts_in_tile(const gt__group *g) {
+    const size_t bytes = (size_t)g->n_slots * g->element * PART;
+    int64_t parts = 1;
+    while (parts < MOST_PARTS && 2 * (size_t)parts * bytes <= NEAR_BYTES) parts *= 2;
+    return parts;
+}
 
-static cuts cut_block(const gt_tape *tape, const gt__group *g) {
+/* Tiles are whole rows of those that are made, and shares so many of them that every thread gets some. */
+static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
+    enum { SHARES = 4, FEWEST = 16 }; /* of each thread; rows */
+    const int64_t own = rows_in_one(g, made), rows = c->rows / own;
+    int64_t in_tile = c->block / own, in_share = rows / ((int64_t)SHARES * threads);
+    if (in_share < FEWEST) in_share = FEWEST;
+    if (in_share > GT_MOST_ROWS) in_share = GT_MOST_ROWS;
+    if (in_tile > in_share) in_tile = in_share;
+    if (in_tile < 1) in_tile = 1;
+    c->block = in_tile * own;
+    c->share = in_share / in_tile;
+    if (made->rows.large) c->threads = threads;
+}
+
+static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *made) {
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
     const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
     const int last = shape->shape.rank - 1;
-    cuts c = {.operand = g->n_loads * sizeof(loader), .rows = shape->numel, .block = TILE};
+    cuts c = {.operand = g->n_loads * sizeof(loader), .rows = shape->numel};
+    const int64_t parts = parts_in_tile(g);
+    c.block = parts * PART;
+    c.share = SHARE / parts;
     if (g->by_rows) {
         c.rows /= shape->shape.dim[last];
-        c.block = g->widest < TILE ? TILE / g->widest : 1;
+        c.block = g->widest < c.block ? c.block / g->widest : 1;
     }
     const int64_t tiles = (c.rows + c.block - 1) / c.block;
+    c.threads = are_many(tiles * parts) ? tape->plans.threads : 1;
+    if (made) cut_by_rows(&c, g, made, tape->plans.threads);
     const int64_t longest = (c.rows < c.block ? c.rows : c.block) * g->widest;
-    c.threads = are_many(tiles) ? tape->plans.threads : 1;
     c.arg = c.operand + places;
     c.part = c.arg + g->n_members * sizeof(const gt_arg *);
-    c.workers = aligned(c.part + (size_t)tiles * g->n_folds * GT__PART);
+    c.workers = aligned(c.part + (size_t)parts_of(c.rows) * g->n_folds * GT__PART);
     c.slot_bytes = aligned((size_t)longest * g->element);
-    c.worker_bytes = aligned(places) + (g->n_slots + SPARE) * c.slot_bytes;
+    c.worker_bytes = places_bytes(g) + (made ? aligned(made->rows.scratch) : 0) +
+                     (g->n_slots + SPARE) * c.slot_bytes;
     return c;
 }
 
-static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g, char *block) {
-    const cuts c = cut_block(tape, g);
+static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
+                        const gt__made *made, char *block) {
+    const cuts c = cut_block(tape, g, made);
     const job j = {.tape = tape,
                    .plan = plan,
                    .group = g,
@@ -386,7 +457,9 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .worker_bytes = c.worker_bytes,
                    .rows = c.rows,
                    .block = c.block,
-                   .flushes = gt__flushes(tape)};
+                   .share = c.share,
+                   .flushes = gt__flushes(tape),
+                   .made = made};
     if (!find_places(&j)) return false;
     run_shares(&j, block + c.workers, c.threads);
     finish_folds(&j);
@@ -417,14 +490,15 @@ static void run_numbers(gt_tape *tape, const gt__plan *plan, const gt__group *g,
     }
 }
 
-size_t gt__group_bytes(const gt_tape *tape, const gt__group *g) {
+size_t gt__group_bytes(const gt_tape *tape, const gt__group *g, const gt__made *made) {
     if (g->rank == 0) return ((size_t)g->n_loads + g->n_members) * sizeof(place);
-    const cuts c = cut_block(tape, g);
+    const cuts c = cut_block(tape, g, made);
     return c.workers + (size_t)c.threads * c.worker_bytes;
 }
 
-bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group, void *block) {
-    if (group->rank) return run_tensors(tape, plan, group, block);
+bool gt__run_group(gt_tape *tape, const gt__plan *plan, const gt__group *group,
+                   const gt__made *made, void *block) {
+    if (group->rank) return run_tensors(tape, plan, group, made, block);
     run_numbers(tape, plan, group, block);
     return true;
 }

@@ -9,7 +9,7 @@
 #include "ops/rows.h"
 #include "ops/threads.h"
 #include "ops/unroll.h"
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 enum {
     LANES = 16,
@@ -23,6 +23,16 @@ typedef struct images {
     int64_t n, channels, run;
     double epsilon;
 } images;
+
+typedef struct lane_sums {
+    double plain[LANES], product[LANES];
+} lane_sums;
+
+static double total(const double lane[LANES]) {
+    double sum = 0;
+    for (int l = 0; l < LANES; l++) sum += lane[l];
+    return sum;
+}
 
 #define REAL float
 #define NAME(x) x##_f32

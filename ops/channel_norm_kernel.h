@@ -6,10 +6,10 @@
 #define WIDTH ((int64_t)(sizeof(NAME(vector)) / sizeof(REAL)))
 #define LOAD(p) (*(const NAME(vector) *)(p))
 
-/* Adds the sums of y - rest and of (y - rest) (x - shift) over a run: element i to lane i mod LANES, so that
- * neighbours need not wait for each other, and lanes to a double often. */
+/* Adds y - rest and (y - rest) (x - shift) over a run: element i to lane i mod LANES, so that neighbours need not
+ * wait for each other, and lanes to doubles often. */
 GT__WIDE_VECTORS static void NAME(add_run)(const REAL *x, REAL shift, const REAL *y, REAL rest,
-                                           int64_t n, double sum[2]) {
+                                           int64_t n, lane_sums *sum) {
     int64_t i = 0;
     while (i + LANES <= n) {
         const int64_t end = i + PART < n ? i + PART : n;
@@ -20,13 +20,13 @@ GT__WIDE_VECTORS static void NAME(add_run)(const REAL *x, REAL shift, const REAL
                 product[v] += u * (LOAD(x + i + v * WIDTH) - shift);
             }
         for (int l = 0; l < LANES; l++) {
-            sum[0] += (double)((const REAL *)plain)[l];
-            sum[1] += (double)((const REAL *)product)[l];
+            sum->plain[l] += (double)((const REAL *)plain)[l];
+            sum->product[l] += (double)((const REAL *)product)[l];
         }
     }
-    for (; i < n; i++) {
-        sum[0] += (double)(y[i] - rest);
-        sum[1] += (double)((y[i] - rest) * (x[i] - shift));
+    for (int l = 0; i < n; i++, l++) {
+        sum->plain[l] += (double)(y[i] - rest);
+        sum->product[l] += (double)((y[i] - rest) * (x[i] - shift));
     }
 }
 
@@ -38,15 +38,16 @@ typedef struct NAME(sums) {
 static NAME(sums)
     NAME(sums_about)(const images *m, int64_t channel, const REAL *x, const REAL *g, REAL shift) {
     const double n = (double)(m->n * m->run);
-    double of_x[2] = {0}, of_g[2] = {0};
+    lane_sums of_x = {0}, of_g = {0};
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
-        NAME(add_run)(x + at, shift, x + at, shift, m->run, of_x);
-        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, of_g);
+        NAME(add_run)(x + at, shift, x + at, shift, m->run, &of_x);
+        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, &of_g);
     }
-    const double off = of_x[0] / n, variance = of_x[1] / n - off * off;
-    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, of_g[0],
-                        of_g[1] - off * of_g[0]};
+    const double off = total(of_x.plain) / n, variance = total(of_x.product) / n - off * off;
+    const double sum_g = total(of_g.plain);
+    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, sum_g,
+                        total(of_g.product) - off * sum_g};
 }
 
 /* Once is enough where the first element is no stranger to the channel: else differences lose digits. */

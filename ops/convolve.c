@@ -12,7 +12,7 @@
  *   - A kernel of one element that goes over every element of x has x itself for lines ("direct").
  *   - One input channel by few output channels ("planes") is no product of matrices at all.
  *
- * What winograd.c or oneDNN does quicker goes there first. Which way is taken, and the tiles, are a
+ * What winograd.c, windows.c or oneDNN does quicker goes there first. Which way is taken, and the tiles, are a
  * matter of shapes alone; threads divide the tiles (or the images, or parts of the sum for the
  * weights) and add nothing up among themselves. */
 #include "ops/conv.h"
@@ -22,6 +22,7 @@
 #include "ops/gemm.h"
 #include "ops/onednn.h"
 #include "ops/threads.h"
+#include "ops/windows.h"
 #include "ops/winograd.h"
 
 enum {
@@ -342,9 +343,12 @@ static void *product_memory(const work *k, char *memory) {
 
 /* ---- by other ways --------------------------------------------------------------------------- */
 
+/* Where x itself holds the lines, our own product is the quickest for floats, too. */
 static gt__outcome elsewhere(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                              const void *x, const void *y) {
-    const gt__outcome outcome = gt__winograd(call, c, makes, w, x, y);
+    if (is_direct(c)) return GT__REFUSED;
+    gt__outcome outcome = gt__winograd(call, c, makes, w, x, y);
+    if (outcome == GT__REFUSED) outcome = gt__windows(call, c, makes, w, x, y);
 #ifdef GT_WITH_ONEDNN
     if (outcome == GT__REFUSED) return gt__onednn_convolve(call, c, makes, w, x, y);
 #endif

@@ -4,7 +4,7 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 /* ---- assign --------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "ops/wide.h"
+#include "graph/wide.h"
+
+#undef exp
+#define exp(x) _Generic((x), float : gt__calm_exp_f32, double : gt__calm_exp_f64)(x)
 
 #define WITH_FLOAT 2
 #define WITH_NUMBER 1

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "ops/threads.h"
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 
@@ -369,7 +369,7 @@ static bool run_walk(const gt_call *call, const walk *w) {
     if (!work) return false;
 #ifdef GT_WITH_OPENMP
     const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
     for (int64_t job = 0; job < jobs; job++) {
         const unsigned own = gt__enter(mode);
         fold_tile(w, job, work + (size_t)omp_get_thread_num() * w->work_bytes);

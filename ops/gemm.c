@@ -69,22 +69,25 @@ typedef struct {
     size_t size;           /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
-    void (*multiply)(int64_t pairs, int64_t depth, left_rows a, const void *b, part c);
+    void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
+                     part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
 } kernel;
 
 enum {
-    BLOCK_ROWS = 1008,   /* of packed A: a multiple of every tile's rows */
-    BLOCK_COLUMNS = 960, /* of packed B: a multiple of every tile's columns */
-    TASK_COLUMNS = 192,  /* of C per task, likewise: their panels of B stay in the second-level */
-    PACK_DEPTH = 32,     /* packed at a time of lines that are neighbours */
-    FEW_ROWS = 4,        /* of a tile, read side by side without packing */
+    BLOCK_ROWS = 1056,    /* of packed A: a multiple of every tile's rows */
+    BLOCK_COLUMNS = 1056, /* of packed B: a multiple of every tile's columns */
+    CHUNK_COLUMNS = 192,  /* packed at a time where nobody waits: second-level cache */
+    TASK_ROWS = 96,       /* of A per task */
+    PACK_DEPTH = 32,      /* packed at a time of lines that are neighbours */
+    FEW_ROWS = 4,         /* of a tile, read side by side without packing */
     MAX_TILE_ROWS = 12,
     MAX_TILE_COLUMNS = 32,
-    THIN_COLUMNS = 256,      /* of C per task of a thin product */
-    THIN = 8,                /* rows: up to here packing costs more than it gains */
-    WORTH_PACKING = 1 << 21, /* multiplications: up to here packing is a large part */
-    WORTH_THREADS = 1 << 23, /* multiplications: up to here waking threads does */
+    THIN_COLUMNS = 256, /* of C per task of a thin product */
+    THIN = 8,           /* rows: up to here packing costs more than it gains */
+    WORTH_THREADS =
+        1 << 23, /* multiplications: up to here waking threads costs more than it gains */
+    WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -106,6 +109,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f32_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL float
+#define LETTER "s"
 #define VECTOR_BYTES 64
 #define TILE_ROWS 12
 #define TILE_VECTORS 2
@@ -114,6 +118,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f64_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL double
+#define LETTER "d"
 #define VECTOR_BYTES 64
 #define TILE_ROWS 12
 #define TILE_VECTORS 2
@@ -122,6 +127,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f32_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL float
+#define LETTER "s"
 #define VECTOR_BYTES 32
 #define TILE_ROWS 4
 #define TILE_VECTORS 3
@@ -130,6 +136,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define NAME(x) x##_f64_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL double
+#define LETTER "d"
 #define VECTOR_BYTES 32
 #define TILE_ROWS 4
 #define TILE_VECTORS 3
@@ -171,21 +178,19 @@ static const kernel *kernel_for(size_t element_size) {
     return single ? &kernel_f32 : &kernel_f64;
 }
 
-/* One of the threads that work on a product. */
-typedef struct {
-    int64_t id, count;
-} worker;
-
-/* The first of n items that the id-th worker takes; the next worker's first ends them. */
-static int64_t share(worker w, int64_t id, int64_t n) { return n * id / w.count; }
-
-static void wait_for_others(worker w) {
-    (void)w;
+/* Does n tasks; so many threads of a team, which all call this, divide them as they get done: on a machine with other
+   work a thread may take twice as long as the next one. Returns when all are done. */
+static void share_out(int threads, int64_t n, void (*task)(const void *job, int64_t i),
+                      const void *job) {
 #ifdef GT_WITH_OPENMP
-    if (w.count > 1) {
-#pragma omp barrier
+    if (threads > 1) {
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < n; i++) task(job, i);
+        return;
     }
 #endif
+    (void)threads;
+    for (int64_t i = 0; i < n; i++) task(job, i);
 }
 
 static const void *element(const kernel *kr, const void *base, int64_t index) {
@@ -225,67 +230,119 @@ static gt__gemm_pair pair_of(const product *g, int64_t i) {
     return g->turned ? (gt__gemm_pair){p->b, p->a} : *p;
 }
 
-static void run_thin(const kernel *kr, const product *g, worker w) {
-    const int64_t strips = ceil_div(g->n, THIN_COLUMNS);
-    product one = *g;
+typedef struct {
+    const kernel *kr;
+    product g;
+} thin_job;
+
+static void make_strip(const void *job, int64_t i) {
+    const thin_job *t = job;
+    t->kr->thin(&t->g, i * THIN_COLUMNS, least((i + 1) * THIN_COLUMNS, t->g.n));
+}
+
+static void run_thin(const kernel *kr, const product *g, int threads) {
+    thin_job one = {kr, *g};
     for (int64_t i = 0; i <= g->n_more; i++) {
         const gt__gemm_pair pair = pair_of(g, i);
-        one.a = pair.a, one.b = pair.b;
-        one.accumulate = g->accumulate || i > 0;
-        kr->thin(&one, share(w, w.id, strips) * THIN_COLUMNS,
-                 least(share(w, w.id + 1, strips) * THIN_COLUMNS, g->n));
+        one.g.a = pair.a, one.g.b = pair.b;
+        one.g.accumulate = g->accumulate || i > 0;
+        share_out(threads, ceil_div(g->n, THIN_COLUMNS), make_strip, &one);
     }
 }
 
-/* Packs `count` lines of x, `across` apart, into panels of `width` lines, `next` elements apart. Where lines are
-   neighbours, a few elements of all before the next few: they stand in common cache lines. */
-static void pack(const kernel *kr, worker w, void (*pack_panel)(PACK_PARAMETERS), int64_t width,
-                 void *panels, int64_t next, const void *x, int64_t count, int64_t across,
-                 int64_t depth, int64_t along) {
-    const int64_t n = ceil_div(count, width), step = across == 1 ? PACK_DEPTH : depth;
-    for (int64_t p = 0; p < depth; p += step)
-        for (int64_t i = share(w, w.id, n); i < share(w, w.id + 1, n); i++)
-            pack_panel(place(kr, panels, i * next + p * width),
-                       element(kr, x, i * width * across + p * along),
-                       least(count - i * width, width), across, least(depth - p, step), along);
+/* `count` lines of x, `across` apart, that become panels of `width` lines, `next` elements apart. */
+typedef struct {
+    const kernel *kr;
+    void (*pack_panel)(PACK_PARAMETERS);
+    int64_t width;
+    void *panels;
+    int64_t next;
+    const void *x;
+    int64_t count, across, depth, along;
+} pack_job;
+
+static void pack_panel(const pack_job *k, int64_t i, int64_t from, int64_t depth) {
+    k->pack_panel(place(k->kr, k->panels, i * k->next + from * k->width),
+                  element(k->kr, k->x, i * k->width * k->across + from * k->along),
+                  least(k->count - i * k->width, k->width), k->across, depth, k->along);
+}
+
+static void pack_one(const void *job, int64_t i) {
+    const pack_job *k = job;
+    pack_panel(k, i, 0, k->depth);
+}
+
+/* Lines that are neighbours stand in common cache lines: some elements of all, before the next ones. */
+static void pack_some_of_all(const void *job, int64_t i) {
+    const pack_job *k = job;
+    const int64_t from = i * PACK_DEPTH, panels = ceil_div(k->count, k->width);
+    for (int64_t p = 0; p < panels; p++) pack_panel(k, p, from, least(k->depth - from, PACK_DEPTH));
+}
+
+static void pack(const pack_job *k, int threads) {
+    if (k->across == 1)
+        share_out(threads, ceil_div(k->depth, PACK_DEPTH), pack_some_of_all, k);
+    else
+        share_out(threads, ceil_div(k->count, k->width), pack_one, k);
 }
 
 /* Rows of A, from `first` on; a panel has the pairs' elements one after the other. */
 static void pack_rows(const kernel *kr, const product *g, const stretch *s, void *panels,
-                      int64_t first, int64_t rows, worker w) {
+                      int64_t first, int64_t rows, int threads) {
     for (int64_t i = 0; i < s->pairs; i++)
-        pack(kr, w, kr->pack_a, kr->rows, place(kr, panels, i * s->depth * kr->rows),
-             s->pairs * s->depth * kr->rows,
-             element(kr, pair_of(g, s->pair + i).a, first * g->a_row + s->from * g->a_col), rows,
-             g->a_row, s->depth, g->a_col);
+        pack(&(pack_job){kr, kr->pack_a, kr->rows, place(kr, panels, i * s->depth * kr->rows),
+                         s->pairs * s->depth * kr->rows,
+                         element(kr, pair_of(g, s->pair + i).a,
+                                 first * g->a_row + s->from * g->a_col),
+                         rows, g->a_row, s->depth, g->a_col},
+             threads);
 }
 
 /* Columns of B, likewise. */
 static void pack_columns(const kernel *kr, const product *g, const stretch *s, void *panels,
-                         int64_t first, int64_t columns, worker w) {
+                         int64_t first, int64_t columns, int threads) {
     for (int64_t i = 0; i < s->pairs; i++)
-        pack(kr, w, kr->pack_b, kr->columns, place(kr, panels, i * s->depth * kr->columns),
-             s->pairs * s->depth * kr->columns,
-             element(kr, pair_of(g, s->pair + i).b, s->from * g->b_row + first * g->b_col), columns,
-             g->b_col, s->depth, g->b_row);
+        pack(&(pack_job){kr, kr->pack_b, kr->columns, place(kr, panels, i * s->depth * kr->columns),
+                         s->pairs * s->depth * kr->columns,
+                         element(kr, pair_of(g, s->pair + i).b,
+                                 s->from * g->b_row + first * g->b_col),
+                         columns, g->b_col, s->depth, g->b_row},
+             threads);
 }
 
-/* A part of C (+)= rows of A times packed B. A task is one tile's rows and some panels of B; equal tasks, else the
-   threads' shares would differ. */
-static void multiply_block(const kernel *kr, worker w, const stretch *s, left_rows a, int64_t next,
-                           const void *b, part c) {
-    const int64_t panels = ceil_div(c.columns, kr->columns);
-    const int64_t width = ceil_div(panels, ceil_div(c.columns, TASK_COLUMNS)) * kr->columns;
-    const int64_t down = ceil_div(c.rows, kr->rows), tasks = ceil_div(c.columns, width) * down;
-    for (int64_t task = share(w, w.id, tasks); task < share(w, w.id + 1, tasks); task++) {
-        const int64_t tile = task % down, i = tile * kr->rows, j = task / down * width;
-        const int64_t rows = least(c.rows - i, kr->rows);
-        kr->multiply(s->pairs, s->depth,
-                     (left_rows){element(kr, a.at, tile * next), rows, a.row, a.col},
-                     element(kr, b, j * s->pairs * s->depth),
-                     (part){place(kr, c.at, i * c.row + j * c.col), rows,
-                            least(c.columns - j, width), c.row, c.col, c.add});
-    }
+/* A part of C (+)= rows of A, whose tiles are `next` elements apart, times packed B. */
+typedef struct {
+    const kernel *kr;
+    const stretch *s;
+    left_rows a;
+    int64_t next;
+    const void *b;
+    part c;
+} multiply_job;
+
+/* Tiles of rows that a task has: they stay in the second-level cache. All have as many. */
+static int64_t height_of(const multiply_job *k) {
+    return ceil_div(ceil_div(k->c.rows, k->kr->rows), ceil_div(k->c.rows, TASK_ROWS));
+}
+
+/* A panel of B and some tiles' rows. */
+static void multiply_panel(const void *job, int64_t task) {
+    const multiply_job *k = job;
+    const kernel *kr = k->kr;
+    const int64_t panels = ceil_div(k->c.columns, kr->columns), height = height_of(k);
+    const int64_t tile = task / panels * height, i = tile * kr->rows;
+    const int64_t j = task % panels * kr->columns, rows = least(k->c.rows - i, height * kr->rows);
+    const part c = k->c;
+    kr->multiply(k->s->pairs, k->s->depth,
+                 (left_rows){element(kr, k->a.at, tile * k->next), rows, k->a.row, k->a.col},
+                 k->next, element(kr, k->b, j * k->s->pairs * k->s->depth),
+                 (part){place(kr, c.at, i * c.row + j * c.col), rows,
+                        least(c.columns - j, kr->columns), c.row, c.col, c.add});
+}
+
+static void multiply_block(const multiply_job *k, int threads) {
+    const int64_t down = ceil_div(ceil_div(k->c.rows, k->kr->rows), height_of(k));
+    share_out(threads, down * ceil_div(k->c.columns, k->kr->columns), multiply_panel, k);
 }
 
 /* Lines of all panels that `columns` columns of B take. */
@@ -293,21 +350,27 @@ static int64_t padded(const kernel *kr, int64_t columns) {
     return ceil_div(columns, kr->columns) * kr->columns;
 }
 
-/* B is packed so much at a time as the threads' second-level caches hold, and is still there when it is multiplied;
-   or it was packed before. A need not be packed where a few rows are read along memory. */
+/* A need not be packed where a few rows are read along memory. */
+static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
+    return g->a_col == 1 && kr->rows <= FEW_ROWS && pairs == 1;
+}
+
+/* One thread packs so much of B at a time as its second-level cache holds, and finds it there; several, which have to
+   wait for each other, more. Or B was packed before. */
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
-                     void *scratch, worker w) {
-    const int64_t depth = s->pairs * s->depth, rows = least(g->m - first, BLOCK_ROWS);
-    const int64_t width = g->packed ? g->n : least(BLOCK_COLUMNS, w.count * TASK_COLUMNS);
-    const bool direct = g->a_col == 1 && kr->rows <= FEW_ROWS && s->pairs == 1;
+                     int64_t rows, void *scratch, int threads) {
+    const int64_t depth = s->pairs * s->depth;
+    const int64_t width = g->packed ? g->n : threads > 1 ? BLOCK_COLUMNS : CHUNK_COLUMNS;
+    const bool direct = reads_rows(kr, g, s->pairs);
     const void *b = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n)) : scratch;
-    void *const packed = place(kr, scratch, padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
+    void *const packed =
+        place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
     left_rows a = {packed, rows, 1, kr->rows};
     if (direct)
         a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from), rows,
                         g->a_row, 1};
     else
-        pack_rows(kr, g, s, packed, first, rows, w);
+        pack_rows(kr, g, s, packed, first, rows, threads);
     for (int64_t j = 0; j < g->n; j += width) {
         const part c = {place(kr, g->c, first * g->c_row + j * g->c_col),
                         rows,
@@ -315,29 +378,30 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
                         g->c_row,
                         g->c_col,
                         g->accumulate || s->pair > 0 || s->from > 0};
-        if (!g->packed) pack_columns(kr, g, s, scratch, j, c.columns, w);
-        wait_for_others(w);
-        multiply_block(kr, w, s, a, kr->rows * (direct ? g->a_row : depth), b, c);
-        wait_for_others(w);
+        if (!g->packed) pack_columns(kr, g, s, scratch, j, c.columns, threads);
+        multiply_block(&(multiply_job){kr, s, a, kr->rows * (direct ? g->a_row : depth), b, c},
+                       threads);
     }
 }
 
 /* Pairs are taken so many at a time as make a block together. */
-static void run_packed(const kernel *kr, const product *g, void *scratch, worker w) {
+static void run_packed(const kernel *kr, const product *g, void *scratch, int threads) {
     const int64_t block = block_depth(g->k), pairs = g->n_more + 1;
     const int64_t at_once = pairs > 1 ? GT__GEMM_BLOCK / g->k : 1;
     for (int64_t pair = 0; pair < pairs; pair += at_once)
         for (int64_t from = 0; from < g->k; from += block) {
             const stretch s = {pair, least(at_once, pairs - pair), from, least(g->k - from, block)};
-            for (int64_t i = 0; i < g->m; i += BLOCK_ROWS) run_rows(kr, g, &s, i, scratch, w);
+            const int64_t rows = reads_rows(kr, g, s.pairs) ? g->m : BLOCK_ROWS;
+            for (int64_t i = 0; i < g->m; i += rows)
+                run_rows(kr, g, &s, i, least(g->m - i, rows), scratch, threads);
         }
 }
 
-static void run(const kernel *kr, const product *g, void *scratch, worker w) {
+static void run(const kernel *kr, const product *g, void *scratch, int threads) {
     if (g->m <= THIN)
-        run_thin(kr, g, w);
+        run_thin(kr, g, threads);
     else
-        run_packed(kr, g, scratch, w);
+        run_packed(kr, g, scratch, threads);
 }
 
 size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size) {
@@ -368,16 +432,15 @@ static product product_of(const gt__gemm_job *job) {
 static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     const kernel *kr = kernel_for(size);
     product g = product_of(job);
-    if (better_transposed(kr, g.m, g.n)) g = transposed(&g);
+    if (!g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
 #ifdef GT_WITH_OPENMP
-    /* In doubles, whose product cannot overflow. A region of one thread would cost time, too. */
-    if ((double)g.m * (double)g.n * (double)g.k * (double)(g.n_more + 1) > WORTH_THREADS) {
+    if (gt__gemm_is_large(job)) { /* a region of one thread would cost time, too */
 #pragma omp parallel
-        run(kr, &g, scratch, (worker){omp_get_thread_num(), omp_get_num_threads()});
+        run(kr, &g, scratch, omp_get_num_threads());
         return;
     }
 #endif
-    run(kr, &g, scratch, (worker){0, 1});
+    run(kr, &g, scratch, 1);
 }
 
 /* If only the strides are right. */
@@ -402,14 +465,35 @@ size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 
+static void pack_all(const kernel *kr, const product *g, void *to, int threads) {
+    const int64_t block = block_depth(g->k);
+    for (int64_t from = 0; from < g->k; from += block) {
+        const stretch s = {0, 1, from, least(g->k - from, block)};
+        pack_columns(kr, g, &s, place(kr, to, from * padded(kr, g->n)), 0, g->n, threads);
+    }
+}
+
 void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
     const kernel *kr = kernel_for(size);
     const product g = product_of(job);
-    const int64_t block = block_depth(g.k);
-    for (int64_t from = 0; from < g.k; from += block) {
-        const stretch s = {0, 1, from, least(g.k - from, block)};
-        pack_columns(kr, &g, &s, place(kr, to, from * padded(kr, g.n)), 0, g.n, (worker){0, 1});
+#ifdef GT_WITH_OPENMP
+    if (g.n * g.k > WORTH_PACKING) {
+#pragma omp parallel
+        pack_all(kr, &g, to, omp_get_num_threads());
+        return;
     }
+#endif
+    pack_all(kr, &g, to, 1);
+}
+
+bool gt__gemm_is_large(const gt__gemm_job *job) {
+    /* In doubles, whose product cannot overflow. */
+    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1) >
+           WORTH_THREADS;
+}
+
+size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size) {
+    return (size_t)((rows + MAX_TILE_ROWS) * block_depth(k)) * element_size;
 }
 
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)

@@ -59,6 +59,11 @@ int64_t gt__gemm_depth(int64_t k);
 size_t gt__gemm_packed(const gt__gemm_job *job, size_t element_size);
 void gt__gemm_pack(const gt__gemm_job *job, size_t element_size, void *to);
 
+/* Some rows of a product with packed B, at most so many: the scratch that takes; and is the product worth several
+   threads? */
+size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size);
+bool gt__gemm_is_large(const gt__gemm_job *job);
+
 /* The product of two matrices of floats, or of doubles. scratch holds gt__gemm_scratch bytes,
    aligned to 64; what it contains does not matter. NULL will do for 0 bytes. */
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch);

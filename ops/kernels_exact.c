@@ -4,7 +4,7 @@
 
 #include <tgmath.h>
 
-#include "ops/wide.h"
+#include "graph/wide.h"
 
 #define GT__TARGET
 #define WITH_FLOAT 1

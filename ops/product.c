@@ -225,6 +225,45 @@ static bool matmul_kernel(gt_call *call) {
     return matmul_to(call, call->in[0], call->in[1], &call->out[0]);
 }
 
+/* ---- rows of a product ------------------------------------------------------------------------- */
+
+typedef struct rows_work {
+    gt__gemm_job job;
+    gt_dtype dtype;
+} rows_work;
+
+static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
+    const rows_work *w = rows->work;
+    const int64_t size = (int64_t)gt_dtype_size(w->dtype);
+    gt__gemm_job job = w->job;
+    job.m = to - from;
+    job.a = (const char *)job.a + from * job.a_row * size;
+    job.c = (char *)job.c + from * job.ldc * size;
+    multiply(&job, w->dtype, scratch);
+}
+
+/* Where the second operand is one matrix, which is packed for all rows. */
+static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
+    const gt_array *a = &call->in[0], *out = &call->out[0];
+    const size_t size = gt_dtype_size(out->dtype);
+    if (a->dtype == GT_BF16 || gt_numel(out->shape) == 0 || gt_numel(a->shape) == 0) return true;
+    batch all = batch_of(a, &call->in[1], out);
+    const size_t bytes = all.rank ? 0 : gt__gemm_packed(&all.first, size);
+    if (!bytes) return true;
+    rows_work *w = gt_scratch(call, sizeof *w);
+    if (!w || !prepare(call, &all, size)) return false;
+    if (!all.first.packed) {
+        void *packed = gt_scratch(call, bytes);
+        if (!packed) return false;
+        gt__gemm_pack(&all.first, size, packed);
+        all.first.packed = packed;
+    }
+    *w = (rows_work){all.first, out->dtype};
+    *rows = (gt_rows){make_rows, w, gt__gemm_rows_scratch(GT_MOST_ROWS, all.first.k, size),
+                      gt__gemm_is_large(&all.first)};
+    return true;
+}
+
 /* ---- products that are added up --------------------------------------------------------------- */
 
 /* May pairs of matrices that lie like the first be added by one call, with the bits of adding their products? */
@@ -517,10 +556,11 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_matmul = GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull),
-                                  matmul_samples, .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES,
-                                  .linear = 3, .prepares = 2, .accumulate = matmul_accumulate,
-                                  .emit = matmul_emit, .meaning = "rows of a times columns of b");
+const gt_op gt__op_matmul =
+    GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
+          .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES, .linear = 3, .prepares = 2,
+          .accumulate = matmul_accumulate, .begin_rows = matmul_begin_rows, .emit = matmul_emit,
+          .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */
 static bool vectors_fit(gt_tensor a, gt_tensor b, char *text, size_t size) {

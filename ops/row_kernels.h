@@ -36,38 +36,44 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
     const T p = (T)arg[0].real;                                                                    \
     const T q = (T)arg[1].real;
 
-#define GT__KERNEL_1(function, step, R, declare_params, forward)                                   \
+/* With one operand, whole vectors are mostly for a function's sake. */
+#define GT__LOOP_ELEMENTS GT__APART
+#define GT__LOOP_VECTORS GT__APART_CALLING
+#define GT__STEP_ELEMENTS 1
+#define GT__STEP_VECTORS GT__LANES
+
+#define GT__KERNEL_1(function, by, R, declare_params, forward)                                     \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
                                     int64_t n) {                                                   \
         const T *from = in[0];                                                                     \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        n &= -(int64_t)(step);                                                                     \
-        declare_params GT__APART for (int64_t i = 0; i < n; i++) {                                 \
+        n &= -(int64_t)GT__STEP_##by;                                                              \
+        declare_params GT__LOOP_##by for (int64_t i = 0; i < n; i++) {                             \
             const T x = from[i];                                                                   \
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_2(function, step, R, forward)                                                   \
+#define GT__KERNEL_2(function, by, R, forward)                                                     \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
                                     int64_t n) {                                                   \
         const T *from_a = in[0], *from_b = in[1];                                                  \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        n &= -(int64_t)(step);                                                                     \
+        n &= -(int64_t)GT__STEP_##by;                                                              \
         GT__APART for (int64_t i = 0; i < n; i++) {                                                \
             const T a = from_a[i], b = from_b[i];                                                  \
             result[i] = (R)(forward);                                                              \
         }                                                                                          \
     }
-#define GT__KERNEL_3(function, step, R, forward)                                                   \
+#define GT__KERNEL_3(function, by, R, forward)                                                     \
     GT__TARGET static void function(void *to, const void *const *in, const gt_arg *arg,            \
                                     int64_t n) {                                                   \
         const unsigned char *from_a = in[0];                                                       \
         const T *from_b = in[1], *from_c = in[2];                                                  \
         R *result = to;                                                                            \
         (void)arg;                                                                                 \
-        n &= -(int64_t)(step);                                                                     \
+        n &= -(int64_t)GT__STEP_##by;                                                              \
         GT__APART for (int64_t i = 0; i < n; i++) {                                                \
             const unsigned char a = from_a[i];                                                     \
             const T b = from_b[i], c = from_c[i];                                                  \
@@ -82,9 +88,9 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
 
 /* Rows that call functions: left out, element by element, or in whole vectors. */
 #define GT__FLOAT_0(...)
-#define GT__FLOAT_1(n_in, name, ...) GT__KERNEL_##n_in(TYPED(name), 1, T, __VA_ARGS__)
+#define GT__FLOAT_1(n_in, name, ...) GT__KERNEL_##n_in(TYPED(name), ELEMENTS, T, __VA_ARGS__)
 #define GT__FLOAT_2(n_in, name, ...)                                                               \
-    GT__KERNEL_##n_in(TYPED(name##_whole), GT__LANES, T, __VA_ARGS__) static void TYPED(           \
+    GT__KERNEL_##n_in(TYPED(name##_whole), VECTORS, T, __VA_ARGS__) static void TYPED(             \
         name)(void *to, const void *const *in, const gt_arg *arg, int64_t n) {                     \
         TYPED(padded)(TYPED(name##_whole), n_in, to, in, arg, n);                                  \
     }
@@ -93,18 +99,18 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
 
 #define GT__UNARY_FLOAT(name, P, forward) GT__FLOAT(WITH_FLOAT)(1, name, P, forward)
 #define GT__UNARY_NUMBER(name, P, forward)                                                         \
-    GT__IF(WITH_NUMBER)(GT__KERNEL_1(TYPED(name), 1, T, P, forward))
+    GT__IF(WITH_NUMBER)(GT__KERNEL_1(TYPED(name), ELEMENTS, T, P, forward))
 #define GT__UNARY_LOGIC(name, P, forward)                                                          \
-    GT__IF(WITH_LOGIC)(GT__KERNEL_1(TYPED(name), 1, unsigned char, P, forward))
+    GT__IF(WITH_LOGIC)(GT__KERNEL_1(TYPED(name), ELEMENTS, unsigned char, P, forward))
 #define GT__BINARY_FLOAT(name, forward) GT__FLOAT(WITH_FLOAT)(2, name, forward)
 #define GT__BINARY_NUMBER(name, forward)                                                           \
-    GT__IF(WITH_NUMBER)(GT__KERNEL_2(TYPED(name), 1, T, forward))
+    GT__IF(WITH_NUMBER)(GT__KERNEL_2(TYPED(name), ELEMENTS, T, forward))
 #define GT__BINARY_COMPARE(name, forward)                                                          \
-    GT__IF(WITH_COMPARE)(GT__KERNEL_2(TYPED(name), 1, unsigned char, forward))
+    GT__IF(WITH_COMPARE)(GT__KERNEL_2(TYPED(name), ELEMENTS, unsigned char, forward))
 #define GT__BINARY_LOGIC(name, forward)                                                            \
-    GT__IF(WITH_LOGIC)(GT__KERNEL_2(TYPED(name), 1, unsigned char, forward))
+    GT__IF(WITH_LOGIC)(GT__KERNEL_2(TYPED(name), ELEMENTS, unsigned char, forward))
 #define GT__TERNARY_SELECT(name, forward)                                                          \
-    GT__IF(WITH_SELECT)(GT__KERNEL_3(TYPED(name), 1, T, forward))
+    GT__IF(WITH_SELECT)(GT__KERNEL_3(TYPED(name), ELEMENTS, T, forward))
 
 #define NONE GT__NONE_PARAMS
 #define ONE(number) GT__ONE_PARAMS
@@ -138,6 +144,10 @@ static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *
 #undef GT__IF_
 #undef GT__IF_0
 #undef GT__IF_1
+#undef GT__LOOP_ELEMENTS
+#undef GT__LOOP_VECTORS
+#undef GT__STEP_ELEMENTS
+#undef GT__STEP_VECTORS
 #undef GT__KERNEL_1
 #undef GT__KERNEL_2
 #undef GT__KERNEL_3

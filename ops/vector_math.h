@@ -6,6 +6,8 @@
 #define GT_OPS_VECTOR_MATH_H
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define GT__VECTOR_1(name)                                                                         \
@@ -43,5 +45,25 @@ GT__VECTOR_2(hypot)
 #undef GT__VECTOR_1
 #undef GT__VECTOR_2
 #endif
+
+/* e^x, which is 0 below -747 in either kind. The form for vectors calls a function of single numbers there, and of
+ * the scores of causal attention half are -infinity. Bits are cleared before and after the call: a compiler may put a
+ * choice between two values behind it. */
+#define GT__CALM_EXP(T, word, suffix, function)                                                    \
+    static inline T gt__calm_exp_##suffix(T x) {                                                   \
+        const word kept = x < -747 ? 0 : -1;                                                       \
+        word bits;                                                                                 \
+        memcpy(&bits, &x, sizeof x);                                                               \
+        bits &= kept;                                                                              \
+        memcpy(&x, &bits, sizeof x);                                                               \
+        x = function(x);                                                                           \
+        memcpy(&bits, &x, sizeof x);                                                               \
+        bits &= kept;                                                                              \
+        memcpy(&x, &bits, sizeof x);                                                               \
+        return x;                                                                                  \
+    }
+GT__CALM_EXP(float, int32_t, f32, expf)
+GT__CALM_EXP(double, int64_t, f64, exp)
+#undef GT__CALM_EXP
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "ops/pixels.h"
 #include "ops/threads.h"
 #include "ops/unroll.h"
 
@@ -51,31 +52,17 @@ enum {
 static const float points[SPREAD][TAPS] = {{1 / (P2 * Q2), 0, 0}, FINITE(P, Q),  FINITE(-P, Q),
                                            FINITE(Q, P),          FINITE(-Q, P), {0, 0, 1}};
 
-/* C [m, n] = A [m, k] B [k, n], or added; rows of B and C are contiguous, n a multiple of a vector. */
-typedef struct product {
-    int64_t m, n, k;
-    const float *a;
-    int64_t a_row, a_col;
-    const float *b;
-    float *c;
-    bool add;
-} product;
-
 /* Places are `apart` elements apart in `to`, tiles and pixels `padded`. */
 #define SPREAD_PARAMETERS                                                                          \
     const float *line, int64_t row, int64_t padded, int64_t tiles, float *to, int64_t apart
 
 typedef struct kernel {
-    int64_t lanes;
-    void (*turn)(float *to, int64_t to_row, int64_t to_step, const float *from, int64_t from_row,
-                 int64_t from_step, int64_t rows, int64_t lines, int64_t elements);
     void (*spread_x)(SPREAD_PARAMETERS);
     void (*spread_y)(SPREAD_PARAMETERS);
     void (*collect_y)(const float *from, int64_t apart, int64_t padded, int64_t tiles, float *line,
                       int64_t row);
     void (*spread_w)(const float *taps, int64_t padded, float *to, int64_t apart);
     void (*collect_w)(const float *from, int64_t apart, int64_t padded, float *taps);
-    void (*multiply)(const product *g);
 } kernel;
 
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -84,13 +71,11 @@ typedef struct kernel {
 #define NAME(x) x##_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define VECTOR_BYTES 64
-#define TILE_ROWS 12
 #include "ops/winograd_kernel.h"
 
 #define NAME(x) x##_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define VECTOR_BYTES 32
-#define TILE_ROWS 6
 #include "ops/winograd_kernel.h"
 #endif
 
@@ -101,7 +86,6 @@ typedef struct kernel {
 #else
 #define VECTOR_BYTES sizeof(float)
 #endif
-#define TILE_ROWS 4
 #include "ops/winograd_kernel.h"
 
 static const kernel *best_kernel(void) {
@@ -127,11 +111,13 @@ typedef struct side {
 
 typedef struct work {
     const kernel *loop;
+    const gt__pixel_loops *pixels;
     side from, to;              /* to: of the same lines; the gradient of w reads it, too */
     int64_t tiles, down, lines; /* in a line; lines in an image, and in all */
     int64_t block, blocks;      /* lines in a block, at most */
     int64_t shares;
-    float *weights; /* [place, channel of from, channel of to]; of the shares */
+    float *weights;     /* [place, channel of from, channel of to]; of the shares */
+    gt__row_pair *rows; /* of the products */
     char *memory;
     size_t line_bytes, from_bytes, thread_bytes;
 } work;
@@ -162,15 +148,15 @@ static void read_line(const work *k, const side *s, int64_t line, bool follows, 
     const rows r = rows_of(k, s, line, common);
     if (common) memmove(memory, memory + STEP * row, (size_t)(common * row) * sizeof *memory);
     clear(memory + common * row, (r.first - common) * row);
-    k->loop->turn(memory + r.first * row + s->padding[1] * s->padded, row, s->padded, r.at,
-                  s->size[1], s->size[0] * s->size[1], r.end - r.first, s->channels, s->size[1]);
+    k->pixels->turn(memory + r.first * row + s->padding[1] * s->padded, row, s->padded, r.at,
+                    s->size[1], s->size[0] * s->size[1], r.end - r.first, s->channels, s->size[1]);
     clear(memory + r.end * row, (s->rows - r.end) * row);
 }
 
 static void write_line(const work *k, const side *s, int64_t line, const float *memory) {
     const rows r = rows_of(k, s, line, 0);
-    k->loop->turn(r.at, s->size[1], s->size[0] * s->size[1], memory, s->columns * s->padded,
-                  s->padded, r.end, s->size[1], s->channels);
+    k->pixels->turn(r.at, s->size[1], s->size[0] * s->size[1], memory, s->columns * s->padded,
+                    s->padded, r.end, s->size[1], s->channels);
 }
 
 static void read_block(const work *k, const side *s, void (*spread)(SPREAD_PARAMETERS),
@@ -199,8 +185,8 @@ static void spread_weights(const work *k, filters w, bool turned) {
     clear(taps, TAPS * TAPS * padded);
     for (int64_t a = 0; a < k->from.padded; a++) {
         if (a < k->from.channels)
-            k->loop->turn(turned ? taps + last * padded : taps, 0, turned ? -padded : padded,
-                          w.at + a * w.a_step, 0, w.b_step, 1, k->to.channels, TAPS * TAPS);
+            k->pixels->turn(turned ? taps + last * padded : taps, 0, turned ? -padded : padded,
+                            w.at + a * w.a_step, 0, w.b_step, 1, k->to.channels, TAPS * TAPS);
         else
             clear(taps, TAPS * TAPS * padded);
         k->loop->spread_w(taps, padded, k->weights + a * padded, weights_apart(k));
@@ -212,8 +198,8 @@ static void collect_weights(const work *k, filters w) {
     float *taps = (float *)(void *)k->memory;
     for (int64_t a = 0; a < k->from.channels; a++) {
         k->loop->collect_w(k->weights + a * padded, weights_apart(k), padded, taps);
-        k->loop->turn(w.at + a * w.a_step, 0, w.b_step, taps, 0, padded, 1, TAPS * TAPS,
-                      k->to.channels);
+        k->pixels->turn(w.at + a * w.a_step, 0, w.b_step, taps, 0, padded, 1, TAPS * TAPS,
+                        k->to.channels);
     }
 }
 
@@ -230,20 +216,33 @@ static room room_of(const work *k, int thread) {
                   (float *)(void *)(memory + k->line_bytes + k->from_bytes)};
 }
 
+/* The product at one of the places. */
+static void multiply(const work *k, int64_t m, int64_t depth, int64_t a_col, const float *a,
+                     const float *b, float *c, bool add) {
+    static const int64_t slab = 0;
+    const gt__pixel_product g = {.m = m,
+                                 .n = k->to.padded,
+                                 .slabs = 1,
+                                 .depth = depth,
+                                 .a = a,
+                                 .row = k->rows,
+                                 .slab = &slab,
+                                 .a_col = a_col,
+                                 .b = b,
+                                 .b_row = k->to.padded,
+                                 .b_panel = 2 * k->pixels->lanes,
+                                 .c = c,
+                                 .add = add};
+    k->pixels->multiply(&g);
+}
+
 static void make_images(const work *k, int64_t block, room r) {
     const int64_t first = k->lines * block / k->blocks, end = k->lines * (block + 1) / k->blocks;
     read_block(k, &k->from, k->loop->spread_x, first, end, r.line, r.from);
-    for (int64_t place = 0; place < PLACES; place++) {
-        const product g = {.m = (end - first) * k->tiles,
-                           .n = k->to.padded,
-                           .k = k->from.padded,
-                           .a = r.from + place * apart(k, &k->from),
-                           .a_row = k->from.padded,
-                           .a_col = 1,
-                           .b = k->weights + place * weights_apart(k),
-                           .c = r.to + place * apart(k, &k->to)};
-        k->loop->multiply(&g);
-    }
+    for (int64_t place = 0; place < PLACES; place++)
+        multiply(k, (end - first) * k->tiles, k->from.padded, 1,
+                 r.from + place * apart(k, &k->from), k->weights + place * weights_apart(k),
+                 r.to + place * apart(k, &k->to), false);
     for (int64_t line = first; line < end; line++) {
         k->loop->collect_y(r.to + (line - first) * k->tiles * k->to.padded, apart(k, &k->to),
                            k->to.padded, k->tiles, r.line, k->to.columns * k->to.padded);
@@ -255,18 +254,10 @@ static void add_products(const work *k, int64_t block, room r, float *sums) {
     const int64_t first = k->lines * block / k->blocks, end = k->lines * (block + 1) / k->blocks;
     read_block(k, &k->from, k->loop->spread_x, first, end, r.line, r.from);
     read_block(k, &k->to, k->loop->spread_y, first, end, r.line, r.to);
-    for (int64_t place = 0; place < PLACES; place++) {
-        const product g = {.m = k->from.padded,
-                           .n = k->to.padded,
-                           .k = (end - first) * k->tiles,
-                           .a = r.from + place * apart(k, &k->from),
-                           .a_row = 1,
-                           .a_col = k->from.padded,
-                           .b = r.to + place * apart(k, &k->to),
-                           .c = sums + place * weights_apart(k),
-                           .add = true};
-        k->loop->multiply(&g);
-    }
+    for (int64_t place = 0; place < PLACES; place++)
+        multiply(k, k->from.padded, (end - first) * k->tiles, k->from.padded,
+                 r.from + place * apart(k, &k->from), r.to + place * apart(k, &k->to),
+                 sums + place * weights_apart(k), true);
 }
 
 static void make_share(const work *k, int64_t share, room r) {
@@ -302,17 +293,27 @@ static size_t aligned(int64_t elements) {
     return ((size_t)elements * sizeof(float) + 63) & ~(size_t)63;
 }
 
-static bool provide(const gt_call *call, work *k, int64_t tasks) {
+/* `count` rows, which in A are a_row apart. */
+static void place_rows(const work *k, int64_t a_row, int64_t count) {
+    for (int64_t r = 0; r < count; r++) k->rows[r] = (gt__row_pair){r * a_row, r * k->to.padded};
+}
+
+static bool provide(const gt_call *call, work *k, int64_t tasks, int64_t product_rows) {
     const side *x = &k->from, *y = &k->to;
     const int64_t x_line = x->rows * x->columns * x->padded,
                   y_line = y->rows * y->columns * y->padded;
     const size_t weights = aligned(k->shares * PLACES * weights_apart(k));
+    const size_t row_bytes = ((size_t)product_rows * sizeof *k->rows + 63) & ~(size_t)63;
     k->line_bytes = aligned(most(x_line, y_line));
     k->from_bytes = aligned(PLACES * apart(k, x));
     k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
-    k->weights = gt_scratch(call, weights + (size_t)gt__threads_for(tasks) * k->thread_bytes);
-    k->memory = (char *)k->weights + weights;
-    return k->weights != NULL;
+    char *memory =
+        gt_scratch(call, weights + row_bytes + (size_t)gt__threads_for(tasks) * k->thread_bytes);
+    if (!memory) return false;
+    k->weights = (float *)(void *)memory;
+    k->rows = (gt__row_pair *)(void *)(memory + weights);
+    k->memory = memory + weights + row_bytes;
+    return true;
 }
 
 static bool is_worth_it(const gt__conv *c, gt__made makes) {
@@ -332,7 +333,8 @@ static bool is_possible(const gt__conv *c) {
     return c->dtype == GT_F32 && c->groups == 1;
 }
 
-static side side_of(const kernel *loop, const void *at, int64_t channels, const int64_t size[2]) {
+static side side_of(const gt__pixel_loops *loop, const void *at, int64_t channels,
+                    const int64_t size[2]) {
     return (side){.at = (float *)(uintptr_t)at,
                   .channels = channels,
                   .padded = ceil_div(channels, loop->lanes) * loop->lanes,
@@ -340,8 +342,12 @@ static side side_of(const kernel *loop, const void *at, int64_t channels, const 
 }
 
 /* `to` is cut into tiles; its pixel i is made of those of `from` from i - padding on. */
-static work plan(const kernel *loop, side from, side to, const int64_t padding[2], int64_t n) {
-    work k = {.loop = loop, .from = from, .to = to, .shares = 1};
+static work plan(side from, side to, const int64_t padding[2], int64_t n) {
+    work k = {.loop = best_kernel(),
+              .pixels = gt__loops_for_pixels(),
+              .from = from,
+              .to = to,
+              .shares = 1};
     k.tiles = ceil_div(to.size[1], STEP);
     k.down = ceil_div(to.size[0], STEP);
     k.lines = n * k.down;
@@ -358,7 +364,8 @@ static work plan(const kernel *loop, side from, side to, const int64_t padding[2
 static gt__outcome make_weights(const gt_call *call, const work *plan, filters w) {
     work k = *plan;
     k.shares = least(SHARES, k.blocks);
-    if (!provide(call, &k, k.shares)) return GT__FAILED;
+    if (!provide(call, &k, k.shares, k.from.padded)) return GT__FAILED;
+    place_rows(&k, 1, k.from.padded);
     run(&k, k.shares, make_share);
     add_shares(&k);
     collect_weights(&k, w);
@@ -367,7 +374,9 @@ static gt__outcome make_weights(const gt_call *call, const work *plan, filters w
 
 static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w, bool turned) {
     work k = *plan;
-    if (!provide(call, &k, k.blocks)) return GT__FAILED;
+    const int64_t tiles = k.block * k.tiles;
+    if (!provide(call, &k, k.blocks, tiles)) return GT__FAILED;
+    place_rows(&k, k.from.padded, tiles);
     spread_weights(&k, w, turned);
     run(&k, k.blocks, make_images);
     return GT__DONE;
@@ -376,14 +385,14 @@ static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w,
 gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                          const void *x, const void *y) {
     if (!is_possible(c) || !is_worth_it(c, makes)) return GT__REFUSED;
-    const kernel *loop = best_kernel();
+    const gt__pixel_loops *loop = gt__loops_for_pixels();
     const int64_t turned[2] = {TAPS - 1 - c->padding[0], TAPS - 1 - c->padding[1]};
     const int64_t step = TAPS * TAPS;
     const side of_x = side_of(loop, x, c->in, c->x), of_y = side_of(loop, y, c->out, c->y);
     const filters forth = {(float *)(uintptr_t)w, step, c->in * step},
                   back = {forth.at, forth.b_step, step};
-    const work to_y = plan(loop, of_x, of_y, c->padding, c->n);
-    const work to_x = plan(loop, of_y, of_x, turned, c->n);
+    const work to_y = plan(of_x, of_y, c->padding, c->n);
+    const work to_x = plan(of_y, of_x, turned, c->n);
     if (makes == GT__MAKES_W) return make_weights(call, &to_y, forth);
     return makes == GT__MAKES_Y ? make_pixels(call, &to_y, forth, false)
                                 : make_pixels(call, &to_x, back, true);

@@ -1,40 +1,16 @@
 /* ops/winograd_kernel.h: the loops of Winograd's convolution for one instruction set. winograd.c includes
- * this file once for each, having defined NAME(x), TARGET, VECTOR_BYTES (sizeof(float) for plain C) and
- * TILE_ROWS, the rows of a product held in registers; they are undefined at the end.
+ * this file once for each, having defined NAME(x), TARGET and VECTOR_BYTES (sizeof(float) for plain C); they are
+ * undefined at the end.
  *
  * Channels of a pixel stand together, padded to whole vectors, so that every loop here is over vectors. */
 #define REAL float
 #include "ops/vector_kernel.h"
+#undef REAL
 
 #define VECTOR NAME(vector)
 #define LANES ((int64_t)(sizeof(VECTOR) / sizeof(float)))
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
-
-/* ---- between channels apart and channels together -------------------------------------------- */
-
-#include "ops/turn_kernel.h"
-#undef REAL
-
-/* to[r to_row + j to_step + i] = from[r from_row + i from_step + j], for rows r, lines i and elements j. */
-TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_step,
-                              const float *restrict from, int64_t from_row, int64_t from_step,
-                              int64_t rows, int64_t lines, int64_t elements) {
-    int64_t turned_lines = 0, turned = 0;
-#ifdef SHUFFLE
-    turned_lines = lines / 4 * 4;
-    turned = elements / 4 * 4;
-    for (int64_t i = 0; i < turned_lines; i += 4)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t j = 0; j < turned; j += 4) NAME(turn_four)
-    (to + r * to_row + j * to_step + i, to_step, from + r * from_row + i * from_step + j,
-     from_step);
-#endif
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < lines; i++)
-            for (int64_t j = i < turned_lines ? turned : 0; j < elements; j++)
-                to[r * to_row + j * to_step + i] = from[r * from_row + i * from_step + j];
-}
 
 /* ---- the transformations along one axis ------------------------------------------------------ */
 
@@ -180,48 +156,12 @@ TARGET static void NAME(collect_w)(const float *from, int64_t apart, int64_t pad
     }
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
-
-/* Where fewer rows are left, the last stands for the others. */
-TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, const product *g, int64_t i,
-                                                   int64_t j) {
-    VECTOR sum[TILE_ROWS][2] = {0};
-    const int64_t rows = g->m - i < TILE_ROWS ? g->m - i : TILE_ROWS;
-    const float *restrict a = g->a + i * g->a_row, *restrict b = g->b + j;
-    int64_t at[TILE_ROWS];
-    EACH(r, TILE_ROWS) { at[r] = (r < rows ? r : rows - 1) * g->a_row; }
-    for (int64_t p = 0; p < g->k; p++, a += g->a_col, b += g->n) {
-        EACH(r, TILE_ROWS) {
-            EACH(v, vectors) { sum[r][v] += a[at[r]] * LOAD(b + v * LANES); }
-        }
-    }
-    float *restrict c = g->c + i * g->n + j;
-    EACH(r, TILE_ROWS) {
-        if (r < rows) EACH(v, vectors) {
-                if (g->add) sum[r][v] += LOAD(c + v * LANES);
-                STORE(c + v * LANES, sum[r][v]);
-            }
-        c += g->n;
-    }
-}
-
-TARGET static void NAME(multiply)(const product *g) {
-    int64_t j = 0;
-    for (; j + 2 * LANES <= g->n; j += 2 * LANES)
-        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(2, g, i, j);
-    if (j < g->n)
-        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(1, g, i, j);
-}
-
 static const kernel NAME(kernel) = {
-    .lanes = sizeof(VECTOR) / sizeof(float),
-    .turn = NAME(turn),
     .spread_x = NAME(spread_x),
     .spread_y = NAME(spread_y),
     .collect_y = NAME(collect_y),
     .spread_w = NAME(spread_w),
     .collect_w = NAME(collect_w),
-    .multiply = NAME(multiply),
 };
 
 #undef VECTOR
@@ -231,4 +171,3 @@ static const kernel NAME(kernel) = {
 #undef NAME
 #undef TARGET
 #undef VECTOR_BYTES
-#undef TILE_ROWS

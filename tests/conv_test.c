@@ -121,14 +121,19 @@ static gt_conv_options option(int64_t stride, int64_t padding, int64_t dilation,
                              .groups = groups};
 }
 
+/* In floats with enough work for windows of several images, in f64 with little. */
 Test(conv, every_option_with_every_other) {
     for (int64_t stride = 1; stride <= 3; stride++)
         for (int64_t padding = 0; padding <= 2; padding++)
             for (int64_t dilation = 1; dilation <= 2; dilation++)
                 for (int64_t groups = 1; groups <= 4; groups *= 2)
-                    for (int64_t kernel = 1; kernel <= 3; kernel++)
-                        check_conv(GT_SHAPE(2, 4, 7, 6), GT_SHAPE(8, 4 / groups, kernel, kernel),
-                                   option(stride, padding, dilation, groups), GT_F64);
+                    for (int64_t kernel = 1; kernel <= 3; kernel++) {
+                        const gt_conv_options o = option(stride, padding, dilation, groups);
+                        check_conv(GT_SHAPE(2, 4, 7, 6), GT_SHAPE(8, 4 / groups, kernel, kernel), o,
+                                   GT_F64);
+                        check_conv(GT_SHAPE(25, 8, 7, 6), GT_SHAPE(20, 8 / groups, kernel, kernel),
+                                   o, GT_F32);
+                    }
 }
 
 Test(conv, rows_and_columns_apart) {
@@ -178,6 +183,10 @@ Test(conv, large_enough_for_a_library) {
         {{4, {16, 16, 0, 62}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {32, 16, 0, 20}}, {4, {16, 16, 3, 3}}, 1, 2, 1, 1},
         {{4, {4, 16, 1, 400}}, {4, {16, 16, 1, 7}}, 1, 3, 1, 1},
+        {{4, {2, 6, 90, 70}}, {4, {10, 6, 5, 3}}, 4, 1, 1, 1},
+        {{4, {3, 10, 61, 64}}, {4, {18, 5, 3, 2}}, 2, 0, 3, 2},
+        {{4, {2, 5, 9, 20000}}, {4, {6, 5, 3, 3}}, 2, 1, 1, 1},
+        {{4, {6, 200, 9, 9}}, {4, {170, 200, 3, 3}}, 2, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_conv(cases[i].x, cases[i].w,
