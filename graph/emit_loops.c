@@ -317,11 +317,24 @@ static void say_summands(gt_emitter *e, const nest *l, uint32_t i, uint32_t from
         gt__say(e, &e->part, " + %s", operand(e, l, in[k], false));
 }
 
+/* Sums begin at +0, which only keeps -0 from being one: of two summands the older one may as well be added to it, so
+ * that the other, on which a chain waits, goes through one addition. */
+static void say_sum(gt_emitter *e, const nest *l, uint32_t i) {
+    const gt__node *n = gt__emit_node(e, i);
+    const uint32_t *in = gt__in(e->tape, n);
+    if (gt__n_in(n) == 2 && in[0] > in[1]) {
+        gt__say(e, &e->part, "%s + ", operand(e, l, in[0], false));
+        gt__say(e, &e->part, "(0 + %s)", operand(e, l, in[1], false));
+        return;
+    }
+    gt__say(e, &e->part, "0");
+    say_summands(e, l, i, 0);
+}
+
 static void say_value(gt_emitter *e, const nest *l, uint32_t i) {
     const gt_op_more *more = &gt__emit_node(e, i)->op->more;
     if (more->traits & GT_SUMS) {
-        gt__say(e, &e->part, "0");
-        say_summands(e, l, i, 0);
+        say_sum(e, l, i);
     } else if (more->emit) {
         say_special(e, l, i);
     } else {
