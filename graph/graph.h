@@ -469,7 +469,7 @@ typedef struct gt_rows {
     size_t scratch;   /* bytes, for GT_MOST_ROWS rows; it is 64-aligned */
     bool large;       /* worth several threads */
 } gt_rows;
-enum { GT_MOST_ROWS = 96 };
+enum { GT_MOST_ROWS = 256 };
 
 /* Large graphs of scalars: one number and one code for each node of a tape. Operands are named by their place. */
 typedef union gt_number {

@@ -404,13 +404,16 @@ static int64_t parts_in_tile(const gt__group *g) {
     return parts;
 }
 
-/* Tiles are whole rows of those that are made, and shares so many of them that every thread gets some. */
+/* Tiles are whole rows of those that are made, and shares so many of them as the second-level cache holds; fewer, if
+ * several threads are to get some. */
 static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
-    enum { SHARES = 4, FEWEST = 16 }; /* of each thread; rows */
+    enum { SHARES = 3, FEWEST = 16, NEAR = 1 << 18 }; /* of each thread; rows; bytes */
     const int64_t own = rows_in_one(g, made), rows = c->rows / own;
-    int64_t in_tile = c->block / own, in_share = rows / ((int64_t)SHARES * threads);
-    if (in_share < FEWEST) in_share = FEWEST;
+    const int64_t even = threads > 1 ? rows / ((int64_t)SHARES * threads) : rows;
+    int64_t in_tile = c->block / own, in_share = NEAR / (made->length * (int64_t)g->element);
+    if (in_share > even) in_share = even;
     if (in_share > GT_MOST_ROWS) in_share = GT_MOST_ROWS;
+    if (in_share < FEWEST) in_share = FEWEST;
     if (in_tile > in_share) in_tile = in_share;
     if (in_tile < 1) in_tile = 1;
     c->block = in_tile * own;

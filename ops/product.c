@@ -242,6 +242,9 @@ static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scrat
     multiply(&job, w->dtype, scratch);
 }
 
+/* Of a packed matrix, all of which is read for each of the parts that the result is made in. */
+enum { MOST_PACKED_BYTES = 2 << 20 };
+
 /* Where the second operand is one matrix, which is packed for all rows. */
 static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
     const gt_array *a = &call->in[0], *out = &call->out[0];
@@ -249,7 +252,7 @@ static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
     if (a->dtype == GT_BF16 || gt_numel(out->shape) == 0 || gt_numel(a->shape) == 0) return true;
     batch all = batch_of(a, &call->in[1], out);
     const size_t bytes = all.rank ? 0 : gt__gemm_packed(&all.first, size);
-    if (!bytes) return true;
+    if (!bytes || bytes > MOST_PACKED_BYTES) return true;
     rows_work *w = gt_scratch(call, sizeof *w);
     if (!w || !prepare(call, &all, size)) return false;
     if (!all.first.packed) {
