@@ -102,7 +102,8 @@ TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS]
     VECTOR line[TILE_VECTORS], all;
     EACH(v, vectors) { line[v] = LOAD(b + v * LANES); }
     EACH(i, TILE_ROWS) {
-        BROADCAST(all, packed ? row[0][p * TILE_ROWS + i] : row[i][p]);
+        const REAL *x = packed ? row[0] + p * TILE_ROWS + i : row[i] + p;
+        BROADCAST(all, *x);
         EACH(v, vectors) { ADD_PRODUCT(sum[i][v], all, line[v]); }
     }
 }
