@@ -143,6 +143,13 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #include "gemm_kernel.h"
 #endif
 
+/* Small rather than quick where nearly every processor has better. */
+#ifdef GEMM_X86
+#define GENERIC_TARGET __attribute__((cold))
+#else
+#define GENERIC_TARGET
+#endif
+
 #if defined(__GNUC__)
 #define GENERIC_VECTOR_BYTES 16
 #define GENERIC_TILE_VECTORS 2
@@ -152,7 +159,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #endif
 
 #define NAME(x) x##_f32
-#define TARGET
+#define TARGET GENERIC_TARGET
 #define REAL float
 #define VECTOR_BYTES GENERIC_VECTOR_BYTES
 #define TILE_ROWS 4
@@ -160,7 +167,7 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #include "gemm_kernel.h"
 
 #define NAME(x) x##_f64
-#define TARGET
+#define TARGET GENERIC_TARGET
 #define REAL double
 #define VECTOR_BYTES GENERIC_VECTOR_BYTES
 #define TILE_ROWS 4
