@@ -3,7 +3,8 @@
  *
  * The usual scheme: blocks of A and B that fit the caches are copied ("packed") into panels in the
  * order in which the tile loop reads them; the tile loop (gemm_kernel.h, compiled for each
- * instruction set and chosen when called) keeps a tile of C in registers. Threads share the panels
+ * instruction set and chosen when called) keeps a tile of C in registers, and a panel of B in the
+ * first-level cache. Threads share the panels
  * and divide the tiles, so each element of C is computed by one thread, and scratch does not depend
  * on their number. Thin products go without packing.
  *
