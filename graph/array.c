@@ -202,6 +202,17 @@ void gt__copy_strided(void *to, const gt_array *from) {
     gt_array merged = *from;
     const int64_t numel = gt_numel(from->shape);
     gt__merge_axes(&merged);
+#ifdef GT_WITH_OPENMP
+    enum { SHARE = 1 << 14 }; /* elements */
+    const size_t size = gt_dtype_size(from->dtype);
+    if (numel >= 4 * SHARE) {
+#pragma omp parallel for schedule(dynamic)
+        for (int64_t start = 0; start < numel; start += SHARE)
+            gt__gather((char *)to + (size_t)start * size, &merged, start,
+                       numel - start < SHARE ? numel - start : SHARE);
+        return;
+    }
+#endif
     if (numel) gt__gather(to, &merged, 0, numel);
 }
 

@@ -19,6 +19,7 @@ enum {
     LINE_BYTES = 64,      /* of a cache */
     ASKED_BYTES = 8 * LINE_BYTES,
     SHARE = 32, /* parts that are worth a thread's while */
+    SHARES = 3, /* of each thread: one may be slower than the next */
     SPARE = 3   /* operands that one member can have spread */
 };
 
@@ -407,7 +408,7 @@ static int64_t parts_in_tile(const gt__group *g) {
 /* Tiles are whole rows of those that are made, and shares so many of them as the second-level cache holds; fewer, if
  * several threads are to get some. */
 static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
-    enum { SHARES = 3, FEWEST = 16, NEAR = 1 << 18 }; /* of each thread; rows; bytes */
+    enum { FEWEST = 16, NEAR = 1 << 18 }; /* rows; bytes */
     const int64_t own = rows_in_one(g, made), rows = c->rows / own;
     const int64_t even = threads > 1 ? rows / ((int64_t)SHARES * threads) : rows;
     int64_t in_tile = c->block / own, in_share = NEAR / (made->length * (int64_t)g->element);
@@ -425,7 +426,7 @@ static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *m
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
     const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
     const int last = shape->shape.rank - 1;
-    cuts c = {.operand = g->n_loads * sizeof(loader), .rows = shape->numel};
+    cuts c = {.operand = g->n_loads * sizeof(loader), .rows = shape->numel, .threads = 1};
     const int64_t parts = parts_in_tile(g);
     c.block = parts * PART;
     c.share = SHARE / parts;
@@ -434,7 +435,11 @@ static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *m
         c.block = g->widest < c.block ? c.block / g->widest : 1;
     }
     const int64_t tiles = (c.rows + c.block - 1) / c.block;
-    c.threads = are_many(tiles * parts) ? tape->plans.threads : 1;
+    if (are_many(tiles * parts * g->n_members)) {
+        c.threads = tape->plans.threads;
+        const int64_t even = tiles / ((int64_t)SHARES * c.threads);
+        c.share = even < 1 ? 1 : even < c.share ? even : c.share;
+    }
     if (made) cut_by_rows(&c, g, made, tape->plans.threads);
     const int64_t longest = (c.rows < c.block ? c.rows : c.block) * g->widest;
     c.arg = c.operand + places;

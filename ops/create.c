@@ -401,11 +401,25 @@ static bool same_shape(gt_call *call) {
     return true;
 }
 
-static bool copy_kernel(gt_call *call) {
-    const gt_array *in = &call->in[0];
-    const size_t bytes = (size_t)gt_numel(in->shape) * gt_dtype_size(in->dtype);
-    if (bytes) memcpy(call->out[0].data, in->data, bytes);
-    return true;
+/* The result may stand in the operand's place. */
+#define COPY(bytes)                                                                                \
+    static void copy_##bytes(void *y, const void *const *x, const gt_arg *arg, int64_t n) {        \
+        (void)arg;                                                                                 \
+        memmove(y, x[0], (size_t)n * (bytes));                                                     \
+    }
+COPY(1)
+COPY(2)
+COPY(4)
+COPY(8)
+
+static gt_tile copy_tile(gt_dtype in, gt_dtype out) {
+    (void)in;
+    switch (gt_dtype_size(out)) {
+    case 1: return copy_1;
+    case 2: return copy_2;
+    case 4: return copy_4;
+    default: return copy_8;
+    }
 }
 
 static bool copy_pull(gt_pull *pull) {
@@ -423,16 +437,14 @@ static gt_tensor copy_samples(gt_samples *s, int i) {
 }
 
 static bool copy_emit(gt_emitter *e, const gt_call *call) {
-    const int64_t count = gt_numel(call->in[0].shape), one = 1;
-    gt_emit_loops(e, 0, 1, &count);
-    gt_emit(e, "%s[%s] = %s[i0];", gt_emit_out(e, 0), gt_emit_index(e, 1, &one), gt_emit_in(e, 0));
-    gt_emit_end(e, 1);
+    (void)call;
+    gt_emit(e, "%s", gt_emit_in(e, 0));
     return true;
 }
 
 const gt_op gt__op_copy =
-    GT_OP("copy", same_shape, copy_kernel, GT_PULL(copy_pull), copy_samples, .traits = GT_PLAIN,
-          .linear = 1, .emit = copy_emit,
+    GT_OP("copy", same_shape, NULL, GT_PULL(copy_pull), copy_samples, .traits = GT_ELEMENTWISE,
+          .linear = 1, .tile = copy_tile, .emit = copy_emit,
           .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_gt_identity, 1, 1), .meaning = "x");
 
 gt_tensor gt_copy(gt_tensor x) { return gt_record_unary(&gt__op_copy, x, NULL, 0); }

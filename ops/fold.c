@@ -237,7 +237,7 @@ enum {
     TILE_BYTES = 2048, /* results of a tile: 16 lanes of them fit the first cache */
     FEW = 32,          /* fewer elements than this do not fill the lanes of a row well */
     MOST_LEVELS = 58,  /* of 2^63 / 256 chunks */
-    PARALLEL = 1 << 18 /* elements that are worth threads */
+    PARALLEL = 1 << 16 /* elements that are worth threads */
 };
 
 typedef struct walk {

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "threads.h"
 #include "unroll.h"
 
 #ifdef GT_WITH_CBLAS
@@ -24,10 +25,6 @@
 #ifdef GT_WITH_ONEDNN
 #include "onednn.h"
 #endif
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
-
 /* As gt__gemm_job, with a column stride for C, so that it can be turned into C' = B' A'. */
 typedef struct {
     int64_t m, n, k;
@@ -86,8 +83,7 @@ enum {
     MAX_TILE_COLUMNS = 32,
     THIN_COLUMNS = 256, /* of C per task of a thin product */
     THIN = 8,           /* rows: up to here packing costs more than it gains */
-    WORTH_THREADS =
-        1 << 23, /* multiplications: up to here waking threads costs more than it gains */
+    WORTH_THREADS = 1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
     WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
 };
 
@@ -187,18 +183,28 @@ static const kernel *kernel_for(size_t element_size) {
 }
 
 /* Does n tasks; so many threads of a team, which all call this, divide them as they get done: on a machine with other
-   work a thread may take twice as long as the next one. Returns when all are done. */
+   work a thread may take twice as long as the next one. Returns when none is left to begin. */
 static void share_out(int threads, int64_t n, void (*task)(const void *job, int64_t i),
                       const void *job) {
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic) nowait
         for (int64_t i = 0; i < n; i++) task(job, i);
         return;
     }
 #endif
     (void)threads;
     for (int64_t i = 0; i < n; i++) task(job, i);
+}
+
+/* Waits until all threads of the team are done with what they have begun. */
+static void meet(int threads) {
+#ifdef GT_WITH_OPENMP
+    if (threads > 1) {
+#pragma omp barrier
+    }
+#endif
+    (void)threads;
 }
 
 static const void *element(const kernel *kr, const void *base, int64_t index) {
@@ -255,6 +261,7 @@ static void run_thin(const kernel *kr, const product *g, int threads) {
         one.g.a = pair.a, one.g.b = pair.b;
         one.g.accumulate = g->accumulate || i > 0;
         share_out(threads, ceil_div(g->n, THIN_COLUMNS), make_strip, &one);
+        meet(threads);
     }
 }
 
@@ -387,8 +394,10 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
                         g->c_col,
                         g->accumulate || s->pair > 0 || s->from > 0};
         if (!g->packed) pack_columns(kr, g, s, scratch, j, c.columns, threads);
+        meet(threads);
         multiply_block(&(multiply_job){kr, s, a, kr->rows * (direct ? g->a_row : depth), b, c},
                        threads);
+        meet(threads);
     }
 }
 
@@ -494,10 +503,18 @@ void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
     pack_all(kr, &g, to, 1);
 }
 
-bool gt__gemm_is_large(const gt__gemm_job *job) {
-    /* In doubles, whose product cannot overflow. */
-    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1) >
-           WORTH_THREADS;
+/* Multiplications. In doubles, whose product cannot overflow. */
+static double work_of(const gt__gemm_job *job) {
+    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1);
+}
+
+bool gt__gemm_is_large(const gt__gemm_job *job) { return work_of(job) >= WORTH_THREADS; }
+
+int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
+    const int threads = gt__threads_for(count);
+    const bool worth = (double)count * work_of(job) >= WORTH_THREADS;
+    const bool divides_well = !gt__gemm_is_large(job) || count >= 4 * threads;
+    return worth && divides_well && !is_for_library(job, size) ? threads : 1;
 }
 
 size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size) {

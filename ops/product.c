@@ -11,6 +11,7 @@
 #include "ops/gemm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/threads.h"
 
 /* ---- what fits ------------------------------------------------------------------------------- */
 
@@ -160,25 +161,52 @@ static batch batch_of(const gt_array *a, const gt_array *b, const gt_array *out)
     return all;
 }
 
-static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, void *scratch) {
+/* The product of the i-th matrices. */
+static gt__gemm_job product_at(const batch *all, gt_dtype dtype, const gt_array *out, int64_t i) {
     const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
+    int64_t rest = i, offset_a = 0, offset_b = 0;
+    for (int d = all->rank - 1; d >= 0; d--) {
+        const int64_t at = rest % out->shape.dim[d];
+        rest /= out->shape.dim[d];
+        offset_a += at * all->step_a[d];
+        offset_b += at * all->step_b[d];
+    }
+    gt__gemm_job job = all->first;
+    job.a = (const char *)job.a + offset_a * size;
+    job.b = (const char *)job.b + offset_b * size;
+    job.c = (char *)job.c + i * job.m * job.n * size_c;
+    return job;
+}
+
+static int64_t count_of(const batch *all, const gt_array *out) {
     int64_t count = 1;
     for (int d = 0; d < all->rank; d++) count *= out->shape.dim[d];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i, offset_a = 0, offset_b = 0;
-        for (int d = all->rank - 1; d >= 0; d--) {
-            const int64_t at = rest % out->shape.dim[d];
-            rest /= out->shape.dim[d];
-            offset_a += at * all->step_a[d];
-            offset_b += at * all->step_b[d];
+    return count;
+}
+
+/* Each thread has `bytes` of scratch. */
+static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, char *scratch,
+                         size_t bytes, int threads) {
+    const int64_t count = count_of(all, out);
+    bool done = true;
+#ifdef GT_WITH_OPENMP
+    if (threads > 1) {
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : done)
+        for (int64_t i = 0; i < count; i++) {
+            const gt__gemm_job job = product_at(all, dtype, out, i);
+            char *own = bytes ? scratch + (size_t)omp_get_thread_num() * bytes : NULL;
+            done = multiply(&job, dtype, own) && done;
         }
-        gt__gemm_job job = all->first;
-        job.a = (const char *)job.a + offset_a * size;
-        job.b = (const char *)job.b + offset_b * size;
-        job.c = (char *)job.c + i * job.m * job.n * size_c;
-        if (!multiply(&job, dtype, scratch)) return false;
+        return done;
     }
-    return true;
+#endif
+    (void)bytes;
+    (void)threads;
+    for (int64_t i = 0; i < count && done; i++) {
+        const gt__gemm_job job = product_at(all, dtype, out, i);
+        done = multiply(&job, dtype, scratch);
+    }
+    return done;
 }
 
 /* Has the second operand packed, where it is a matrix that many products have in common. */
@@ -199,12 +227,13 @@ static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_arra
     batch all = batch_of(a, b, out);
     const gt__gemm_job *job = &all.first;
     if (a->dtype == GT_BF16)
-        return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL);
-    const size_t bytes = gt__gemm_scratch(job->m, job->n, job->k, size);
-    void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
+        return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL, 0, 1);
+    const int threads = gt__gemm_threads(job, count_of(&all, out), size);
+    const size_t bytes = (gt__gemm_scratch(job->m, job->n, job->k, size) + 63) / 64 * 64;
+    char *scratch = bytes ? gt_scratch(call, (size_t)threads * bytes) : NULL;
     if (bytes && !scratch) return false;
     if (out == call->out && !prepare(call, &all, size)) return false;
-    return multiply_all(&all, a->dtype, out, scratch);
+    return multiply_all(&all, a->dtype, out, scratch, bytes, threads);
 }
 
 static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_array *out) {

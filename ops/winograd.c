@@ -278,7 +278,7 @@ static void add_shares(const work *k) {
 static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
 #ifdef GT_WITH_OPENMP
     const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) num_threads(gt__threads_for(tasks))
+#pragma omp parallel for schedule(dynamic) num_threads(gt__threads_for(tasks))
     for (int64_t i = 0; i < tasks; i++) {
         const unsigned own = gt__enter(mode);
         task(k, i, room_of(k, omp_get_thread_num()));

@@ -62,3 +62,63 @@ Test(products, floats) {
 Test(products, doubles) {
     for (size_t k = 0; k < sizeof around / sizeof *around; k++) every_layout(around[k], GT_F64);
 }
+
+/* Many products of different matrices, which threads divide among them. */
+static void batch(gt_dtype dtype, bool turned) {
+    const sizes s = {33, 37, 40};
+    enum { COUNT = 70 };
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor a = gt_reshape(matrix(tape, left, COUNT * s.m, s.k, false, dtype),
+                                   GT_SHAPE(COUNT, s.m, s.k));
+    const gt_tensor b = gt_reshape(matrix(tape, right, COUNT * s.k, s.n, turned, dtype),
+                                   GT_SHAPE(COUNT, s.k, s.n));
+    const gt_tensor y = gt_cast(gt_matmul(a, b), GT_F64);
+    const double *is = gt_data(y);
+    cr_assert(is != NULL, "%s", gt_error(tape));
+    for (int64_t c = 0; c < COUNT; c++)
+        for (int64_t i = 0; i < s.m; i++)
+            for (int64_t j = 0; j < s.n; j++) {
+                double sum = 0;
+                for (int64_t p = 0; p < s.k; p++)
+                    sum += left(c * s.m + i, p) * right(c * s.k + p, j);
+                cr_assert_eq(is[(c * s.m + i) * s.n + j], sum, "%d [%d, %d]", (int)c, (int)i,
+                             (int)j);
+            }
+    gt_tape_free(tape);
+}
+
+Test(products, batches) {
+    batch(GT_F32, false);
+    batch(GT_F64, false);
+    batch(GT_F32, true);
+}
+
+/* A weight that is used again and again: its gradient is the sum of as many products, made by one call. */
+static void used_again(gt_dtype dtype) {
+    enum { TIMES = 20, ROWS = 32, IN = 48, OUT = 100 };
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor w = gt_cast(matrix(tape, right, IN, OUT, false, GT_F64), dtype);
+    const gt_tensor x = matrix(tape, left, TIMES * ROWS, IN, false, dtype);
+    const gt_tensor up = matrix(tape, right, TIMES * ROWS, OUT, false, dtype);
+    gt_tensor sum = gt_scalar(tape, 0, dtype);
+    for (int64_t t = 0; t < TIMES; t++) {
+        const gt_tensor y = gt_matmul(gt_slice(x, 0, t * ROWS, (t + 1) * ROWS, 1), w);
+        sum = gt_add(sum, gt_sum(gt_mul(y, gt_slice(up, 0, t * ROWS, (t + 1) * ROWS, 1)), GT_ALL,
+                                 false));
+    }
+    const gt_tensor slope = gt_cast(gt_grad(sum, w), GT_F64);
+    const double *is = gt_data(slope);
+    cr_assert(is != NULL, "%s", gt_error(tape));
+    for (int64_t i = 0; i < IN; i++)
+        for (int64_t j = 0; j < OUT; j++) {
+            double expected = 0;
+            for (int64_t p = 0; p < TIMES * ROWS; p++) expected += left(p, i) * right(p, j);
+            cr_assert_eq(is[i * OUT + j], expected, "[%d, %d]", (int)i, (int)j);
+        }
+    gt_tape_free(tape);
+}
+
+Test(products, sums_of_many) {
+    used_again(GT_F32);
+    used_again(GT_F64);
+}
