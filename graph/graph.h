@@ -480,7 +480,7 @@ typedef union gt_number {
 typedef struct gt_code {
     uint16_t what, flags;
     uint32_t a, b; /* of one operand: both */
-    uint32_t arg; /* place of the first of its run-time numbers, or the third operand */
+    uint32_t arg;  /* place of the first of its run-time numbers, or the third operand */
 } gt_code;
 /* Codes go in pairs: that for f32, then that for f64. An operation on bools alone has the first. */
 enum {

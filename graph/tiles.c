@@ -405,20 +405,27 @@ static int64_t parts_in_tile(const gt__group *g) {
     return parts;
 }
 
+/* The size of the fewest parts, at most so large, that are all alike: a small rest takes longer than its share. */
+static int64_t evenly(int64_t n, int64_t most) {
+    const int64_t parts = (n + most - 1) / most;
+    return parts > 1 ? (n + parts - 1) / parts : n;
+}
+
 /* Tiles are whole rows of those that are made, and shares so many of them as the second-level cache holds; fewer, if
  * several threads are to get some. */
 static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
-    enum { FEWEST = 16, NEAR = 1 << 18 }; /* rows; bytes */
+    enum { FEWEST = 16, MOST_IN_TILE = GT_MOST_ROWS / 4, NEAR = 1 << 18 }; /* rows; rows; bytes */
     const int64_t own = rows_in_one(g, made), rows = c->rows / own;
     const int64_t even = threads > 1 ? rows / ((int64_t)SHARES * threads) : rows;
     int64_t in_tile = c->block / own, in_share = NEAR / (made->length * (int64_t)g->element);
+    in_tile = in_tile < 1 ? 1 : in_tile > MOST_IN_TILE ? MOST_IN_TILE : in_tile;
     if (in_share > even) in_share = even;
-    if (in_share > GT_MOST_ROWS) in_share = GT_MOST_ROWS;
+    if (in_share > GT_MOST_ROWS - in_tile) in_share = GT_MOST_ROWS - in_tile; /* tiles are whole */
     if (in_share < FEWEST) in_share = FEWEST;
-    if (in_tile > in_share) in_tile = in_share;
-    if (in_tile < 1) in_tile = 1;
+    in_share = evenly(rows, in_share);
+    in_tile = evenly(in_share, in_tile);
     c->block = in_tile * own;
-    c->share = in_share / in_tile;
+    c->share = (in_share + in_tile - 1) / in_tile;
     if (made->rows.large) c->threads = threads;
 }
 

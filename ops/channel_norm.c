@@ -5,11 +5,11 @@
 
 #include <math.h>
 
+#include "graph/wide.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "ops/threads.h"
 #include "ops/unroll.h"
-#include "graph/wide.h"
 
 enum {
     LANES = 16,

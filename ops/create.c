@@ -405,7 +405,7 @@ static bool same_shape(gt_call *call) {
 #define COPY(bytes)                                                                                \
     static void copy_##bytes(void *y, const void *const *x, const gt_arg *arg, int64_t n) {        \
         (void)arg;                                                                                 \
-        memmove(y, x[0], (size_t)n * (bytes));                                                     \
+        memmove(y, x[0], (size_t)n *(bytes));                                                      \
     }
 COPY(1)
 COPY(2)

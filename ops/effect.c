@@ -1,10 +1,10 @@
 /* ops/effect.c: assignment to a leaf, and the sum in which contributions to a gradient meet. */
 #include <string.h>
 
+#include "graph/wide.h"
 #include "ops/kernels.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
-#include "graph/wide.h"
 
 /* ---- assign --------------------------------------------------------------------------------------------- */
 

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/threads.h"
 #include "graph/wide.h"
+#include "ops/threads.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 

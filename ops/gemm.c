@@ -63,8 +63,8 @@ typedef struct {
 } part;
 
 typedef struct {
-    int64_t rows, columns; /* of a tile */
-    size_t size;           /* of an element */
+    int64_t rows, columns, lanes; /* of a tile, and of a vector */
+    size_t size;                  /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
     void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
@@ -83,7 +83,8 @@ enum {
     MAX_TILE_COLUMNS = 32,
     THIN_COLUMNS = 256, /* of C per task of a thin product */
     THIN = 8,           /* rows: up to here packing costs more than it gains */
-    WORTH_THREADS = 1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
+    WORTH_THREADS =
+        1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
     WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
 };
 
@@ -265,10 +266,20 @@ static void run_thin(const kernel *kr, const product *g, int threads) {
     }
 }
 
-/* `count` lines of x, `across` apart, that become panels of `width` lines, `next` elements apart. */
+/* The first column of B's panel i; their number for those after the last. One vector alone has too few sums to keep
+   the processor busy, so where three make a panel, and one would be left, the last two panels get two each. */
+static int64_t panel_start(const kernel *kr, int64_t columns, int64_t i) {
+    const int64_t last = ceil_div(columns, kr->columns) - 1;
+    const bool alone = columns - last * kr->columns <= kr->lanes && kr->columns == 3 * kr->lanes;
+    if (i > last) return columns;
+    return i * kr->columns - (alone && i == last && last > 0 ? kr->lanes : 0);
+}
+
+/* `count` lines of x, `across` apart, that become panels of `width` lines, `next` elements apart: rows of A, or columns
+   of B. */
 typedef struct {
     const kernel *kr;
-    void (*pack_panel)(PACK_PARAMETERS);
+    bool rows;
     int64_t width;
     void *panels;
     int64_t next;
@@ -277,9 +288,13 @@ typedef struct {
 } pack_job;
 
 static void pack_panel(const pack_job *k, int64_t i, int64_t from, int64_t depth) {
-    k->pack_panel(place(k->kr, k->panels, i * k->next + from * k->width),
-                  element(k->kr, k->x, i * k->width * k->across + from * k->along),
-                  least(k->count - i * k->width, k->width), k->across, depth, k->along);
+    const int64_t start = k->rows ? i * k->width : panel_start(k->kr, k->count, i);
+    const int64_t end =
+        k->rows ? least(start + k->width, k->count) : panel_start(k->kr, k->count, i + 1);
+    (k->rows ? k->kr->pack_a
+             : k->kr->pack_b)(place(k->kr, k->panels, i * k->next + from * k->width),
+                              element(k->kr, k->x, start * k->across + from * k->along),
+                              end - start, k->across, depth, k->along);
 }
 
 static void pack_one(const void *job, int64_t i) {
@@ -305,7 +320,7 @@ static void pack(const pack_job *k, int threads) {
 static void pack_rows(const kernel *kr, const product *g, const stretch *s, void *panels,
                       int64_t first, int64_t rows, int threads) {
     for (int64_t i = 0; i < s->pairs; i++)
-        pack(&(pack_job){kr, kr->pack_a, kr->rows, place(kr, panels, i * s->depth * kr->rows),
+        pack(&(pack_job){kr, true, kr->rows, place(kr, panels, i * s->depth * kr->rows),
                          s->pairs * s->depth * kr->rows,
                          element(kr, pair_of(g, s->pair + i).a,
                                  first * g->a_row + s->from * g->a_col),
@@ -317,7 +332,7 @@ static void pack_rows(const kernel *kr, const product *g, const stretch *s, void
 static void pack_columns(const kernel *kr, const product *g, const stretch *s, void *panels,
                          int64_t first, int64_t columns, int threads) {
     for (int64_t i = 0; i < s->pairs; i++)
-        pack(&(pack_job){kr, kr->pack_b, kr->columns, place(kr, panels, i * s->depth * kr->columns),
+        pack(&(pack_job){kr, false, kr->columns, place(kr, panels, i * s->depth * kr->columns),
                          s->pairs * s->depth * kr->columns,
                          element(kr, pair_of(g, s->pair + i).b,
                                  s->from * g->b_row + first * g->b_col),
@@ -346,13 +361,14 @@ static void multiply_panel(const void *job, int64_t task) {
     const kernel *kr = k->kr;
     const int64_t panels = ceil_div(k->c.columns, kr->columns), height = height_of(k);
     const int64_t tile = task / panels * height, i = tile * kr->rows;
-    const int64_t j = task % panels * kr->columns, rows = least(k->c.rows - i, height * kr->rows);
+    const int64_t panel = task % panels, rows = least(k->c.rows - i, height * kr->rows);
+    const int64_t j = panel_start(kr, k->c.columns, panel);
     const part c = k->c;
     kr->multiply(k->s->pairs, k->s->depth,
                  (left_rows){element(kr, k->a.at, tile * k->next), rows, k->a.row, k->a.col},
-                 k->next, element(kr, k->b, j * k->s->pairs * k->s->depth),
+                 k->next, element(kr, k->b, panel * kr->columns * k->s->pairs * k->s->depth),
                  (part){place(kr, c.at, i * c.row + j * c.col), rows,
-                        least(c.columns - j, kr->columns), c.row, c.col, c.add});
+                        panel_start(kr, c.columns, panel + 1) - j, c.row, c.col, c.add});
 }
 
 static void multiply_block(const multiply_job *k, int threads) {

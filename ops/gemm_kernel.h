@@ -244,7 +244,8 @@ TARGET static void NAME(thin)(const product *g, int64_t from, int64_t to) {
 }
 
 static const kernel NAME(kernel) = {
-    TILE_ROWS, TILE_COLUMNS, sizeof(REAL), NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin),
+    TILE_ROWS,    TILE_COLUMNS, LANES,          sizeof(REAL),
+    NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin),
 };
 
 #undef VECTOR

@@ -30,7 +30,9 @@ Test(bf16, every_number_survives_the_way_to_float_and_back) {
 /* Of the two neighbours the nearer, of two as near the even one, by differences in double. */
 static void expect_nearest(float x) {
     const uint16_t is = gt__bf16_of(x);
-    const uint16_t towards_zero = (uint16_t)(*(const uint32_t *)(const void *)&x >> 16);
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint16_t towards_zero = (uint16_t)(bits >> 16);
     const double low = (double)gt__bf16_value(towards_zero),
                  high = (towards_zero & 0x7fff) == 0x7f7f
                             ? copysign(0x1p128, (double)x)

@@ -68,10 +68,10 @@ static void batch(gt_dtype dtype, bool turned) {
     const sizes s = {33, 37, 40};
     enum { COUNT = 70 };
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor a = gt_reshape(matrix(tape, left, COUNT * s.m, s.k, false, dtype),
-                                   GT_SHAPE(COUNT, s.m, s.k));
-    const gt_tensor b = gt_reshape(matrix(tape, right, COUNT * s.k, s.n, turned, dtype),
-                                   GT_SHAPE(COUNT, s.k, s.n));
+    const gt_tensor a =
+        gt_reshape(matrix(tape, left, COUNT * s.m, s.k, false, dtype), GT_SHAPE(COUNT, s.m, s.k));
+    const gt_tensor b =
+        gt_reshape(matrix(tape, right, COUNT * s.k, s.n, turned, dtype), GT_SHAPE(COUNT, s.k, s.n));
     const gt_tensor y = gt_cast(gt_matmul(a, b), GT_F64);
     const double *is = gt_data(y);
     cr_assert(is != NULL, "%s", gt_error(tape));
