@@ -136,6 +136,7 @@ static bool call_within(gt__context *context, gt_tape *tape, const uint32_t *nod
                     .in = array,
                     .out = array + n_in,
                     .seed = tape->params->seed,
+                    .exact = tape->exact,
                     .internal = context};
     fill_operands(tape, node, count, array);
     call.n_out = (int)gt__n_results(tape, i);

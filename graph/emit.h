@@ -100,8 +100,6 @@ void gt__say_list(gt_emitter *e, gt__text *t, const char *format, va_list list);
 void gt__say_bytes(gt_emitter *e, gt__text *t, const char *bytes, size_t size);
 /* One of a few buffers, used again after some calls. */
 char *gt__emit_text(gt_emitter *e);
-/* Element i as a C expression: what a compiler reads gives its bits (but for which NaN it is). */
-const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i);
 void gt__emit_elements(gt_emitter *e, gt__text *t, gt_dtype dtype, const void *data, int64_t count);
 /* A C name made of any text, of letters, digits and _. */
 void gt__emit_clean(char *to, size_t size, const char *from);

@@ -189,7 +189,7 @@ static const char *operand(gt_emitter *e, const nest *l, uint32_t i, bool hide) 
     const gt__emitted *v = &e->value[i], *base = &e->value[v->base];
     const gt_dtype dtype = (gt_dtype)gt__emit_node(e, i)->dtype;
     if (is_fixed_number(e, i)) {
-        const char *text = gt__emit_literal(e, dtype, gt__value(e->tape, i), 0);
+        const char *text = gt_emit_literal(e, dtype, gt__value(e->tape, i), 0);
         return hide ? hidden(e, dtype, text) : text;
     }
     const bool here = base->home == GT__COMPUTED && base->local &&
@@ -226,7 +226,7 @@ static const char *number_of(gt_emitter *e, gt_dtype dtype, double v, bool hide)
                        : dtype == GT_F32 ? (const void *)&single
                        : dtype == GT_I64 ? (const void *)&whole
                                          : (const void *)&small;
-    const char *text = gt__emit_literal(e, dtype, data, 0);
+    const char *text = gt_emit_literal(e, dtype, data, 0);
     return hide ? hidden(e, dtype, text) : text;
 }
 

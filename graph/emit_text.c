@@ -66,14 +66,15 @@ void gt__emit_clean(char *to, size_t size, const char *from) {
 
 /* Emitted files call their own things by a word and a number: no tensor is called so. */
 static bool is_own(const char *name) {
-    static const char *const words[] = {"f",   "i",     "bool", "part", "fixed",  "number",
-                                        "run", "sum",   "prod", "max",  "min",    "any",
-                                        "all", "sizes", "none", "add",  "product"};
+    static const char *const words[] = {
+        "f",    "i",        "bool",       "part",       "fixed",        "number",     "run",
+        "sum",  "prod",     "max",        "min",        "any",          "all",        "sizes",
+        "none", "add",      "product",    "met",        "conv",         "conv_input", "conv_weight",
+        "norm", "norm_add", "norm_total", "norm_about", "norm_measure", "norm_slope"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const size_t length = strlen(words[k]);
         if (strncmp(name, words[k], length) != 0) continue;
         const char *rest = name + length;
-        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a name is terminated
         // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a name is terminated
         while (is_digit(*rest) || *rest == '_') rest++;
         if (!*rest || strncmp(rest, "f32", 3) == 0 || strncmp(rest, "f64", 3) == 0 ||
@@ -143,7 +144,7 @@ static void literal(char *text, gt_dtype dtype, const void *data, int64_t i) {
         snprintf(text, GT__EMIT_TEXT, v < 0 ? "(%lld%s)" : "%lld%s", v, suffix);
 }
 
-const char *gt__emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i) {
+const char *gt_emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i) {
     char *text = gt__emit_text(e);
     literal(text, dtype, data, i);
     return text;

@@ -281,7 +281,8 @@ GT_API void gt_keep_all(gt_tape *tape, bool on);
 /* Evaluation only: a read no longer stores products for a backward that will not come. */
 GT_API void gt_eval(gt_tape *tape, bool on);
 /* From now on element-wise operations run with the scalar functions of <math.h>, slower, with the bits of
- * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. */
+ * plain C; else f32 and f64 tensors use vector functions, whose accuracy is in docs/numerics.md. Convolutions add up
+ * products in the order of their formula (channels, rows, columns), slower, too. */
 GT_API void gt_exact(gt_tape *tape, bool on);
 /* On x86 processors, which are slow at them, element-wise operations and folds of f32 tensors take numbers
  * below the smallest normal one (1.2e-38) for 0, unless this is on. Scalars, f64 and gt_exact keep them. */
@@ -367,6 +368,7 @@ typedef struct gt_call {
     const gt_array *in;
     gt_array *out; /* the shape rule sets dtype and shape of each */
     uint64_t seed; /* of the parameters; for traits GT_RANDOM */
+    bool exact;    /* after gt_exact: what is computed in several orders is computed as its formula says */
     void *internal;
 } gt_call;
 
@@ -726,6 +728,8 @@ GT_API void gt_emit_end(gt_emitter *e, int count);
 GT_API const char *gt_emit_index(gt_emitter *e, int count, const int64_t *stride);
 /* What C calls elements of this kind. */
 GT_API const char *gt_emit_type(gt_dtype dtype);
+/* Element i of data as a C expression: what a compiler reads gives its bits (but for which NaN it is). */
+GT_API const char *gt_emit_literal(gt_emitter *e, gt_dtype dtype, const void *data, int64_t i);
 /* The prefix of all names with linkage. */
 GT_API const char *gt_emit_name(const gt_emitter *e);
 /* Functions that operations share; the same text is written once. */

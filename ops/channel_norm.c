@@ -225,9 +225,13 @@ static gt_tensor norm_samples(gt_samples *s, int i) {
     return samples_of(s, i, false, gt__channel_norm);
 }
 
+static bool norm_emit(gt_emitter *e, const gt_call *call) {
+    return gt__channel_norm_emit(e, call, false);
+}
+
 const gt_op gt__op_channel_norm =
     GT_OP("channel_norm", norm_shape, norm_kernel, GT_PULL(norm_pull), norm_samples, .traits = 0,
-          .meaning = "x standardized in each channel, times a weight, plus a bias");
+          .emit = norm_emit, .meaning = "x standardized in each channel, times a weight, plus a bias");
 
 gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double epsilon) {
     return record(&gt__op_channel_norm, x, weight, bias, epsilon);
@@ -263,9 +267,13 @@ static gt_tensor gradient_samples(gt_samples *s, int i) {
     return samples_of(s, i, true, record_gradient);
 }
 
+static bool gradient_emit(gt_emitter *e, const gt_call *call) {
+    return gt__channel_norm_emit(e, call, true);
+}
+
 const gt_op gt__op_channel_norm_gradient =
     GT_OP("channel_norm_gradient", gradient_shape, gradient_kernel, GT_PULL(gradient_pull),
-          gradient_samples, .traits = 0,
+          gradient_samples, .traits = 0, .emit = gradient_emit,
           .meaning = "what x, weight and bias of channel_norm get from its gradient");
 
 static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, double epsilon) {

@@ -9,4 +9,7 @@
  * variance (mean squared distance from the mean), [channels]; NaN where a channel has no elements. */
 gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double epsilon);
 
+/* The operation, or its gradient, as C, for gt_op_more.emit. */
+bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool gradient);
+
 #endif

@@ -258,9 +258,15 @@ static gt_tensor conv_samples(gt_samples *s, int i) {
     }
 }
 
+static bool conv_emit(gt_emitter *e, const gt_call *call) {
+    const gt__conv c = geometry(call->attr, call->in[0].shape, call->in[1].shape,
+                                call->out[0].shape, call->out[0].dtype);
+    return gt__conv_emit(e, call, &c, GT__MAKES_Y);
+}
+
 const gt_op gt__op_conv =
     GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples, .traits = GT_AUTOCAST,
-          .linear = 3, .meaning = "x under a moving window, times w");
+          .linear = 3, .emit = conv_emit, .meaning = "x under a moving window, times w");
 
 static gt_tensor record_conv(gt_tensor x, gt_tensor w, const setting *s) {
     setting own = *s;
@@ -355,9 +361,15 @@ static gt_tensor conv_input_samples(gt_samples *s, int i) {
                                gt_sample(s, GT_SHAPE(4, 3, 3, 2)), o);
 }
 
+static bool conv_input_emit(gt_emitter *e, const gt_call *call) {
+    const gt__conv c = geometry(call->attr, call->out[0].shape, call->in[1].shape,
+                                call->in[0].shape, call->out[0].dtype);
+    return gt__conv_emit(e, call, &c, GT__MAKES_X);
+}
+
 const gt_op gt__op_conv_input =
     GT_OP("conv_input", conv_input_shape, conv_input_kernel, GT_PULL(conv_input_pull),
-          conv_input_samples, .traits = GT_AUTOCAST, .linear = 3,
+          conv_input_samples, .traits = GT_AUTOCAST, .linear = 3, .emit = conv_input_emit,
           .meaning = "transposed convolution of y by w");
 
 static gt_tensor record_input(gt_tensor y, gt_tensor w, const setting *s, gt_tensor like) {
@@ -420,9 +432,15 @@ static gt_tensor conv_weight_samples(gt_samples *s, int i) {
     }
 }
 
+static bool conv_weight_emit(gt_emitter *e, const gt_call *call) {
+    const gt__conv c = geometry(call->attr, call->in[0].shape, call->out[0].shape,
+                                call->in[1].shape, call->out[0].dtype);
+    return gt__conv_emit(e, call, &c, GT__MAKES_W);
+}
+
 const gt_op gt__op_conv_weight =
     GT_OP("conv_weight", conv_weight_shape, conv_weight_kernel, GT_PULL(conv_weight_pull),
-          conv_weight_samples, .traits = GT_AUTOCAST, .linear = 3,
+          conv_weight_samples, .traits = GT_AUTOCAST, .linear = 3, .emit = conv_weight_emit,
           .meaning = "what each weight meets of x, times y");
 
 static gt_tensor record_weight(gt_tensor x, gt_tensor y, const setting *s, gt_tensor like) {

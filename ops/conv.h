@@ -39,4 +39,7 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
 bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, const void *y,
                          void *w);
 
+/* One of them as C, for gt_op_more.emit. False: of bf16 operands. */
+bool gt__conv_emit(struct gt_emitter *e, const gt_call *call, const gt__conv *c, gt__made makes);
+
 #endif

@@ -10,7 +10,8 @@
  *     product is a sum of one for each i, over slabs of the same lines. They want weights in the
  *     order [i, out, channel, j].
  *   - A kernel of one element that goes over every element of x has x itself for lines ("direct").
- *   - One input channel by few output channels ("planes") is no product of matrices at all.
+ *   - One input channel by few output channels is no product of matrices at all, but sums over planes, one
+ *     channel of an image by one kernel at a time. So is everything after gt_exact.
  *
  * What winograd.c, windows.c or oneDNN does quicker goes there first. Which way is taken, and the tiles, are a
  * matter of shapes alone; threads divide the tiles (or the images, or parts of the sum for the
@@ -346,7 +347,7 @@ static void *product_memory(const work *k, char *memory) {
 /* Where x itself holds the lines, our own product is the quickest for floats, too. */
 static gt__outcome elsewhere(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                              const void *x, const void *y) {
-    if (is_direct(c)) return GT__REFUSED;
+    if (call->exact || is_direct(c)) return GT__REFUSED;
     gt__outcome outcome = gt__winograd(call, c, makes, w, x, y);
     if (outcome == GT__REFUSED) outcome = gt__windows(call, c, makes, w, x, y);
 #ifdef GT_WITH_ONEDNN
@@ -381,13 +382,31 @@ static void forward_task(const work *k, int64_t i, char *memory) {
     if (at.images > 1) turn_images(k, &at, group, y, k->result, true);
 }
 
+static const void *x_plane(const work *k, int64_t image, int64_t group, int64_t channel) {
+    return at_element(k, k->x, x_place(k->c, image, group) + channel * k->c->x[0] * k->c->x[1]);
+}
+static const void *y_plane(const work *k, int64_t image, int64_t group, int64_t o) {
+    return at_element(k, k->y, y_place(k->c, image, group) + o * k->c->y[0] * k->c->y[1]);
+}
+static const void *filter(const work *k, int64_t group, int64_t o, int64_t channel) {
+    const gt__conv *c = k->c;
+    return at_element(k, k->w, ((group * c->out + o) * c->in + channel) * c->k[0] * c->k[1]);
+}
+
+/* The i-th of the planes of this many elements that the result consists of, cleared. */
+static void *clear_plane(const work *k, int64_t i, int64_t elements) {
+    void *plane = place_of(k, k->result, i * elements);
+    if (elements) memset(plane, 0, (size_t)(elements * k->size));
+    return plane;
+}
+
 static void forward_plane(const work *k, int64_t i, char *memory) {
     const gt__conv *c = k->c;
-    const int64_t o = i % (c->groups * c->out), image = i / (c->groups * c->out);
+    const int64_t o = i % c->out, group = i / c->out % c->groups, image = i / c->out / c->groups;
+    void *y = clear_plane(k, i, c->y[0] * c->y[1]);
     (void)memory;
-    k->loop->plane(c, at_element(k, k->x, x_place(c, image, o / c->out)),
-                   at_element(k, k->w, o * c->k[0] * c->k[1]),
-                   place_of(k, k->result, i * c->y[0] * c->y[1]));
+    for (int64_t channel = 0; channel < c->in; channel++)
+        k->loop->plane(c, x_plane(k, image, group, channel), filter(k, group, o, channel), y);
 }
 
 static bool by_planes(const gt__conv *c) { return c->in == 1 && c->out <= PLANES; }
@@ -407,7 +426,7 @@ bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const v
     k.x = x;
     k.w = w;
     k.result = y;
-    if (by_planes(c)) {
+    if (call->exact || by_planes(c)) {
         k.tasks = c->n * c->groups * c->out;
         run_tasks(&k, forward_plane);
         return true;
@@ -461,15 +480,11 @@ static void input_task(const work *k, int64_t i, char *memory) {
 
 static void input_plane(const work *k, int64_t i, char *memory) {
     const gt__conv *c = k->c;
-    const int64_t group = i % c->groups, pixels = c->x[0] * c->x[1];
-    void *x = place_of(k, k->result, i * pixels);
+    const int64_t channel = i % c->in, group = i / c->in % c->groups, image = i / c->in / c->groups;
+    void *x = clear_plane(k, i, c->x[0] * c->x[1]);
     (void)memory;
-    if (pixels) memset(x, 0, (size_t)(pixels * k->size));
     for (int64_t o = 0; o < c->out; o++)
-        k->loop->plane_input(c,
-                             at_element(k, k->y,
-                                        y_place(c, i / c->groups, group) + o * c->y[0] * c->y[1]),
-                             at_element(k, k->w, (group * c->out + o) * c->k[0] * c->k[1]), x);
+        k->loop->plane_input(c, y_plane(k, image, group, o), filter(k, group, o, channel), x);
 }
 
 bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, const void *w,
@@ -482,8 +497,8 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
     k.y = y;
     k.w = w;
     k.result = x;
-    if (by_planes(c)) {
-        k.tasks = c->n * c->groups;
+    if (call->exact || by_planes(c)) {
+        k.tasks = c->n * c->groups * c->in;
         run_tasks(&k, input_plane);
         return true;
     }
@@ -526,15 +541,13 @@ static void weight_task(const work *k, int64_t part, char *memory) {
     }
 }
 
-static void weight_plane(const work *k, int64_t o, char *memory) {
+static void weight_plane(const work *k, int64_t i, char *memory) {
     const gt__conv *c = k->c;
-    void *w = place_of(k, k->result, o * c->k[0] * c->k[1]);
+    const int64_t channel = i % c->in, o = i / c->in % c->out, group = i / c->in / c->out;
+    void *w = clear_plane(k, i, c->k[0] * c->k[1]);
     (void)memory;
-    memset(w, 0, (size_t)(c->k[0] * c->k[1] * k->size));
-    for (int64_t b = 0; b < c->n; b++)
-        k->loop->plane_weight(c, at_element(k, k->x, x_place(c, b, o / c->out)),
-                              at_element(k, k->y, (b * c->groups * c->out + o) * c->y[0] * c->y[1]),
-                              w);
+    for (int64_t image = 0; image < c->n; image++)
+        k->loop->plane_weight(c, x_plane(k, image, group, channel), y_plane(k, image, group, o), w);
 }
 
 bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, const void *y,
@@ -547,8 +560,8 @@ bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, 
     k.x = x;
     k.y = y;
     k.result = w;
-    if (by_planes(c)) {
-        k.tasks = c->groups * c->out;
+    if (call->exact || by_planes(c)) {
+        k.tasks = c->groups * c->out * c->in;
         run_tasks(&k, weight_plane);
         return true;
     }

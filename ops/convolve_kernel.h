@@ -25,12 +25,12 @@ static void NAME(fold_row)(const void *from, void *to, const row *r) {
         for (int64_t q = 0; q < n; q++) x[q * r->step] += line[q];
 }
 
-/* ---- one channel of input by one of output: no product of matrices pays -------------------------- */
+/* ---- one channel of input by one of output, in the order of the formula: as emitted, see conv_emit.c ---- */
 
+/* Adds to the plane of y. */
 static void NAME(plane)(const gt__conv *c, const void *from, const void *weight, void *to) {
     const REAL *x = from, *w = weight;
     REAL *y = to;
-    memset(y, 0, (size_t)(c->y[0] * c->y[1]) * sizeof *y);
     for (int64_t i = 0; i < c->k[0]; i++)
         for (int64_t j = 0; j < c->k[1]; j++) {
             const span p = met(c, 0, i, 0, c->y[0]), q = met(c, 1, j, 0, c->y[1]);

@@ -372,8 +372,24 @@ static gt_tensor pad_samples(gt_samples *s, int i) {
     }
 }
 
-const gt_op gt__op_pad = GT_OP("pad", pad_shape, pad_kernel, GT_PULL(pad_pull), pad_samples,
-                               .traits = GT_STRIDED, .meaning = "x with one number around it");
+static bool pad_emit(gt_emitter *e, const gt_call *call) {
+    const padding *p = call->attr;
+    const gt_array *out = &call->out[0];
+    const int64_t count = gt_numel(out->shape), one = 1;
+    int64_t offset = 0, number[1] = {0}; /* of any kind */
+    gt__put(number, out->dtype, 0, call->arg[0].real);
+    for (int d = 0; d < out->shape.rank; d++) offset += p->before.dim[d] * out->stride[d];
+    gt_emit_loops(e, 0, 1, &count);
+    gt_emit(e, "%s[%s] = %s;", gt_emit_out(e, 0), gt_emit_index(e, 1, &one),
+            gt_emit_literal(e, out->dtype, number, 0));
+    gt_emit_end(e, 1);
+    emit_region(e, call, 0, offset, out->stride);
+    return true;
+}
+
+const gt_op gt__op_pad =
+    GT_OP("pad", pad_shape, pad_kernel, GT_PULL(pad_pull), pad_samples, .traits = GT_STRIDED,
+          .emit = pad_emit, .meaning = "x with one number around it");
 
 gt_tensor gt_pad(gt_tensor x, gt_shape before, gt_shape after, double value) {
     padding p;

@@ -96,9 +96,23 @@ static gt_tensor cumsum_samples(gt_samples *s, int i) {
     }
 }
 
+static bool cumsum_emit(gt_emitter *e, const gt_call *call) {
+    const gt_dtype in = call->in[0].dtype, out = call->out[0].dtype;
+    const split s = split_at(call->in[0].shape, *(const int *)call->attr);
+    const int64_t size[3] = {s.outer, s.inner, s.n}, at[3] = {s.n * s.inner, 1, s.inner};
+    const char *wide = gt_dtype_is_float(in) ? "double" : "long long";
+    gt_emit_loops(e, 0, 2, size);
+    gt_emit(e, "%s sum = 0;", wide);
+    gt_emit_loops(e, 2, 1, &size[2]);
+    gt_emit(e, "sum += (%s)%s[%s];", wide, gt_emit_in(e, 0), gt_emit_index(e, 3, at));
+    gt_emit(e, "%s[%s] = (%s)sum;", gt_emit_out(e, 0), gt_emit_index(e, 3, at), gt_emit_type(out));
+    gt_emit_end(e, 3);
+    return true;
+}
+
 const gt_op gt__op_cumsum =
     GT_OP("cumsum", cumsum_shape, cumsum_kernel, GT_PULL(cumsum_pull), cumsum_samples, .linear = 1,
-          .meaning = "running sums of x along an axis");
+          .emit = cumsum_emit, .meaning = "running sums of x along an axis");
 
 gt_tensor gt_cumsum(gt_tensor x, int axis) {
     return gt_record(x.tape, &gt__op_cumsum, &x, 1, &axis, sizeof axis, NULL, 0);

@@ -22,8 +22,13 @@
 #include "ops/pixels_kernel.h"
 #endif
 
+/* Small rather than quick where nearly every processor has better. */
 #define NAME(x) x##_plain
+#ifdef PIXELS_X86
+#define TARGET __attribute__((cold))
+#else
 #define TARGET
+#endif
 #if defined(__GNUC__)
 #define VECTOR_BYTES 16
 #else

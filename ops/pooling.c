@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ops/ops.h"
+#include "ops/pooling_emit.h"
 #include "ops/rows.h"
 #include "ops/threads.h"
 
@@ -308,6 +309,19 @@ static bool max_kernel(gt_call *call) {
     return true;
 }
 
+/* Random windows are another draw each time: an operation with such cannot be emitted. */
+static gt__window window_at(const gt_call *call, int axis, int64_t n, int64_t i) {
+    const setting *s = call->attr;
+    const range r = s->rule == GRID ? grid_range(s, axis, n, i) : share_range(s->made[axis], n, i);
+    return (gt__window){r.first, r.end, r.count};
+}
+
+static bool max_emit(gt_emitter *e, const gt_call *call) {
+    gt__windows_emit(e, call, GT__LARGEST, &call->in[0].shape.dim[2], &call->out[0].shape.dim[2],
+                     window_at);
+    return true;
+}
+
 static gt_tensor take(gt_tensor x, gt_tensor index);
 
 static bool max_pull(gt_pull *p) {
@@ -347,7 +361,7 @@ static gt_tensor max_samples(gt_samples *s, int i) {
 
 const gt_op gt__op_max_pool =
     GT_OP("max_pool", max_shape, max_kernel, GT_PULL(max_pull), max_samples, .traits = 0,
-          .meaning = "the largest element of each window, and its place");
+          .emit = max_emit, .meaning = "the largest element of each window, and its place");
 
 gt_tensor gt_max_pool2d(gt_tensor x, gt_pool_options options) {
     const setting s = grid_setting(options);
@@ -468,9 +482,15 @@ static gt_tensor unpool_samples(gt_samples *s, int i) {
     }
 }
 
+static bool unpool_emit(gt_emitter *e, const gt_call *call) {
+    gt__places_emit(e, call, true);
+    return true;
+}
+
 const gt_op gt__op_max_unpool =
     GT_OP("max_unpool", unpool_shape, unpool_kernel, GT_PULL(unpool_pull), unpool_samples,
-          .linear = 1, .integer = 2, .meaning = "zeros, with x added at places");
+          .linear = 1, .integer = 2, .emit = unpool_emit,
+          .meaning = "zeros, with x added at places");
 
 gt_tensor gt_max_unpool2d(gt_tensor x, gt_tensor index, int64_t height, int64_t width) {
     const gt_tensor in[2] = {x, index};
@@ -531,9 +551,14 @@ static gt_tensor take_samples(gt_samples *s, int i) {
     }
 }
 
+static bool take_emit(gt_emitter *e, const gt_call *call) {
+    gt__places_emit(e, call, false);
+    return true;
+}
+
 const gt_op gt__op_max_pool_take =
     GT_OP("max_pool_take", take_shape, take_kernel, GT_PULL(take_pull), take_samples, .linear = 1,
-          .integer = 2, .meaning = "the elements at places");
+          .integer = 2, .emit = take_emit, .meaning = "the elements at places");
 
 static gt_tensor take(gt_tensor x, gt_tensor index) {
     const gt_tensor in[2] = {x, index};
@@ -584,9 +609,15 @@ static gt_tensor mean_samples(gt_samples *s, int i) {
     }
 }
 
+static bool mean_emit(gt_emitter *e, const gt_call *call) {
+    gt__windows_emit(e, call, GT__MEAN, &call->in[0].shape.dim[2], &call->out[0].shape.dim[2],
+                     window_at);
+    return true;
+}
+
 const gt_op gt__op_avg_pool =
     GT_OP("avg_pool", pooled_shape, mean_kernel, GT_PULL(mean_pull), mean_samples, .linear = 1,
-          .meaning = "the mean of each window");
+          .emit = mean_emit, .meaning = "the mean of each window");
 
 gt_tensor gt_avg_pool2d(gt_tensor x, gt_pool_options options) {
     const setting s = grid_setting(options);
@@ -654,9 +685,16 @@ static gt_tensor spread_samples(gt_samples *s, int i) {
     }
 }
 
+static bool spread_emit(gt_emitter *e, const gt_call *call) {
+    gt__windows_emit(e, call, GT__SPREAD, &call->out[0].shape.dim[2], &call->in[0].shape.dim[2],
+                     window_at);
+    return true;
+}
+
 const gt_op gt__op_avg_pool_input =
     GT_OP("avg_pool_input", spread_shape, spread_kernel, GT_PULL(spread_pull), spread_samples,
-          .linear = 1, .meaning = "each element's share, added to all of its window");
+          .linear = 1, .emit = spread_emit,
+          .meaning = "each element's share, added to all of its window");
 
 static gt_tensor spread(gt_tensor g, const setting *s) {
     return record(&gt__op_avg_pool_input, g, s);

@@ -62,12 +62,28 @@ static gt_tensor samples_of(gt_samples *s, int i, gt_tensor (*part)(gt_tensor x,
 static gt_tensor tril_samples(gt_samples *s, int i) { return samples_of(s, i, gt_tril); }
 static gt_tensor triu_samples(gt_samples *s, int i) { return samples_of(s, i, gt_triu); }
 
+static bool triangle_emit(gt_emitter *e, const gt_call *call, bool lower) {
+    const gt_array *in = &call->in[0];
+    const int rank = in->shape.rank, row = rank - 2, column = rank - 1;
+    int64_t edge = (int64_t) * (const int *)call->attr + lower; /* of row 0 */
+    if (edge < -in->shape.dim[row]) edge = -in->shape.dim[row];
+    if (edge > in->shape.dim[column]) edge = in->shape.dim[column];
+    gt_emit_loops(e, 0, rank, in->shape.dim);
+    gt_emit(e, "%s[%s] = i%d %s i%d + (%lld) ? %s[%s] : 0;", gt_emit_out(e, 0),
+            gt_emit_index(e, rank, call->out[0].stride), column, lower ? "<" : ">=", row,
+            (long long)edge, gt_emit_in(e, 0), gt_emit_index(e, rank, in->stride));
+    gt_emit_end(e, rank);
+    return true;
+}
+static bool tril_emit(gt_emitter *e, const gt_call *call) { return triangle_emit(e, call, true); }
+static bool triu_emit(gt_emitter *e, const gt_call *call) { return triangle_emit(e, call, false); }
+
 const gt_op gt__op_tril =
     GT_OP("tril", triangle_shape, tril_kernel, GT_PULL(tril_pull), tril_samples, .linear = 1,
-          .meaning = "the lower triangle, the rest 0");
+          .emit = tril_emit, .meaning = "the lower triangle, the rest 0");
 const gt_op gt__op_triu =
     GT_OP("triu", triangle_shape, triu_kernel, GT_PULL(triu_pull), triu_samples, .linear = 1,
-          .meaning = "the upper triangle, the rest 0");
+          .emit = triu_emit, .meaning = "the upper triangle, the rest 0");
 
 gt_tensor gt_tril(gt_tensor x, int diagonal) {
     return gt_record(x.tape, &gt__op_tril, &x, 1, &diagonal, sizeof diagonal, NULL, 0);

@@ -99,9 +99,11 @@ static void expect_sums(const plain *p, gt_tensor made, each_product f, int64_t 
     free(expected);
 }
 
-static void check_conv(gt_shape x_shape, gt_shape w_shape, gt_conv_options o, gt_dtype dtype) {
+static void check_way(gt_shape x_shape, gt_shape w_shape, gt_conv_options o, gt_dtype dtype,
+                      bool exact) {
     plain p = plain_new(x_shape, w_shape, o);
     gt_tape *tape = gt_tape_new(NULL);
+    gt_exact(tape, exact);
     const gt_shape y_shape = GT_SHAPE(p.n, p.out, p.y[0], p.y[1]);
     const gt_tensor x = gt_cast(gt_input(tape, p.of_x, x_shape, GT_F64), dtype);
     const gt_tensor w = gt_cast(gt_input(tape, p.of_w, w_shape, GT_F64), dtype);
@@ -112,6 +114,10 @@ static void check_conv(gt_shape x_shape, gt_shape w_shape, gt_conv_options o, gt
     expect_sums(&p, gt_vjp(y, u, w), into_w, count_w(&p), "the gradient of w");
     gt_tape_free(tape);
     plain_free(&p);
+}
+
+static void check_conv(gt_shape x, gt_shape w, gt_conv_options o, gt_dtype dtype) {
+    check_way(x, w, o, dtype, false);
 }
 
 static gt_conv_options option(int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
@@ -157,6 +163,15 @@ Test(conv, large_enough_for_every_way) {
         check_conv(GT_SHAPE(2, 9, 9, 11), GT_SHAPE(12, 9, 1, 1), option(1, 0, 1, 1), kinds[k]);
         check_conv(GT_SHAPE(2, 5, 20, 40), GT_SHAPE(10, 1, 3, 5), option(1, 1, 1, 5), kinds[k]);
         check_conv(GT_SHAPE(1, 6, 2, 25000), GT_SHAPE(6, 6, 1, 3), option(1, 0, 1, 1), kinds[k]);
+    }
+}
+
+Test(conv, in_the_order_of_the_formula) {
+    for (int64_t stride = 1; stride <= 3; stride++) {
+        check_way(GT_SHAPE(3, 4, 7, 38), GT_SHAPE(6, 2, 3, 2), option(stride, 2, 1, 2), GT_F64,
+                  true);
+        check_way(GT_SHAPE(20, 8, 9, 8), GT_SHAPE(8, 8, 3, 3), option(stride, 1, 2, 1), GT_F32,
+                  true);
     }
 }
 
