@@ -468,8 +468,10 @@ enum { GT_FOLD_PART = 512 };
 typedef struct gt_rows {
     void (*make)(const struct gt_rows *rows, int64_t from, int64_t to, void *scratch);
     const void *work; /* the operation's own, of gt_scratch */
-    size_t scratch;   /* bytes, for GT_MOST_ROWS rows; it is 64-aligned */
+    size_t scratch;   /* bytes, for GT_MOST_ROWS rows, or those together; it is 64-aligned */
     bool large;       /* worth several threads */
+    /* Not 0: so many are made at once, as the rows of an image are, or those that are left at the end; from is a multiple. */
+    int64_t together;
 } gt_rows;
 enum { GT_MOST_ROWS = 256 };
 

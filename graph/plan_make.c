@@ -123,13 +123,13 @@ static bool unit_reads(const gt__maker *m, uint32_t unit, uint32_t value) {
     return false;
 }
 
-/* Could it run right after step s? */
-static bool is_ready_after(gt__maker *m, uint32_t unit, uint32_t s) {
+/* Is what it reads computed in steps before s? */
+static bool is_ready_before(gt__maker *m, uint32_t unit, uint32_t s) {
     for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
             const uint32_t other = gt__is_external(j) ? unit : gt__unit_of(m, j);
-            if (other != unit && m->when[other] > s) return false;
+            if (other != unit && m->when[other] >= s) return false;
         }
     return true;
 }
@@ -147,6 +147,20 @@ static void move_up(gt__maker *m, uint32_t *unit_at, uint32_t from, uint32_t to)
     m->when[unit] = to;
 }
 
+/* Views that it reads and that could come before step s do so, as that of a bias for channels; returns where step s is
+ * then. */
+static uint32_t bring_views(gt__maker *m, uint32_t *unit_at, uint32_t unit, uint32_t s) {
+    for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = gt__inputs_of(m, k)[i];
+            if (gt__is_external(j) || !(m->work->node[j].op->more.traits & GT_VIEW)) continue;
+            const uint32_t view = gt__unit_of(m, j), at = m->when[view];
+            if (view == unit || at == GT__NONE || at < s || m->plan->step[at].is_group) continue;
+            if (is_ready_before(m, view, s)) move_up(m, unit_at, at, s++);
+        }
+    return s;
+}
+
 /* A group that soon reads a result that can be made by rows comes right after it. */
 static void bring_readers(gt__maker *m) {
     enum { SOON = 8 };
@@ -158,8 +172,9 @@ static void bring_readers(gt__maker *m) {
         const uint32_t unit = unit_at[s];
         if (p->step[s].is_group || !m->work->node[unit].op->more.begin_rows) continue;
         for (uint32_t t = s + 1; t < p->first_final && t <= s + SOON; t++) {
-            const bool takes = p->step[t].is_group && unit_reads(m, unit_at[t], unit);
-            if (!takes || !is_ready_after(m, unit_at[t], s)) continue;
+            if (!p->step[t].is_group || !unit_reads(m, unit_at[t], unit)) continue;
+            s = bring_views(m, unit_at, unit_at[t], s);
+            if (!is_ready_before(m, unit_at[t], s + 1)) continue;
             move_up(m, unit_at, t, s + 1);
             break;
         }

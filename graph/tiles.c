@@ -411,6 +411,12 @@ static int64_t evenly(int64_t n, int64_t most) {
     return parts > 1 ? (n + parts - 1) / parts : n;
 }
 
+/* The largest number up to most that n is a multiple of. */
+static int64_t divisor(int64_t n, int64_t most) {
+    while (n % most != 0) most--;
+    return most;
+}
+
 /* Tiles are whole rows of those that are made, and shares so many of them as the second-level cache holds; fewer, if
  * several threads are to get some. */
 static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int threads) {
@@ -419,6 +425,13 @@ static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int t
     const int64_t even = threads > 1 ? rows / ((int64_t)SHARES * threads) : rows;
     int64_t in_tile = c->block / own, in_share = NEAR / (made->length * (int64_t)g->element);
     in_tile = in_tile < 1 ? 1 : in_tile > MOST_IN_TILE ? MOST_IN_TILE : in_tile;
+    if (made->rows.large) c->threads = threads;
+    if (made->rows.together) {
+        in_tile = divisor(made->rows.together, in_tile);
+        c->block = in_tile * own;
+        c->share = made->rows.together / in_tile;
+        return;
+    }
     if (in_share > even) in_share = even;
     if (in_share > GT_MOST_ROWS - in_tile) in_share = GT_MOST_ROWS - in_tile; /* tiles are whole */
     if (in_share < FEWEST) in_share = FEWEST;
@@ -426,7 +439,6 @@ static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int t
     in_tile = evenly(in_share, in_tile);
     c->block = in_tile * own;
     c->share = (in_share + in_tile - 1) / in_tile;
-    if (made->rows.large) c->threads = threads;
 }
 
 static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *made) {

@@ -231,7 +231,8 @@ static bool norm_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_channel_norm =
     GT_OP("channel_norm", norm_shape, norm_kernel, GT_PULL(norm_pull), norm_samples, .traits = 0,
-          .emit = norm_emit, .meaning = "x standardized in each channel, times a weight, plus a bias");
+          .emit = norm_emit,
+          .meaning = "x standardized in each channel, times a weight, plus a bias");
 
 gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double epsilon) {
     return record(&gt__op_channel_norm, x, weight, bias, epsilon);

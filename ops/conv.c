@@ -184,6 +184,17 @@ static bool conv_kernel(gt_call *call) {
     return gt__convolve(call, &c, x->data, w->data, y->data);
 }
 
+static bool is_float(const gt_call *call) {
+    return call->in[0].dtype != GT_BF16 && call->in[1].dtype != GT_BF16;
+}
+
+static bool conv_begin_rows(gt_call *call, gt_rows *rows) {
+    const gt_array *x = &call->in[0], *w = &call->in[1], *y = &call->out[0];
+    if (!is_float(call)) return true;
+    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, y->dtype);
+    return gt__convolve_rows(call, &c, GT__MAKES_Y, w->data, x->data, y->data, rows);
+}
+
 static gt_tensor record(const gt_op *op, gt_tensor a, gt_tensor b, const setting *s) {
     const gt_tensor in[2] = {a, b};
     return gt_record(a.tape, op, in, 2, s, sizeof *s, NULL, 0);
@@ -264,9 +275,9 @@ static bool conv_emit(gt_emitter *e, const gt_call *call) {
     return gt__conv_emit(e, call, &c, GT__MAKES_Y);
 }
 
-const gt_op gt__op_conv =
-    GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples, .traits = GT_AUTOCAST,
-          .linear = 3, .emit = conv_emit, .meaning = "x under a moving window, times w");
+const gt_op gt__op_conv = GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples,
+                                .traits = GT_AUTOCAST, .linear = 3, .begin_rows = conv_begin_rows,
+                                .emit = conv_emit, .meaning = "x under a moving window, times w");
 
 static gt_tensor record_conv(gt_tensor x, gt_tensor w, const setting *s) {
     setting own = *s;
@@ -301,6 +312,13 @@ static bool conv_input_kernel(gt_call *call) {
     if (!as_floats(call, in)) return false;
     const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, x->dtype);
     return gt__convolve_input(call, &c, y->data, w->data, x->data);
+}
+
+static bool conv_input_begin_rows(gt_call *call, gt_rows *rows) {
+    const gt_array *y = &call->in[0], *w = &call->in[1], *x = &call->out[0];
+    if (!is_float(call)) return true;
+    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, x->dtype);
+    return gt__convolve_rows(call, &c, GT__MAKES_X, w->data, x->data, y->data, rows);
 }
 
 static bool conv_input_pull(gt_pull *p) {
@@ -369,7 +387,8 @@ static bool conv_input_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_conv_input =
     GT_OP("conv_input", conv_input_shape, conv_input_kernel, GT_PULL(conv_input_pull),
-          conv_input_samples, .traits = GT_AUTOCAST, .linear = 3, .emit = conv_input_emit,
+          conv_input_samples, .traits = GT_AUTOCAST, .linear = 3,
+          .begin_rows = conv_input_begin_rows, .emit = conv_input_emit,
           .meaning = "transposed convolution of y by w");
 
 static gt_tensor record_input(gt_tensor y, gt_tensor w, const setting *s, gt_tensor like) {

@@ -39,6 +39,11 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
 bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, const void *y,
                          void *w);
 
+/* Prepares to make x or y some images at a time; leaves rows->make NULL where that is not the quickest way. False, and an
+ * error on the call, when scratch memory is short. */
+bool gt__convolve_rows(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
+                       const void *x, const void *y, gt_rows *rows);
+
 /* One of them as C, for gt_op_more.emit. False: of bf16 operands. */
 bool gt__conv_emit(struct gt_emitter *e, const gt_call *call, const gt__conv *c, gt__made makes);
 

@@ -35,6 +35,8 @@ enum {
     PLANES = 4,           /* output channels of a group up to which there is nothing to multiply */
     PARTS = 8,            /* of the sum over tiles that makes the weights' gradient, ... */
     PART_BYTES = 1 << 20, /* if one is no larger */
+    IMAGES_EACH = 4,      /* for each thread, so that they can be made in turn, ... */
+    LARGEST_IMAGE = 1 << 17, /* of so many elements, which then are near when they are read */
     LANES = 16
 };
 
@@ -348,12 +350,24 @@ static void *product_memory(const work *k, char *memory) {
 static gt__outcome elsewhere(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                              const void *x, const void *y) {
     if (call->exact || is_direct(c)) return GT__REFUSED;
-    gt__outcome outcome = gt__winograd(call, c, makes, w, x, y);
-    if (outcome == GT__REFUSED) outcome = gt__windows(call, c, makes, w, x, y);
+    gt__outcome outcome = gt__winograd(call, c, makes, w, x, y, NULL);
+    if (outcome == GT__REFUSED) outcome = gt__windows(call, c, makes, w, x, y, NULL);
 #ifdef GT_WITH_ONEDNN
     if (outcome == GT__REFUSED) return gt__onednn_convolve(call, c, makes, w, x, y);
 #endif
     return outcome;
+}
+
+bool gt__convolve_rows(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
+                       const void *x, const void *y, gt_rows *rows) {
+    const bool of_y = makes == GT__MAKES_Y;
+    const int64_t *size = of_y ? c->y : c->x, channels = c->groups * (of_y ? c->out : c->in);
+    const double image = (double)channels * (double)size[0] * (double)size[1];
+    const bool few = c->n < IMAGES_EACH * (int64_t)gt__threads_for(c->n);
+    if (call->exact || is_direct(c) || few || image > LARGEST_IMAGE) return true;
+    gt__outcome outcome = gt__winograd(call, c, makes, w, x, y, rows);
+    if (outcome == GT__REFUSED) outcome = gt__windows(call, c, makes, w, x, y, rows);
+    return outcome != GT__FAILED;
 }
 
 /* ---- y from x and w -------------------------------------------------------------------------- */

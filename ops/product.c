@@ -271,14 +271,19 @@ static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scrat
     multiply(&job, w->dtype, scratch);
 }
 
-/* Of a packed matrix, all of which is read for each of the parts that the result is made in. */
-enum { MOST_PACKED_BYTES = 2 << 20 };
+enum {
+    MOST_PACKED_BYTES =
+        2 << 20, /* all of it is read for each of the parts that the result is made in */
+    LEAST_BYTES =
+        1 << 22 /* of a result: a smaller one is in a cache when it is read, however it is made */
+};
 
-/* Where the second operand is one matrix, which is packed for all rows. */
+/* Where the second operand is one matrix, which is packed for all rows, and the result large. */
 static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
     const gt_array *a = &call->in[0], *out = &call->out[0];
     const size_t size = gt_dtype_size(out->dtype);
-    if (a->dtype == GT_BF16 || gt_numel(out->shape) == 0 || gt_numel(a->shape) == 0) return true;
+    const bool large = gt_numel(out->shape) >= LEAST_BYTES / (int64_t)size;
+    if (a->dtype == GT_BF16 || !large || gt_numel(a->shape) == 0) return true;
     batch all = batch_of(a, &call->in[1], out);
     const size_t bytes = all.rank ? 0 : gt__gemm_packed(&all.first, size);
     if (!bytes || bytes > MOST_PACKED_BYTES) return true;
@@ -291,8 +296,10 @@ static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
         all.first.packed = packed;
     }
     *w = (rows_work){all.first, out->dtype};
-    *rows = (gt_rows){make_rows, w, gt__gemm_rows_scratch(GT_MOST_ROWS, all.first.k, size),
-                      gt__gemm_is_large(&all.first)};
+    *rows = (gt_rows){.make = make_rows,
+                      .work = w,
+                      .scratch = gt__gemm_rows_scratch(GT_MOST_ROWS, all.first.k, size),
+                      .large = gt__gemm_is_large(&all.first)};
     return true;
 }
 

@@ -403,13 +403,41 @@ static bool provide(const gt_call *call, work *k, int64_t rows, int64_t slabs, i
     return true;
 }
 
-static gt__outcome make_images(const gt_call *call, work *k, filters w) {
+/* What is needed to make some images later. */
+typedef struct begun {
+    gt__conv c;
+    work k;
+    int64_t image_rows, blocks; /* rows of an image's channels; blocks in a share */
+    int64_t images;             /* of a share */
+} begun;
+
+static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
+    const begun *b = rows->work;
+    const int64_t share = from / b->image_rows / b->images;
+    const int64_t left = b->k.blocks - share * b->blocks, blocks = least(b->blocks, left);
+    (void)to; /* that share's, or the last one's */
+    for (int64_t i = 0; i < blocks * b->k.c->groups; i++)
+        make_pixels(&b->k, share * b->blocks * b->k.c->groups + i, scratch);
+}
+
+static gt__outcome begin_rows(const gt_call *call, const work *k, gt_rows *rows) {
+    begun *b = gt_scratch(call, sizeof *b);
+    if (!b) return GT__FAILED;
+    *b = (begun){.c = *k->c, .k = *k, .blocks = k->down, .images = k->images};
+    b->k.c = &b->c;
+    b->image_rows = k->c->groups * k->out * k->a[0].out;
+    *rows = (gt_rows){make_rows, b, k->thread_bytes, true, b->images * b->image_rows};
+    return GT__DONE;
+}
+
+static gt__outcome make_images(const gt_call *call, work *k, filters w, gt_rows *rows) {
     const int64_t tasks = k->blocks * k->c->groups, width = 2 * k->loop->lanes;
     const int64_t pixels = k->images * result_rows(k) * k->a[1].out;
     const int64_t taps = k->c->k[0] * k->c->k[1];
     plan_phases(k);
     k->group_weights = ceil_div(k->out, width) * width * k->in * taps;
-    if (!provide(call, k, pixels, taps, k->c->groups * k->group_weights, tasks)) return GT__FAILED;
+    if (!provide(call, k, pixels, taps, k->c->groups * k->group_weights, rows ? 0 : tasks))
+        return GT__FAILED;
     phase next = k->of[0];
     next.weights = k->weights;
     for (int64_t i = 0; i < k->phases; i++) {
@@ -423,6 +451,7 @@ static gt__outcome make_images(const gt_call *call, work *k, filters w) {
         next.slab += p->slabs;
         next.weights += ceil_div(k->out, width) * width * p->slabs * p->depth;
     }
+    if (rows) return begin_rows(call, k, rows);
     run(k, tasks, make_pixels);
     return GT__DONE;
 }
@@ -467,7 +496,7 @@ static bool is_worth_it(const gt__conv *c, int64_t made) {
 }
 
 gt__outcome gt__windows(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
-                        const void *x, const void *y) {
+                        const void *x, const void *y, gt_rows *rows) {
     const bool back = makes == GT__MAKES_X;
     if (!is_possible(c, back) || !is_worth_it(c, back ? c->in : c->out)) return GT__REFUSED;
     const gt__pixel_loops *loop = gt__loops_for_pixels();
@@ -483,5 +512,5 @@ gt__outcome gt__windows(const gt_call *call, const gt__conv *c, gt__made makes, 
     const filters forth = {(float *)(uintptr_t)w, all, taps, c->out * all},
                   turned = {forth.at, taps, all, c->out * all};
     return makes == GT__MAKES_W ? make_weights(call, &k, forth)
-                                : make_images(call, &k, back ? turned : forth);
+                                : make_images(call, &k, back ? turned : forth, rows);
 }

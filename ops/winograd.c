@@ -29,6 +29,7 @@ enum {
     PLACES = SPREAD * SPREAD,
     BLOCK_TILES = 56,       /* their factors stay in the second-level cache, mostly */
     SHARES = 4,             /* of the blocks, for the gradient of w */
+    IMAGES_SHARES = 8,      /* of the images, that threads take in turn, at least */
     LEAST_CHANNELS = 8,     /* of x and of y, ... */
     MOST_PAIRS = 1 << 16,   /* of them: spread weights must fit a cache, ... */
     MOST_SUMS = 1 << 14,    /* and so must the sums for their gradient */
@@ -131,17 +132,17 @@ static int64_t apart(const work *k, const side *s) { return k->block * k->tiles 
 static int64_t weights_apart(const work *k) { return k->from.padded * k->to.padded + ODD; }
 
 /* The rows of a line, or some of them, that the image has. */
-typedef struct rows {
+typedef struct row_range {
     int64_t first, end; /* counted from the line's first */
     float *at;          /* the first */
-} rows;
+} row_range;
 
-static rows rows_of(const work *k, const side *s, int64_t line, int64_t from) {
+static row_range rows_of(const work *k, const side *s, int64_t line, int64_t from) {
     const int64_t top = line % k->down * STEP - s->padding[0]; /* of the line, in the image */
     const int64_t first = most(from, -top);
     const int64_t end = most(first, least(s->rows, s->size[0] - top));
     const int64_t channel = line / k->down * s->channels;
-    return (rows){first, end, s->at + (channel * s->size[0] + top + first) * s->size[1]};
+    return (row_range){first, end, s->at + (channel * s->size[0] + top + first) * s->size[1]};
 }
 
 static void clear(float *at, int64_t n) { memset(at, 0, (size_t)n * sizeof *at); }
@@ -150,7 +151,7 @@ static void clear(float *at, int64_t n) { memset(at, 0, (size_t)n * sizeof *at);
  * they have in common are. */
 static void read_line(const work *k, const side *s, int64_t line, bool follows, float *memory) {
     const int64_t row = s->columns * s->padded, common = follows ? s->rows - STEP : 0;
-    const rows r = rows_of(k, s, line, common);
+    const row_range r = rows_of(k, s, line, common);
     if (common) memmove(memory, memory + STEP * row, (size_t)(common * row) * sizeof *memory);
     clear(memory + common * row, (r.first - common) * row);
     k->pixels->turn(memory + r.first * row + s->padding[1] * s->padded, row, s->padded, r.at,
@@ -159,7 +160,7 @@ static void read_line(const work *k, const side *s, int64_t line, bool follows, 
 }
 
 static void write_line(const work *k, const side *s, int64_t line, const float *memory) {
-    const rows r = rows_of(k, s, line, 0);
+    const row_range r = rows_of(k, s, line, 0);
     k->pixels->turn(r.at, s->size[1], s->size[0] * s->size[1], memory, s->columns * s->padded,
                     s->padded, r.end, s->size[1], s->channels);
 }
@@ -215,10 +216,13 @@ typedef struct room {
     float *line, *from, *to;
 } room;
 
-static room room_of(const work *k, int thread) {
-    char *memory = k->memory + (size_t)thread * k->thread_bytes;
+static room room_in(const work *k, char *memory) {
     return (room){(float *)(void *)memory, (float *)(void *)(memory + k->line_bytes),
                   (float *)(void *)(memory + k->line_bytes + k->from_bytes)};
+}
+
+static room room_of(const work *k, int thread) {
+    return room_in(k, k->memory + (size_t)thread * k->thread_bytes);
 }
 
 /* The product at one of the places. */
@@ -241,8 +245,7 @@ static void multiply(const work *k, int64_t m, int64_t depth, int64_t a_col, con
     k->pixels->multiply(&g);
 }
 
-static void make_images(const work *k, int64_t block, room r) {
-    const int64_t first = k->lines * block / k->blocks, end = k->lines * (block + 1) / k->blocks;
+static void make_lines(const work *k, int64_t first, int64_t end, room r) {
     read_block(k, &k->from, k->loop->spread_x, first, end, r.line, r.from);
     for (int64_t place = 0; place < PLACES; place++)
         multiply(k, (end - first) * k->tiles, k->from.padded, 1,
@@ -253,6 +256,10 @@ static void make_images(const work *k, int64_t block, room r) {
                            k->to.padded, k->tiles, r.line, k->to.columns * k->to.padded);
         write_line(k, &k->to, line, r.line);
     }
+}
+
+static void make_block(const work *k, int64_t block, room r) {
+    make_lines(k, k->lines * block / k->blocks, k->lines * (block + 1) / k->blocks, r);
 }
 
 static void add_products(const work *k, int64_t block, room r, float *sums) {
@@ -377,18 +384,46 @@ static gt__outcome make_weights(const gt_call *call, const work *plan, filters w
     return GT__DONE;
 }
 
-static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w, bool turned) {
+/* Rows of pixels that an image has, of all channels. */
+static int64_t rows_in_image(const work *k) { return k->to.channels * k->to.size[0]; }
+
+static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
+    const work *k = rows->work;
+    const int64_t end = to / rows_in_image(k) * k->down;
+    for (int64_t line = from / rows_in_image(k) * k->down; line < end; line += k->block)
+        make_lines(k, line, least(line + k->block, end), room_in(k, scratch));
+}
+
+static gt__outcome begin_rows(const gt_call *call, const work *k, int64_t images, gt_rows *rows) {
+    work *kept = gt_scratch(call, sizeof *kept);
+    if (!kept) return GT__FAILED;
+    *kept = *k;
+    *rows = (gt_rows){make_rows, kept, k->thread_bytes, true, images * rows_in_image(k)};
+    return GT__DONE;
+}
+
+/* So many lines of a share that they are a block's, or all of some images. */
+static void cut_images(work *k, int64_t images) {
+    const int64_t lines = images * k->down;
+    k->block = ceil_div(lines, ceil_div(lines, k->block));
+}
+
+static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w, bool turned,
+                               gt_rows *rows) {
     work k = *plan;
+    const int64_t images = most(1, least(k.block / k.down, k.lines / k.down / IMAGES_SHARES));
+    if (rows) cut_images(&k, images);
     const int64_t tiles = k.block * k.tiles;
-    if (!provide(call, &k, k.blocks, tiles)) return GT__FAILED;
+    if (!provide(call, &k, rows ? 1 : k.blocks, tiles)) return GT__FAILED;
     place_rows(&k, k.from.padded, tiles);
     spread_weights(&k, w, turned);
-    run(&k, k.blocks, make_images);
+    if (rows) return begin_rows(call, &k, images, rows);
+    run(&k, k.blocks, make_block);
     return GT__DONE;
 }
 
 gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
-                         const void *x, const void *y) {
+                         const void *x, const void *y, gt_rows *rows) {
     if (!is_possible(c) || !is_worth_it(c, makes)) return GT__REFUSED;
     const gt__pixel_loops *loop = gt__loops_for_pixels();
     const int64_t turned[2] = {TAPS - 1 - c->padding[0], TAPS - 1 - c->padding[1]};
@@ -399,6 +434,6 @@ gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes,
     const work to_y = plan(of_x, of_y, c->padding, c->n);
     const work to_x = plan(of_y, of_x, turned, c->n);
     if (makes == GT__MAKES_W) return make_weights(call, &to_y, forth);
-    return makes == GT__MAKES_Y ? make_pixels(call, &to_y, forth, false)
-                                : make_pixels(call, &to_x, back, true);
+    return makes == GT__MAKES_Y ? make_pixels(call, &to_y, forth, false, rows)
+                                : make_pixels(call, &to_x, back, true, rows);
 }
