@@ -13,8 +13,8 @@ typedef struct gt__window {
 
 /* Tells the i-th of an axis; image is the size of the larger planes, made how many windows there are. */
 typedef gt__window gt__window_at(const gt_call *call, int axis, int64_t n, int64_t i);
-void gt__windows_emit(gt_emitter *e, const gt_call *call, gt__window_use use, const int64_t image[2],
-                      const int64_t made[2], gt__window_at *at);
+void gt__windows_emit(gt_emitter *e, const gt_call *call, gt__window_use use,
+                      const int64_t image[2], const int64_t made[2], gt__window_at *at);
 
 /* Takes elements from places, or adds them there. */
 void gt__places_emit(gt_emitter *e, const gt_call *call, bool adds);

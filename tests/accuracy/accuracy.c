@@ -1,10 +1,10 @@
-/* tests/accuracy/accuracy.c: writes docs/numerics.md, and checks that it still holds.
+/* tests/accuracy/accuracy.c: measures the table of docs/numerics.md, and checks that it still holds.
  *
- *     accuracy write         the document, measured on this machine: takes half an hour
+ *     accuracy write FILE    that file with its table measured on this machine: takes half an hour
  *     accuracy row NAME      one line of its table
  *     accuracy check FILE    a share of it
  *
- * GT_SOAK=1 in the environment: on every f32 number, which takes two hours. */
+ * GT_SOAK=1 in the environment: on every f32 number, which takes four hours. */
 #include "accuracy/ulps.h"
 
 #include <ctype.h>
@@ -14,86 +14,6 @@
 
 #include "gradtape.h"
 #include "support/harness.h"
-
-static const char head[] =
-    "# Numerics\n"
-    "\n"
-    "How exact element-wise operations are, and which choices that leaves. The table at the end "
-    "is\n"
-    "written by `tests/accuracy`; a test measures a share of it again and fails when it no longer "
-    "holds.\n"
-    "To write it again, which takes half an hour, or two hours for all numbers (`GT_SOAK=1`):\n"
-    "\n"
-    "    ./dev build && build/bin/tests/accuracy write > docs/numerics.md\n"
-    "\n"
-    "and `accuracy row NAME` writes one line of it.\n"
-    "\n"
-    "## Vector functions and scalar ones\n"
-    "\n"
-    "A row of `ops/ops.def` is compiled several times. Tensors of f32 and f64 run in whole "
-    "vectors, "
-    "with\n"
-    "the functions of glibc's `libmvec` where there are such (exp, log, sin, tanh, erf, ...), for "
-    "the\n"
-    "best instruction set that the processor has. The last vector of a tensor is padded, so an "
-    "element has\n"
-    "the same bits wherever it stands. Scalars (rank 0) call `<math.h>` for each number, and so "
-    "does\n"
-    "everything after `gt_exact(tape, true)`: slower, with the bits that the row's C expression "
-    "has "
-    "in a\n"
-    "program of your own. A vector of one element and a scalar may therefore differ in their last "
-    "bits.\n"
-    "\n"
-    "Nothing is compiled with `-ffast-math`. In these operations the compiler reorders nothing and "
-    "fuses no\n"
-    "product with a sum, and NaN and infinities come out as C says.\n"
-    "\n"
-    "`tests/accuracy/ulps.c` measures the distance from the correctly rounded value in units in "
-    "the\n"
-    "last place: at most 0.5 is correctly rounded, below 1 is one of the two neighbours. The "
-    "reference is the\n"
-    "row in long double. `p` is 1.5 in rows that have a parameter. f64, and rows of two inputs, "
-    "are "
-    "tried on a\n"
-    "quarter of a million random numbers, f32 rows of one input on those that the table names.\n"
-    "\n"
-    "Large numbers in the table have a reason. `gelu` in its left tail is the product of a large "
-    "number\n"
-    "with a tiny one, whose exponent has a rounded argument; `gelu_tanh` likewise. `silu` and "
-    "`mish` "
-    "are off\n"
-    "where e^x is below the smallest normal number and has lost digits. `logaddexp` crosses zero, "
-    "where only\n"
-    "the absolute error is small.\n"
-    "\n"
-    "## Denormal numbers\n"
-    "\n"
-    "On x86 processors element-wise operations of f32 tensors, and sums and other folds that run "
-    "with them, take\n"
-    "numbers below the smallest normal one (1.2e-38) for 0, operands and results alike: many "
-    "processors need a\n"
-    "hundred times as long for them, and saturated sigmoids make many. `gt_keep_denormals(tape, "
-    "true)` keeps\n"
-    "them. f64, scalars (rank 0), matrix products and everything after `gt_exact(tape, true)` keep "
-    "them always, and so\n"
-    "do other processors. The mode is the processor's control register, set in the threads that "
-    "compute\n"
-    "and set back after each operation, or group of operations: the caller's own setting stays.\n"
-    "\n"
-    "## Convolutions by 3x3\n"
-    "\n"
-    "f32 convolutions by 3x3 with a stride of 1, from 8 to 8 channels on, and both their "
-    "gradients, are made of tiles of\n"
-    "4x4 in a quarter of the multiplications (`ops/winograd.c`), which rounds otherwise than a sum "
-    "of products. For normal\n"
-    "numbers the root of the mean squared error is 5e-7 (16 channels) to 1.4e-6 (256) of the "
-    "result's, the largest\n"
-    "1e-5; sums of products, one after the other, have 2e-7 to 9e-7 and 7e-6. An infinity or NaN "
-    "in x makes all of the\n"
-    "tiles that see it NaN, not just the elements whose windows do. f64, which gradient checks "
-    "use, has no such tiles.\n"
-    "\n";
 
 /* ---- the rows in question: they call functions ------------------------------------------------------ */
 
@@ -138,11 +58,14 @@ static int write_row(FILE *out, const char *name) {
     return 1;
 }
 
-static int write_document(FILE *out) {
+/* What stands before the table stays. */
+static int write_document(FILE *in, FILE *out) {
+    static const char title[] = "## The table\n";
+    char line[2048];
     const char *name = NULL;
+    while (fgets(line, sizeof line, in) && strcmp(line, title) != 0) fputs(line, out);
     gt__kernels_at(0, &name);
-    fputs(head, out);
-    fprintf(out, "## The table\n\nVector functions for %s. f32 rows of one input: ", name);
+    fprintf(out, "%s\nVector functions for %s. f32 rows of one input: ", title, name);
     if (is_soak())
         fputs("all of the 2^32 numbers.\n\n", out);
     else
@@ -257,15 +180,17 @@ static int check_document(FILE *in) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "write") == 0) return write_document(stdout);
     if (argc == 3 && strcmp(argv[1], "row") == 0) return write_row(stdout, argv[2]);
-    FILE *in = argc == 3 && strcmp(argv[1], "check") == 0 ? fopen(argv[2], "r") : NULL;
+    const bool writes = argc == 3 && strcmp(argv[1], "write") == 0;
+    const bool checks = argc == 3 && strcmp(argv[1], "check") == 0;
+    FILE *in = writes || checks ? fopen(argv[2], "r") : NULL;
     if (!in) {
         fprintf(stderr,
-                "usage: accuracy write | accuracy row NAME | accuracy check docs/numerics.md\n");
+                "usage: accuracy write docs/numerics.md | accuracy row NAME | accuracy check "
+                "docs/numerics.md\n");
         return 2;
     }
-    const int status = check_document(in);
+    const int status = writes ? write_document(in, stdout) : check_document(in);
     fclose(in);
     return status;
 }
