@@ -106,6 +106,7 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
     const int64_t channels = x->shape.dim[1], one = 1;
     int64_t run = 1;
     for (int d = 2; d < x->shape.rank; d++) run *= x->shape.dim[d];
+    const int64_t apart = channels * run;
     emit_helpers(e, x->dtype, back);
     gt_emit_loops(e, 0, 1, &channels);
     gt_emit(e,
@@ -116,9 +117,9 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
             gt_emit_name(e), gt_dtype_name(x->dtype), gt_emit_in(e, 0), gt_emit_index(e, 1, &run),
             gt_emit_in(e, back ? 2 : 1), gt_emit_index(e, 1, back ? &run : &one),
             gt_emit_in(e, back ? 1 : 2), gt_emit_index(e, 1, &one),
-            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0],
-            (long long)(channels * run), (long long)run, gt_emit_out(e, 0),
-            gt_emit_index(e, 1, &run), gt_emit_out(e, 1), gt_emit_out(e, 2));
+            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0], (long long)apart,
+            (long long)run, gt_emit_out(e, 0), gt_emit_index(e, 1, &run), gt_emit_out(e, 1),
+            gt_emit_out(e, 2));
     gt_emit_end(e, 1);
     return true;
 }
