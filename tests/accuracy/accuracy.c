@@ -4,7 +4,7 @@
  *     accuracy row NAME      one line of its table
  *     accuracy check FILE    a share of it
  *
- * GT_SOAK=1 in the environment: on every f32 number, which takes five hours. */
+ * GT_SOAK=1 in the environment: on every f32 number, which takes three hours. */
 #include "accuracy/ulps.h"
 
 #include <ctype.h>
