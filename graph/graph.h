@@ -368,7 +368,8 @@ typedef struct gt_call {
     const gt_array *in;
     gt_array *out; /* the shape rule sets dtype and shape of each */
     uint64_t seed; /* of the parameters; for traits GT_RANDOM */
-    bool exact;    /* after gt_exact: what is computed in several orders is computed as its formula says */
+    bool
+        exact; /* after gt_exact: what is computed in several orders is computed as its formula says */
     void *internal;
 } gt_call;
 
