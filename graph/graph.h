@@ -292,7 +292,7 @@ GT_API void gt_keep_denormals(gt_tape *tape, bool on);
 GT_API void gt_reference(gt_tape *tape, bool on);
 /* How the last planned run went about it: one line for each step (a kernel, a view, or a group of
  * element-wise operations that run together; `rows`: a kernel whose result the group in the next line takes some rows at a
- * time), with the bytes it reads and writes; at the end the sums and the largest size of all values that had to exist
+ * time, unless the kernel finds it quicker to make the whole first), with the bytes it reads and writes; at the end the sums and the largest size of all values that had to exist
  * at once. */
 GT_API void gt_plan_print(gt_tape *tape, FILE *out);
 /* The same as a drawing for Graphviz. */
