@@ -292,8 +292,8 @@ GT_API void gt_keep_denormals(gt_tape *tape, bool on);
 GT_API void gt_reference(gt_tape *tape, bool on);
 /* How the last planned run went about it: one line for each step (a kernel, a view, or a group of
  * element-wise operations that run together; `rows`: a kernel whose result the group in the next line takes some rows at a
- * time, unless the kernel finds it quicker to make the whole first), with the bytes it reads and writes; at the end the sums and the largest size of all values that had to exist
- * at once. */
+ * time, unless the kernel finds it quicker to make the whole first), with the bytes it reads and writes; at the end the
+ * sums and the largest size of all values that had to exist at once. */
 GT_API void gt_plan_print(gt_tape *tape, FILE *out);
 /* The same as a drawing for Graphviz. */
 GT_API void gt_plan_dot(gt_tape *tape, FILE *out);
@@ -368,8 +368,7 @@ typedef struct gt_call {
     const gt_array *in;
     gt_array *out; /* the shape rule sets dtype and shape of each */
     uint64_t seed; /* of the parameters; for traits GT_RANDOM */
-    bool
-        exact; /* after gt_exact: what is computed in several orders is computed as its formula says */
+    bool exact;    /* after gt_exact: sums go in the order of their formula */
     void *internal;
 } gt_call;
 

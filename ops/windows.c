@@ -407,26 +407,23 @@ static bool provide(const gt_call *call, work *k, int64_t rows, int64_t slabs, i
 typedef struct begun {
     gt__conv c;
     work k;
-    int64_t image_rows, blocks; /* rows of an image's channels; blocks in a share */
-    int64_t images;             /* of a share */
+    int64_t image_rows; /* of all channels */
 } begun;
 
 static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
     const begun *b = rows->work;
-    const int64_t share = from / b->image_rows / b->images;
-    const int64_t left = b->k.blocks - share * b->blocks, blocks = least(b->blocks, left);
-    (void)to; /* that share's, or the last one's */
-    for (int64_t i = 0; i < blocks * b->k.c->groups; i++)
-        make_pixels(&b->k, share * b->blocks * b->k.c->groups + i, scratch);
+    const int64_t first = from / b->image_rows / b->k.images * b->k.down, groups = b->c.groups;
+    (void)to; /* those images' blocks, as rows->together says */
+    for (int64_t i = first * groups; i < (first + b->k.down) * groups; i++)
+        make_pixels(&b->k, i, scratch);
 }
 
 static gt__outcome begin_rows(const gt_call *call, const work *k, gt_rows *rows) {
     begun *b = gt_scratch(call, sizeof *b);
     if (!b) return GT__FAILED;
-    *b = (begun){.c = *k->c, .k = *k, .blocks = k->down, .images = k->images};
+    *b = (begun){*k->c, *k, k->c->groups * k->out * k->a[0].out};
     b->k.c = &b->c;
-    b->image_rows = k->c->groups * k->out * k->a[0].out;
-    *rows = (gt_rows){make_rows, b, k->thread_bytes, true, b->images * b->image_rows};
+    *rows = (gt_rows){make_rows, b, k->thread_bytes, true, k->images * b->image_rows};
     return GT__DONE;
 }
 
