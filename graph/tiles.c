@@ -15,7 +15,7 @@
 enum {
     PART = GT_FOLD_PART, /* elements; a tile is one or some parts */
     MOST_PARTS = 4,
-    NEAR_BYTES = 1 << 17, /* of scratch, which should stay in the nearest caches */
+    NEAR_BYTES = 1 << 16, /* of scratch, which should stay in the nearest caches */
     LINE_BYTES = 64,      /* of a cache */
     ASKED_BYTES = 8 * LINE_BYTES,
     SHARE = 32, /* parts that are worth a thread's while */

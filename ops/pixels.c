@@ -12,7 +12,7 @@
 #define NAME(x) x##_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define VECTOR_BYTES 64
-#define TILE_ROWS 12
+#define TILE_ROWS 8
 #include "ops/pixels_kernel.h"
 
 #define NAME(x) x##_avx2

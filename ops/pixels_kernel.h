@@ -57,22 +57,23 @@ TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_ste
 }
 
 /* Where fewer rows are left, the last stands for the others. */
-TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, const gt__pixel_product *g,
-                                                   int64_t i, const float *restrict b, float *c) {
-    VECTOR sum[TILE_ROWS][2] = {0};
-    const int64_t rows = g->m - i < TILE_ROWS ? g->m - i : TILE_ROWS;
+TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t tile_rows, int64_t vectors,
+                                                   const gt__pixel_product *g, int64_t i,
+                                                   const float *restrict b, float *c) {
+    VECTOR sum[2 * TILE_ROWS][2] = {0};
+    const int64_t rows = g->m - i < tile_rows ? g->m - i : tile_rows;
     const gt__row_pair *row = g->row + i;
-    int64_t at[TILE_ROWS];
-    EACH(r, TILE_ROWS) { at[r] = row[r < rows ? r : rows - 1].a; }
+    int64_t at[2 * TILE_ROWS];
+    EACH(r, tile_rows) { at[r] = row[r < rows ? r : rows - 1].a; }
     for (int64_t s = 0; s < g->slabs; s++) {
         const float *restrict a = g->a + g->slab[s];
         for (int64_t p = 0; p < g->depth; p++, a += g->a_col, b += g->b_row) {
-            EACH(r, TILE_ROWS) {
+            EACH(r, tile_rows) {
                 EACH(v, vectors) { sum[r][v] += a[at[r]] * LOAD(b + v * LANES); }
             }
         }
     }
-    EACH(r, TILE_ROWS) {
+    EACH(r, tile_rows) {
         if (r < rows) EACH(v, vectors) {
                 float *to = c + row[r].c + v * LANES;
                 if (g->add) sum[r][v] += LOAD(to);
@@ -85,9 +86,10 @@ TARGET static void NAME(multiply)(const gt__pixel_product *g) {
     const float *b = g->b;
     int64_t j = 0;
     for (; j + 2 * LANES <= g->n; j += 2 * LANES, b += g->b_panel)
-        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(2, g, i, b, g->c + j);
+        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(TILE_ROWS, 2, g, i, b, g->c + j);
     if (j < g->n)
-        for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(1, g, i, b, g->c + j);
+        for (int64_t i = 0; i < g->m; i += 2 * TILE_ROWS)
+            NAME(tile)(2 * TILE_ROWS, 1, g, i, b, g->c + j);
 }
 
 static const gt__pixel_loops NAME(loops) = {sizeof(VECTOR) / sizeof(float), NAME(turn),
