@@ -55,10 +55,11 @@ class Draw:
         return torch.tensor((below * self.array(math.prod(shape))).astype(np.int64)).reshape(shape)
 
 
-def train(optimizer, loss_of):
+def train(optimizer, loss_of, bf16=False):
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of()
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -92,7 +93,7 @@ def seed_loop(scale):
     return step
 
 
-def perceptron(batch, widths, normal=False, segments=0, **options):
+def perceptron(batch, widths, normal=False, segments=0, bf16=False, **options):
     draw = Draw()
     x = draw.uniforms((batch, widths[0]), 0, 1)
     label = draw.labels((batch,), 10)
@@ -113,7 +114,7 @@ def perceptron(batch, widths, normal=False, segments=0, **options):
         scores = checkpoint_sequential(model, segments, x) if segments else model(x)
         return F.cross_entropy(scores, label)
 
-    return train(optimizer, loss_of)
+    return train(optimizer, loss_of, bf16)
 
 
 def filters(draw, layer, bias=False):
@@ -199,7 +200,7 @@ class GptBlock(nn.Module):
         return x + self.mlp2(F.gelu(self.mlp1(self.norm2(x))))
 
 
-def gpt():
+def gpt(bf16=False):
     batch, length, vocabulary, model, draw = 16, 64, 65, 128, Draw()
     index = draw.labels((batch, length), vocabulary)
     label = draw.labels((batch, length), vocabulary)
@@ -217,7 +218,7 @@ def gpt():
             x = block(x, mask)
         return F.cross_entropy(F.linear(norm(x), tokens).flatten(0, 1), label.flatten())
 
-    return train(optimizer, loss_of)
+    return train(optimizer, loss_of, bf16)
 
 
 def lstm():
@@ -359,10 +360,12 @@ WORKLOADS = {
     "W1": lambda: seed_loop(1),
     "W1s": lambda: seed_loop(0.03162277660168379),
     "W2": lambda: perceptron(128, (784, 512, 256, 10), lr=0.05, momentum=0.9),
+    "W2-bf16": lambda: perceptron(128, (784, 512, 256, 10), bf16=True, lr=0.05, momentum=0.9),
     "W3": lambda: perceptron(32, (784, 64, 10), lr=0.1),
     "W4": small_images,
     "W5": residual_images,
     "W6": gpt,
+    "W6-bf16": lambda: gpt(bf16=True),
     "W7": lstm,
     "W8": elements,
     "W9": scalars,
@@ -370,6 +373,7 @@ WORKLOADS = {
     "W10b": lambda: chain(False),
     "W11": mixture,
     "W12": lambda: perceptron(256, DEEP + (10,), normal=True, lr=1e-3),
+    "W12-bf16": lambda: perceptron(256, DEEP + (10,), normal=True, bf16=True, lr=1e-3),
     "W12c": lambda: perceptron(256, DEEP + (10,), normal=True, segments=7, lr=1e-3),
     "W12b": lambda: perceptron(8192, WIDE_BATCH + (10,), normal=True, lr=1e-3),
     "W12bc": lambda: perceptron(8192, WIDE_BATCH + (10,), normal=True, segments=7, lr=1e-3),

@@ -42,10 +42,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -x "$program" ] || die "no program $program"
-# The deep networks take seconds a step.
-deep="W12 W12c W12b W12bc"
+# The deep networks take seconds a step. Products of bf16 are quick only where the processor knows it.
+deep="W12 W12c W12b W12bc" half=
+if grep -q avx512_bf16 /proc/cpuinfo 2>/dev/null; then half="W2-bf16 W6-bf16" deep="$deep W12-bf16"; fi
 [ "$seconds" != 0.5 ] || deep=
-chosen=${chosen:-W1 W1s W2 W3 W4 W5 W6 W7 W8 W9 W10a W10b W11 $deep}
+chosen=${chosen:-W1 W1s W2 W3 W4 W5 W6 W7 W8 W9 W10a W10b W11 $half $deep}
 processors=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 if [ -z "$threads" ]; then
     threads=1

@@ -113,14 +113,14 @@ function print_rates(    i, key, name) {
     }
 }
 
-# Same work? Then the losses after three steps agree.
+# Same work? Then the losses after three steps agree; PyTorch rounds more than operands to bf16.
 function differ(peer, key,    apart, size) {
     if (!((peer, key) in loss)) return 0
     apart = loss[peer, key] - loss["gradtape", key]
     size = loss[peer, key]
     if (apart < 0) apart = -apart
     if (size < 0) size = -size
-    if (apart <= 1e-3 * size) return 0
+    if (apart <= (key ~ /bf16/ ? 2e-2 : 1e-3) * size) return 0
     printf "%s: after three steps the losses differ, gradtape %.8g and %s %.8g: not the same work\n", key, \
         loss["gradtape", key], peer, loss[peer, key]
     return 1

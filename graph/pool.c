@@ -38,7 +38,7 @@ void gt__large_pages(void *data, size_t bytes) {
     const uintptr_t page = (uintptr_t)1 << 21;
     char *first = (char *)data + (page - (uintptr_t)data % page) % page,
          *end = (char *)data + bytes;
-    if (bytes >= 4 * page && first < end)
+    if (bytes >= 2 * page && first < end)
         madvise(first, (size_t)(end - first) / page * page, MADV_HUGEPAGE);
 #else
     (void)data;

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "graph/wide.h"
 #include "threads.h"
 #include "unroll.h"
 
@@ -68,7 +69,7 @@ typedef struct {
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
     void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
-                     part c);
+                     int64_t b_row, part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
 } kernel;
 
@@ -78,9 +79,10 @@ enum {
     CHUNK_COLUMNS = 192,  /* packed at a time where nobody waits: second-level cache */
     TASK_ROWS = 96,       /* of A per task */
     PACK_DEPTH = 32,      /* packed at a time of lines that are neighbours */
-    FEW_ROWS = 4,         /* of a tile, read side by side without packing */
-    MAX_TILE_ROWS = 12,
-    MAX_TILE_COLUMNS = 32,
+    FEW_TILES = 16,       /* of rows of C, which pay for no packing of B */
+    FEW_COLUMNS = 128,    /* of C, likewise of A */
+    MAX_TILE_ROWS = 8,
+    MAX_TILE_COLUMNS = 48,
     THIN_COLUMNS = 256, /* of C per task of a thin product */
     THIN = 8,           /* rows: up to here packing costs more than it gains */
     WORTH_THREADS =
@@ -103,23 +105,30 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
    and static linking dislike. */
 #if defined(__GNUC__) && defined(__x86_64__)
 #define GEMM_X86 1
+#include <immintrin.h>
 
 #define NAME(x) x##_f32_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL float
 #define LETTER "s"
+#define SOME(count) ((__mmask16)((1U << (count)) - 1))
+#define LOAD_SOME(p, some) _mm512_maskz_loadu_ps(some, p)
+#define STORE_SOME(p, some, v) _mm512_mask_storeu_ps(p, some, v)
 #define VECTOR_BYTES 64
-#define TILE_ROWS 12
-#define TILE_VECTORS 2
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
 #include "gemm_kernel.h"
 
 #define NAME(x) x##_f64_avx512
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL double
 #define LETTER "d"
+#define SOME(count) ((__mmask8)((1U << (count)) - 1))
+#define LOAD_SOME(p, some) _mm512_maskz_loadu_pd(some, p)
+#define STORE_SOME(p, some, v) _mm512_mask_storeu_pd(p, some, v)
 #define VECTOR_BYTES 64
-#define TILE_ROWS 12
-#define TILE_VECTORS 2
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
 #include "gemm_kernel.h"
 
 #define NAME(x) x##_f32_avx2
@@ -340,13 +349,20 @@ static void pack_columns(const kernel *kr, const product *g, const stretch *s, v
              threads);
 }
 
-/* A part of C (+)= rows of A, whose tiles are `next` elements apart, times packed B. */
+/* Columns of B: panels, or where B's rows lie, which are `row` elements apart, and the last panel packed, if its end is
+   not that of a vector. */
+typedef struct {
+    const void *panels, *rows, *last;
+    int64_t row;
+} right_columns;
+
+/* A part of C (+)= rows of A, whose tiles are `next` elements apart, times columns of B. */
 typedef struct {
     const kernel *kr;
     const stretch *s;
     left_rows a;
     int64_t next;
-    const void *b;
+    right_columns b;
     part c;
 } multiply_job;
 
@@ -364,9 +380,14 @@ static void multiply_panel(const void *job, int64_t task) {
     const int64_t panel = task % panels, rows = least(k->c.rows - i, height * kr->rows);
     const int64_t j = panel_start(kr, k->c.columns, panel);
     const part c = k->c;
+    const bool packed = !k->b.rows || (k->b.last && panel == panels - 1);
+    const void *b = !packed ? element(kr, k->b.rows, j)
+                    : k->b.rows
+                        ? k->b.last
+                        : element(kr, k->b.panels, panel * kr->columns * k->s->pairs * k->s->depth);
     kr->multiply(k->s->pairs, k->s->depth,
                  (left_rows){element(kr, k->a.at, tile * k->next), rows, k->a.row, k->a.col},
-                 k->next, element(kr, k->b, panel * kr->columns * k->s->pairs * k->s->depth),
+                 k->next, b, packed ? kr->columns : k->b.row,
                  (part){place(kr, c.at, i * c.row + j * c.col), rows,
                         panel_start(kr, c.columns, panel + 1) - j, c.row, c.col, c.add});
 }
@@ -381,9 +402,35 @@ static int64_t padded(const kernel *kr, int64_t columns) {
     return ceil_div(columns, kr->columns) * kr->columns;
 }
 
-/* A need not be packed where a few rows are read along memory. */
+/* A need not be packed where a few rows are read along memory, or whole tiles across them for few columns. */
 static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
-    return g->a_col == 1 && kr->rows <= FEW_ROWS && pairs == 1;
+    const bool along = g->a_col == 1 && g->a_row != 1;
+    const bool across = g->a_row == 1 && g->m % kr->rows == 0 && g->n <= FEW_COLUMNS;
+    return (along || across) && pairs == 1;
+}
+
+/* Nor B, for few of them. */
+static bool reads_columns(const kernel *kr, const product *g, int64_t pairs) {
+    return !g->packed && g->b_col == 1 && g->n >= kr->columns && g->m <= FEW_TILES * kr->rows &&
+           pairs == 1;
+}
+
+static void pack_last_panel(const void *job, int64_t i) {
+    (void)i;
+    const pack_job *k = job;
+    pack_panel(k, ceil_div(k->count, k->width) - 1, 0, k->depth);
+}
+
+/* B as it lies. */
+static right_columns read_columns(const kernel *kr, const product *g, const stretch *s,
+                                  void *scratch, int threads) {
+    const void *rows = element(kr, pair_of(g, s->pair).b, s->from * g->b_row);
+    const bool ends = g->n % kr->lanes == 0;
+    if (!ends)
+        share_out(threads, 1, pack_last_panel,
+                  &(pack_job){kr, false, kr->columns, scratch, 0, rows, g->n, 1, s->depth,
+                              g->b_row});
+    return (right_columns){NULL, rows, ends ? NULL : scratch, g->b_row};
 }
 
 /* One thread packs so much of B at a time as its second-level cache holds, and finds it there; several, which have to
@@ -391,15 +438,17 @@ static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
                      int64_t rows, void *scratch, int threads) {
     const int64_t depth = s->pairs * s->depth;
-    const int64_t width = g->packed ? g->n : threads > 1 ? BLOCK_COLUMNS : CHUNK_COLUMNS;
-    const bool direct = reads_rows(kr, g, s->pairs);
-    const void *b = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n)) : scratch;
+    const bool direct = reads_rows(kr, g, s->pairs),
+               whole = g->packed || reads_columns(kr, g, s->pairs);
+    const int64_t width = whole ? g->n : threads > 1 ? BLOCK_COLUMNS : CHUNK_COLUMNS;
+    right_columns b = {.panels = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n))
+                                           : scratch};
     void *const packed =
         place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
     left_rows a = {packed, rows, 1, kr->rows};
     if (direct)
-        a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from), rows,
-                        g->a_row, 1};
+        a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from * g->a_col),
+                        rows, g->a_row, g->a_col};
     else
         pack_rows(kr, g, s, packed, first, rows, threads);
     for (int64_t j = 0; j < g->n; j += width) {
@@ -409,7 +458,10 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
                         g->c_row,
                         g->c_col,
                         g->accumulate || s->pair > 0 || s->from > 0};
-        if (!g->packed) pack_columns(kr, g, s, scratch, j, c.columns, threads);
+        if (!whole)
+            pack_columns(kr, g, s, scratch, j, c.columns, threads);
+        else if (!g->packed)
+            b = read_columns(kr, g, s, scratch, threads);
         meet(threads);
         multiply_block(&(multiply_job){kr, s, a, kr->rows * (direct ? g->a_row : depth), b, c},
                        threads);
@@ -476,25 +528,27 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     run(kr, &g, scratch, 1);
 }
 
+#ifdef GT_WITH_CBLAS
+enum { BY_CBLAS = 1 };
+#else
+enum { BY_CBLAS = 0 };
+#endif
+
 /* If only the strides are right. */
 static bool is_for_library(const gt__gemm_job *job, size_t size) {
-#if defined(GT_WITH_CBLAS)
-    (void)job;
-    (void)size;
-    return true;
-#elif defined(GT_WITH_ONEDNN)
-    return size == sizeof(float) && gt__onednn_takes(job);
+#ifdef GT_WITH_ONEDNN
+    return BY_CBLAS || (size == sizeof(float) && gt__onednn_takes(job));
 #else
     (void)job;
     (void)size;
-    return false;
+    return BY_CBLAS;
 #endif
 }
 
 size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
     const bool turned = better_transposed(kr, job->m, job->n);
-    if (least(job->m, job->n) <= THIN || turned || is_for_library(job, size)) return 0;
+    if (least(job->m, job->n) <= THIN || turned || BY_CBLAS) return 0;
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 

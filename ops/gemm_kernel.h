@@ -8,6 +8,8 @@
  *     REAL          float or double
  *     VECTOR_BYTES  the size of a vector register, or sizeof(REAL) for plain C
  *     LETTER        "s" or "d", where the processor has AVX and fused multiply-adds
+ *     SOME(count)   the first lanes of a vector, where the processor can load and store some:
+ *     LOAD_SOME(p, some), STORE_SOME(p, some, v)
  *     TILE_ROWS     the tile held in registers has this many rows ...
  *     TILE_VECTORS  ... each of this many vectors
  * and undefines them at the end. It gives NAME(kernel), the table that the driver in gemm.c works
@@ -75,34 +77,42 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
+#ifndef SOME
 /* One copy for the many places of a tile; compiled as they are, or its old instructions would wait for the upper halves
    of the vectors that they leave as they were. */
-TARGET static NEVER_INLINE void NAME(put_some)(REAL *to, const REAL *lane, int64_t count,
-                                               bool add) {
+TARGET static NEVER_INLINE void NAME(put_some)(REAL *to, VECTOR sum, int64_t count, bool add) {
+    REAL lane[LANES];
+    STORE(lane, sum);
     for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
 }
+#else
+TARGET static inline ALWAYS_INLINE void NAME(put_some)(REAL *to, VECTOR sum, int64_t count,
+                                                       bool add) {
+    if (add) sum += LOAD_SOME(to, SOME(count));
+    STORE_SOME(to, SOME(count), sum);
+}
+#endif
 
 /* The first `count` lanes, or all. */
 TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, VECTOR sum, int64_t count, bool add) {
-    if (count >= LANES) {
-        if (add) sum += LOAD(to);
-        STORE(to, sum);
+    if (count < LANES) {
+        NAME(put_some)(to, sum, count, add);
         return;
     }
-    REAL lane[LANES];
-    STORE(lane, sum);
-    NAME(put_some)(to, lane, count, add);
+    if (add) sum += LOAD(to);
+    STORE(to, sum);
 }
 
-/* Adds the products of one depth: A's elements are neighbours, packed, or in rows of their own. */
+/* Adds the products of one depth: A's elements are neighbours, or in rows of their own. */
 TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS][TILE_VECTORS],
-                                                           int64_t vectors, bool packed,
+                                                           int64_t vectors, bool together,
                                                            const REAL *const row[TILE_ROWS],
-                                                           int64_t p, const REAL *restrict b) {
+                                                           int64_t a_col, int64_t p,
+                                                           const REAL *restrict b) {
     VECTOR line[TILE_VECTORS], all;
     EACH(v, vectors) { line[v] = LOAD(b + v * LANES); }
     EACH(i, TILE_ROWS) {
-        const REAL *x = packed ? row[0] + p * TILE_ROWS + i : row[i] + p;
+        const REAL *x = together ? row[0] + p * a_col + i : row[i] + p;
         BROADCAST(all, *x);
         EACH(v, vectors) { ADD_PRODUCT(sum[i][v], all, line[v]); }
     }
@@ -111,18 +121,25 @@ TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS]
 /* One tile, at most `vectors` wide: part of C (+)= rows of A times a panel of B. Where A has fewer rows, the last
    stands for the others. Two depths at a time: where two threads share a core, the loop's own instructions cost. */
 TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t depth, left_rows a,
-                                                   const REAL *restrict b, part c) {
+                                                   const REAL *restrict b, int64_t b_row, part c) {
     VECTOR sum[TILE_ROWS][TILE_VECTORS] = {0};
-    const bool packed = a.col != 1;
-    const int64_t lines = packed ? 1 : TILE_ROWS;
+    const bool together = a.row == 1;
+    const int64_t lines = together ? 1 : TILE_ROWS;
     const REAL *row[TILE_ROWS];
     EACH(i, lines) { row[i] = (const REAL *)a.at + (i < a.rows ? i : a.rows - 1) * a.row; }
-    int64_t p = 0;
-    for (; p < depth - 1; p += 2, b += 2 * TILE_COLUMNS) {
-        NAME(add_products)(sum, vectors, packed, row, p, b);
-        NAME(add_products)(sum, vectors, packed, row, p + 1, b + TILE_COLUMNS);
+    if (c.col == 1) {
+        EACH(i, TILE_ROWS) {
+            if (i < c.rows) EACH(v, vectors) {
+                    GT__PREFETCH((const REAL *)c.at + i * c.row + v * LANES);
+                }
+        }
     }
-    if (depth % 2) NAME(add_products)(sum, vectors, packed, row, p, b);
+    int64_t p = 0;
+    for (; p < depth - 1; p += 2, b += 2 * b_row) {
+        NAME(add_products)(sum, vectors, together, row, a.col, p, b);
+        NAME(add_products)(sum, vectors, together, row, a.col, p + 1, b + b_row);
+    }
+    if (depth % 2) NAME(add_products)(sum, vectors, together, row, a.col, p, b);
     REAL *restrict to = c.at;
     if (c.col == 1) {
         EACH(i, TILE_ROWS) {
@@ -147,14 +164,14 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t dept
    pairs' elements follow one another; with several, A is packed. */
 TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t vectors, int64_t pairs, int64_t depth,
                                                     left_rows a, int64_t next, const REAL *b,
-                                                    part c) {
+                                                    int64_t b_row, part c) {
     for (; c.rows > 0; c.rows -= TILE_ROWS, a.rows -= TILE_ROWS) {
         left_rows rows = a;
         part to = c;
         to.rows = c.rows < TILE_ROWS ? c.rows : TILE_ROWS;
         for (int64_t i = 0; i < pairs; i++, to.add = true) {
             rows.at = (const REAL *)a.at + i * depth * TILE_ROWS;
-            NAME(tile)(vectors, depth, rows, b + i * TILE_COLUMNS * depth, to);
+            NAME(tile)(vectors, depth, rows, b + i * TILE_COLUMNS * depth, b_row, to);
         }
         a.at = (const REAL *)a.at + next;
         c.at = (REAL *)c.at + TILE_ROWS * c.row;
@@ -162,24 +179,25 @@ TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t vectors, int64_t pai
 }
 
 TARGET static inline ALWAYS_INLINE void NAME(panel)(int64_t pairs, int64_t depth, left_rows a,
-                                                    int64_t next, const REAL *b, part c) {
+                                                    int64_t next, const REAL *b, int64_t b_row,
+                                                    part c) {
     // NOLINTBEGIN(bugprone-branch-clone): the same where a tile has two vectors
     if (c.columns <= LANES)
-        NAME(tiles)(1, pairs, depth, a, next, b, c);
+        NAME(tiles)(1, pairs, depth, a, next, b, b_row, c);
     else if (c.columns <= 2 * LANES && TILE_VECTORS > 2)
-        NAME(tiles)(2, pairs, depth, a, next, b, c);
+        NAME(tiles)(2, pairs, depth, a, next, b, b_row, c);
     else
-        NAME(tiles)(TILE_VECTORS, pairs, depth, a, next, b, c);
+        NAME(tiles)(TILE_VECTORS, pairs, depth, a, next, b, b_row, c);
     // NOLINTEND(bugprone-branch-clone)
 }
 
-/* The strides of A that are known here make the loops' addresses. */
+/* The strides that are known here make the loops' addresses. */
 TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next,
-                                  const void *b, part c) {
-    if (TILE_ROWS > FEW_ROWS || a.col != 1)
-        NAME(panel)(pairs, depth, (left_rows){a.at, a.rows, 1, TILE_ROWS}, next, b, c);
+                                  const void *b, int64_t b_row, part c) {
+    if (a.row == 1)
+        NAME(panel)(pairs, depth, (left_rows){a.at, a.rows, 1, a.col}, next, b, b_row, c);
     else
-        NAME(panel)(1, depth, (left_rows){a.at, a.rows, a.row, 1}, next, b, c);
+        NAME(panel)(1, depth, (left_rows){a.at, a.rows, a.row, 1}, next, b, b_row, c);
 }
 
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */
@@ -259,6 +277,9 @@ static const kernel NAME(kernel) = {
 #undef BROADCAST
 #undef ADD_PRODUCT
 #undef LETTER
+#undef SOME
+#undef LOAD_SOME
+#undef STORE_SOME
 #undef NAME
 #undef TARGET
 #undef REAL

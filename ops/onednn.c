@@ -14,8 +14,16 @@
 
 /* ---- products of floats ---------------------------------------------------------------------- */
 
-/* Multiplications: with fewer a product is not worth the call; others gain by packing once, and by threads. */
-enum { LEAST_ALONE = 1 << 19, LESS_ALONE = 1 << 21 };
+/* Multiplications: with fewer a product is not worth the call; from the second on it gains by threads, and before by
+ * none. */
+enum { LEAST_ALONE = 1 << 19, LEAST_SHARED = 1 << 21 };
+
+/* Terms of several products that gradtape adds up in one pass: with more that is not worth it. */
+enum { MOST_ADDED = 64 };
+
+static double size_of(const gt__gemm_job *job) {
+    return (double)job->m * (double)job->n * (double)job->k;
+}
 
 static bool has_avx512(void) {
     const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
@@ -25,13 +33,11 @@ static bool has_avx512(void) {
 /* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
  * as fast for large ones. */
 bool gt__onednn_takes(const gt__gemm_job *job) {
-    (void)job;
-    if (has_avx512()) return true;
+    if ((job->n_more && job->k <= MOST_ADDED) || size_of(job) < LEAST_ALONE) return false;
 #ifdef GT_WITH_OPENMP
-    const double size = (double)job->m * (double)job->n * (double)job->k;
-    return size >= LEAST_ALONE && size < LESS_ALONE && !job->n_more;
+    return has_avx512() || size_of(job) < LEAST_SHARED;
 #else
-    return false;
+    return has_avx512();
 #endif
 }
 
@@ -47,7 +53,7 @@ bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
     if (!gt__onednn_takes(job)) return false;
 #ifdef GT_WITH_OPENMP
     const int threads = omp_get_max_threads();
-    if (!has_avx512()) omp_set_num_threads(1);
+    if (size_of(job) < LEAST_SHARED) omp_set_num_threads(1);
     const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
     omp_set_num_threads(threads);
     return done;

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 
 float *bench_draw_uniform(bench_draw *draw, int64_t count, double low, double high) {
-    float *values = malloc((size_t)count * sizeof *values);
+    float *values = aligned_alloc(64, ((size_t)count * sizeof *values + 63) / 64 * 64);
     for (int64_t i = 0; values && i < count; i++)
         values[i] = (float)(low + (high - low) * bench_uniform(draw));
     return values;
 }
 
 float *bench_draw_normal(bench_draw *draw, int64_t count, double scale) {
-    float *values = malloc((size_t)count * sizeof *values);
+    float *values = aligned_alloc(64, ((size_t)count * sizeof *values + 63) / 64 * 64);
     for (int64_t i = 0; values && i < count; i++) values[i] = (float)(scale * bench_normal(draw));
     return values;
 }

@@ -42,6 +42,7 @@ struct workload {
     int64_t inputs, width; /* of a stack of equal layers */
     int64_t widths[4];     /* or of each, where they differ */
     bool checkpoints;
+    bool bf16; /* products of operands rounded to it: gt_autocast */
 };
 
 /* Tables of the files of workloads; each ends with a name of NULL. */

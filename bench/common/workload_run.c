@@ -32,6 +32,7 @@ bool bench_begin(training *t, const workload *what) {
     t->params = gt_params_new(NULL, 1);
     t->tape = t->params ? gt_tape_new(t->params) : NULL;
     t->opt = t->tape && what->optimizer ? what->optimizer(t->params) : NULL;
+    gt_autocast(t->tape, what->bf16);
     if (t->tape && (t->opt || !what->optimizer) && what->prepare(t)) return true;
     fprintf(stderr, "%s: out of memory\n", what->name);
     return false;

@@ -112,6 +112,7 @@ static gt_optim *adam(gt_params *params) {
 
 const workload bench_text[] = {
     {.name = "W6", .prepare = prepare_gpt, .loss = gpt, .optimizer = adamw, .flop = 5.29e9},
+    {.name = "W6-bf16", .prepare = prepare_gpt, .loss = gpt, .optimizer = adamw, .bf16 = true},
     {.name = "W7", .prepare = prepare_lstm, .loss = lstm, .optimizer = adam, .flop = 4.23e9},
     {.name = NULL},
 };
