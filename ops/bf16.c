@@ -1,5 +1,5 @@
-/* ops/bf16.c: floats and their upper halves, in whole arrays. The loops are compiled once more for AVX2; their
- * arithmetic is that of integers, so both give the same bits. */
+/* ops/bf16.c: floats and their upper halves, in whole arrays. The loops are compiled for several instruction sets;
+ * their arithmetic is that of integers, so all give the same bits. */
 #include "ops/bf16.h"
 
 #include <string.h>
@@ -37,7 +37,11 @@ typedef void widen_loop(float *restrict to, const uint16_t *restrict from, int64
 LOOPS(plain, )
 #if defined(__GNUC__) && defined(__x86_64__)
 LOOPS(avx2, __attribute__((target("avx2"))))
-#define BEST(loop) (__builtin_cpu_supports("avx2") ? loop##_avx2 : loop##_plain)
+LOOPS(avx512, __attribute__((target("avx512f,avx512bw"))))
+#define BEST(loop)                                                                                 \
+    (__builtin_cpu_supports("avx512bw") ? loop##_avx512                                            \
+     : __builtin_cpu_supports("avx2")   ? loop##_avx2                                              \
+                                        : loop##_plain)
 #else
 #define BEST(loop) loop##_plain
 #endif

@@ -65,6 +65,7 @@ typedef struct {
 
 typedef struct {
     int64_t rows, columns, lanes; /* of a tile, and of a vector */
+    bool masks;                   /* part of a vector can be read */
     size_t size;                  /* of an element */
     void (*pack_a)(PACK_PARAMETERS);
     void (*pack_b)(PACK_PARAMETERS);
@@ -111,9 +112,8 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL float
 #define LETTER "s"
-#define SOME(count) ((__mmask16)((1U << (count)) - 1))
-#define LOAD_SOME(p, some) _mm512_maskz_loadu_ps(some, p)
-#define STORE_SOME(p, some, v) _mm512_mask_storeu_ps(p, some, v)
+#define MASKED(load_or_store) load_or_store##_ps
+#define MASK __mmask16
 #define VECTOR_BYTES 64
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
@@ -123,9 +123,8 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define TARGET __attribute__((target("avx512f,fma")))
 #define REAL double
 #define LETTER "d"
-#define SOME(count) ((__mmask8)((1U << (count)) - 1))
-#define LOAD_SOME(p, some) _mm512_maskz_loadu_pd(some, p)
-#define STORE_SOME(p, some, v) _mm512_mask_storeu_pd(p, some, v)
+#define MASKED(load_or_store) load_or_store##_pd
+#define MASK __mmask8
 #define VECTOR_BYTES 64
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
@@ -387,7 +386,7 @@ static void multiply_panel(const void *job, int64_t task) {
                         : element(kr, k->b.panels, panel * kr->columns * k->s->pairs * k->s->depth);
     kr->multiply(k->s->pairs, k->s->depth,
                  (left_rows){element(kr, k->a.at, tile * k->next), rows, k->a.row, k->a.col},
-                 k->next, b, packed ? kr->columns : k->b.row,
+                 k->next, b, packed ? 0 : k->b.row,
                  (part){place(kr, c.at, i * c.row + j * c.col), rows,
                         panel_start(kr, c.columns, panel + 1) - j, c.row, c.col, c.add});
 }
@@ -402,17 +401,16 @@ static int64_t padded(const kernel *kr, int64_t columns) {
     return ceil_div(columns, kr->columns) * kr->columns;
 }
 
-/* A need not be packed where a few rows are read along memory, or whole tiles across them for few columns. */
-static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
-    const bool along = g->a_col == 1 && g->a_row != 1;
-    const bool across = g->a_row == 1 && g->m % kr->rows == 0 && g->n <= FEW_COLUMNS;
-    return (along || across) && pairs == 1;
+/* B need not be packed for few rows of C. */
+static bool reads_columns(const kernel *kr, const product *g, int64_t pairs) {
+    return pairs == 1 && !g->packed && g->b_col == 1 && g->m <= FEW_TILES * kr->rows;
 }
 
-/* Nor B, for few of them. */
-static bool reads_columns(const kernel *kr, const product *g, int64_t pairs) {
-    return !g->packed && g->b_col == 1 && g->n >= kr->columns && g->m <= FEW_TILES * kr->rows &&
-           pairs == 1;
+/* Nor A where its rows are read along memory, or whole tiles across it for few columns. */
+static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
+    const bool tiles = g->m % kr->rows == 0 || (kr->masks && reads_columns(kr, g, pairs));
+    const bool along = g->a_col == 1 && g->a_row != 1;
+    return pairs == 1 && (along || (g->a_row == 1 && g->n <= FEW_COLUMNS && tiles));
 }
 
 static void pack_last_panel(const void *job, int64_t i) {
@@ -425,7 +423,7 @@ static void pack_last_panel(const void *job, int64_t i) {
 static right_columns read_columns(const kernel *kr, const product *g, const stretch *s,
                                   void *scratch, int threads) {
     const void *rows = element(kr, pair_of(g, s->pair).b, s->from * g->b_row);
-    const bool ends = g->n % kr->lanes == 0;
+    const bool ends = kr->masks || g->n % kr->lanes == 0;
     if (!ends)
         share_out(threads, 1, pack_last_panel,
                   &(pack_job){kr, false, kr->columns, scratch, 0, rows, g->n, 1, s->depth,
@@ -657,15 +655,21 @@ void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(flo
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
 
 #ifdef GT_WITH_ONEDNN
-bool gt__gemm_has_bf16(const gt__gemm_job *job) { return gt__onednn_has_bf16(job); }
-bool gt__gemm_bf16(const gt__gemm_job *job) { return gt__onednn_bf16(job); }
+bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return gt__onednn_has_bf16(job, batch);
+}
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return gt__onednn_bf16(job, batch);
+}
 #else
-bool gt__gemm_has_bf16(const gt__gemm_job *job) {
+bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
+    (void)batch;
     return false;
 }
-bool gt__gemm_bf16(const gt__gemm_job *job) {
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
+    (void)batch;
     return false;
 }
 #endif

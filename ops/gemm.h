@@ -73,9 +73,16 @@ int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t element_size
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch);
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch);
 
-/* Has oneDNN a faster product for these sizes of bf16 matrices, with f32 sums? c is of floats, a and b of bf16. */
-bool gt__gemm_has_bf16(const gt__gemm_job *job);
-/* That product, not accumulating. False, and nothing done, if it refused: for some strides, when memory is short. */
-bool gt__gemm_bf16(const gt__gemm_job *job);
+/* Axes along which there are more products like the first, and how far apart their matrices are; those of C, which are
+   then contiguous, follow one another. */
+typedef struct {
+    int rank;
+    const int64_t *size, *step_a, *step_b;
+} gt__gemm_batch;
+
+/* Has oneDNN faster products for these sizes of bf16 matrices, with f32 sums? c is of floats, a and b of bf16. */
+bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
+/* Those products, not accumulating. False, and nothing done, if it refused: for some strides, when memory is short. */
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
 
 #endif

@@ -8,8 +8,7 @@
  *     REAL          float or double
  *     VECTOR_BYTES  the size of a vector register, or sizeof(REAL) for plain C
  *     LETTER        "s" or "d", where the processor has AVX and fused multiply-adds
- *     SOME(count)   the first lanes of a vector, where the processor can load and store some:
- *     LOAD_SOME(p, some), STORE_SOME(p, some, v)
+ *     MASKED        letter "s" or "d" of the intrinsic functions, where the processor can load and store some lanes
  *     TILE_ROWS     the tile held in registers has this many rows ...
  *     TILE_VECTORS  ... each of this many vectors
  * and undefines them at the end. It gives NAME(kernel), the table that the driver in gemm.c works
@@ -38,6 +37,17 @@
 #else
 #define BROADCAST(to, real) EACH(lane_, LANES)(to)[lane_] = (real)
 #define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
+#endif
+
+/* The first `count` lanes, zeros for the others. */
+#ifdef MASKED
+#define HAS_MASKS true
+#define FIRST(count) ((MASK)((1U << (count)) - 1))
+#define LOAD_SOME(p, count) MASKED(_mm512_maskz_loadu)(FIRST(count), p)
+#define STORE_SOME(p, count, v) MASKED(_mm512_mask_storeu)(p, FIRST(count), v)
+#else
+#define HAS_MASKS false
+#define LOAD_SOME(p, count) LOAD(p)
 #endif
 
 #include "turn_kernel.h"
@@ -77,54 +87,59 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
     NAME(pack)(panel, TILE_COLUMNS, x, count, across, depth, along);
 }
 
-#ifndef SOME
-/* One copy for the many places of a tile; compiled as they are, or its old instructions would wait for the upper halves
-   of the vectors that they leave as they were. */
-TARGET static NEVER_INLINE void NAME(put_some)(REAL *to, VECTOR sum, int64_t count, bool add) {
-    REAL lane[LANES];
-    STORE(lane, sum);
-    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + lane[j] : lane[j];
-}
-#else
-TARGET static inline ALWAYS_INLINE void NAME(put_some)(REAL *to, VECTOR sum, int64_t count,
-                                                       bool add) {
-    if (add) sum += LOAD_SOME(to, SOME(count));
-    STORE_SOME(to, SOME(count), sum);
-}
-#endif
-
 /* The first `count` lanes, or all. */
-TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, VECTOR sum, int64_t count, bool add) {
-    if (count < LANES) {
-        NAME(put_some)(to, sum, count, add);
+TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, const REAL *sum, int64_t count,
+                                                  bool add) {
+    VECTOR all = LOAD(sum);
+    if (count >= LANES) {
+        if (add) all += LOAD(to);
+        STORE(to, all);
         return;
     }
-    if (add) sum += LOAD(to);
-    STORE(to, sum);
+#ifdef MASKED
+    if (add) all += LOAD_SOME(to, count);
+    STORE_SOME(to, count, all);
+#else
+    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + sum[j] : sum[j];
+#endif
 }
 
-/* Adds the products of one depth: A's elements are neighbours, or in rows of their own. */
+/* What a tile has of a part of C that is smaller, or whose columns are no neighbours. */
+TARGET static NEVER_INLINE void NAME(put_part)(part c, const REAL *sum) {
+    for (int64_t i = 0; i < c.rows; i++, sum += TILE_COLUMNS) {
+        REAL *to = (REAL *)c.at + i * c.row;
+        for (int64_t j = 0; j < c.columns && c.col == 1; j += LANES)
+            NAME(put)(to + j, sum + j, c.columns - j, c.add);
+        for (int64_t j = 0; j < c.columns && c.col != 1; j++)
+            to[j * c.col] = c.add ? to[j * c.col] + sum[j] : sum[j];
+    }
+}
+
+/* Adds the products of one depth: A's elements are neighbours, or `at` elements behind each row's first. Of the last
+   vector of B there are `rest` lanes at `edges`. */
 TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS][TILE_VECTORS],
-                                                           int64_t vectors, bool together,
+                                                           int64_t vectors, bool edges,
+                                                           int64_t rest, bool together,
                                                            const REAL *const row[TILE_ROWS],
-                                                           int64_t a_col, int64_t p,
-                                                           const REAL *restrict b) {
+                                                           int64_t at, const REAL *restrict b) {
     VECTOR line[TILE_VECTORS], all;
-    EACH(v, vectors) { line[v] = LOAD(b + v * LANES); }
+    const int64_t whole = edges ? vectors - 1 : vectors;
+    EACH(v, whole) { line[v] = LOAD(b + v * LANES); }
+    if (edges) line[whole] = LOAD_SOME(b + whole * LANES, rest);
+    (void)rest;
     EACH(i, TILE_ROWS) {
-        const REAL *x = together ? row[0] + p * a_col + i : row[i] + p;
-        BROADCAST(all, *x);
+        BROADCAST(all, together ? row[0][at + i] : row[i][at]);
         EACH(v, vectors) { ADD_PRODUCT(sum[i][v], all, line[v]); }
     }
 }
 
-/* One tile, at most `vectors` wide: part of C (+)= rows of A times a panel of B. Where A has fewer rows, the last
-   stands for the others. Two depths at a time: where two threads share a core, the loop's own instructions cost. */
-TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t depth, left_rows a,
+/* One tile, at most `vectors` wide: part of C (+)= rows of A times columns of B. Where A has fewer rows, the last
+   stands for the others. */
+TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, bool edges, bool together,
+                                                   int64_t depth, left_rows a,
                                                    const REAL *restrict b, int64_t b_row, part c) {
     VECTOR sum[TILE_ROWS][TILE_VECTORS] = {0};
-    const bool together = a.row == 1;
-    const int64_t lines = together ? 1 : TILE_ROWS;
+    const int64_t lines = together ? 1 : TILE_ROWS, rest = c.columns - (vectors - 1) * LANES;
     const REAL *row[TILE_ROWS];
     EACH(i, lines) { row[i] = (const REAL *)a.at + (i < a.rows ? i : a.rows - 1) * a.row; }
     if (c.col == 1) {
@@ -134,70 +149,75 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, int64_t dept
                 }
         }
     }
-    int64_t p = 0;
-    for (; p < depth - 1; p += 2, b += 2 * b_row) {
-        NAME(add_products)(sum, vectors, together, row, a.col, p, b);
-        NAME(add_products)(sum, vectors, together, row, a.col, p + 1, b + b_row);
+    const REAL *const end = b + (depth - depth % 2) * b_row;
+    int64_t at = 0;
+    for (; b != end; at += 2 * a.col, b += 2 * b_row) {
+        NAME(add_products)(sum, vectors, edges, rest, together, row, at, b);
+        NAME(add_products)(sum, vectors, edges, rest, together, row, at + a.col, b + b_row);
     }
-    if (depth % 2) NAME(add_products)(sum, vectors, together, row, a.col, p, b);
-    REAL *restrict to = c.at;
-    if (c.col == 1) {
+    if (depth % 2) NAME(add_products)(sum, vectors, edges, rest, together, row, at, b);
+    if (c.col == 1 && c.rows == TILE_ROWS && c.columns == vectors * LANES) {
         EACH(i, TILE_ROWS) {
-            if (i < c.rows) EACH(v, vectors) {
-                    NAME(put)(to + i * c.row + v * LANES, sum[i][v], c.columns - v * LANES, c.add);
-                }
+            EACH(v, vectors) {
+                REAL *to = (REAL *)c.at + i * c.row + v * LANES;
+                if (c.add) sum[i][v] += LOAD(to);
+                STORE(to, sum[i][v]);
+            }
         }
         return;
     }
-    REAL edge[TILE_ROWS * TILE_COLUMNS];
+    REAL all[TILE_ROWS * TILE_COLUMNS];
     EACH(i, TILE_ROWS) {
-        EACH(v, vectors) { STORE(edge + i * TILE_COLUMNS + v * LANES, sum[i][v]); }
+        EACH(v, vectors) { STORE(all + i * TILE_COLUMNS + v * LANES, sum[i][v]); }
     }
-    for (int64_t i = 0; i < c.rows; i++)
-        for (int64_t j = 0; j < c.columns; j++) {
-            REAL *here = to + i * c.row + j * c.col;
-            *here = c.add ? *here + edge[i * TILE_COLUMNS + j] : edge[i * TILE_COLUMNS + j];
-        }
+    NAME(put_part)(c, all);
 }
 
 /* Tiles of rows of A, `next` elements apart, times a panel of B, which stays in the first-level cache. In both the
-   pairs' elements follow one another; with several, A is packed. */
-TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t vectors, int64_t pairs, int64_t depth,
-                                                    left_rows a, int64_t next, const REAL *b,
-                                                    int64_t b_row, part c) {
+   pairs' elements follow one another; with several, both are packed. */
+TARGET static inline ALWAYS_INLINE void NAME(tiles)(int64_t vectors, bool edges, bool together,
+                                                    int64_t pairs, int64_t depth, left_rows a,
+                                                    int64_t next, const REAL *b, int64_t b_row,
+                                                    part c) {
     for (; c.rows > 0; c.rows -= TILE_ROWS, a.rows -= TILE_ROWS) {
         left_rows rows = a;
         part to = c;
         to.rows = c.rows < TILE_ROWS ? c.rows : TILE_ROWS;
         for (int64_t i = 0; i < pairs; i++, to.add = true) {
             rows.at = (const REAL *)a.at + i * depth * TILE_ROWS;
-            NAME(tile)(vectors, depth, rows, b + i * TILE_COLUMNS * depth, b_row, to);
+            NAME(tile)
+            (vectors, edges, together, depth, rows, b + i * TILE_COLUMNS * depth, b_row, to);
         }
         a.at = (const REAL *)a.at + next;
         c.at = (REAL *)c.at + TILE_ROWS * c.row;
     }
 }
 
-TARGET static inline ALWAYS_INLINE void NAME(panel)(int64_t pairs, int64_t depth, left_rows a,
-                                                    int64_t next, const REAL *b, int64_t b_row,
-                                                    part c) {
+TARGET static inline ALWAYS_INLINE void NAME(panel)(bool edges, bool together, int64_t pairs,
+                                                    int64_t depth, left_rows a, int64_t next,
+                                                    const REAL *b, int64_t b_row, part c) {
     // NOLINTBEGIN(bugprone-branch-clone): the same where a tile has two vectors
     if (c.columns <= LANES)
-        NAME(tiles)(1, pairs, depth, a, next, b, b_row, c);
+        NAME(tiles)(1, edges, together, pairs, depth, a, next, b, b_row, c);
     else if (c.columns <= 2 * LANES && TILE_VECTORS > 2)
-        NAME(tiles)(2, pairs, depth, a, next, b, b_row, c);
+        NAME(tiles)(2, edges, together, pairs, depth, a, next, b, b_row, c);
     else
-        NAME(tiles)(TILE_VECTORS, pairs, depth, a, next, b, b_row, c);
+        NAME(tiles)(TILE_VECTORS, edges, together, pairs, depth, a, next, b, b_row, c);
     // NOLINTEND(bugprone-branch-clone)
 }
 
-/* The strides that are known here make the loops' addresses. */
+/* b_row 0: B is packed. Where it is not, its last vector may be part of one, and the last rows of A part of a tile. */
 TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next,
                                   const void *b, int64_t b_row, part c) {
-    if (a.row == 1)
-        NAME(panel)(pairs, depth, (left_rows){a.at, a.rows, 1, a.col}, next, b, b_row, c);
+    const left_rows along = {a.at, a.rows, a.row, 1}, across = {a.at, a.rows, 1, a.col};
+    const bool edges = c.columns % LANES || (a.row == 1 && c.rows % TILE_ROWS);
+    const int64_t step = b_row ? b_row : TILE_COLUMNS;
+    if (HAS_MASKS && edges && b_row)
+        NAME(panel)(true, false, 1, depth, a, next, b, step, c);
+    else if (a.row == 1)
+        NAME(panel)(false, true, pairs, depth, across, next, b, step, c);
     else
-        NAME(panel)(1, depth, (left_rows){a.at, a.rows, a.row, 1}, next, b, b_row, c);
+        NAME(panel)(false, false, 1, depth, along, next, b, step, c);
 }
 
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */
@@ -262,7 +282,7 @@ TARGET static void NAME(thin)(const product *g, int64_t from, int64_t to) {
 }
 
 static const kernel NAME(kernel) = {
-    TILE_ROWS,    TILE_COLUMNS, LANES,          sizeof(REAL),
+    TILE_ROWS,    TILE_COLUMNS, LANES,          HAS_MASKS,  sizeof(REAL),
     NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin),
 };
 
@@ -277,7 +297,10 @@ static const kernel NAME(kernel) = {
 #undef BROADCAST
 #undef ADD_PRODUCT
 #undef LETTER
-#undef SOME
+#undef MASKED
+#undef MASK
+#undef HAS_MASKS
+#undef FIRST
 #undef LOAD_SOME
 #undef STORE_SOME
 #undef NAME

@@ -80,26 +80,43 @@ typedef struct multiplication {
     dnnl_memory_t memory[MATRICES];
 } multiplication;
 
-bool gt__onednn_has_bf16(const gt__gemm_job *job) {
+bool gt__onednn_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core_bf16;
-    return (isa & wanted) == wanted && (double)job->m * (double)job->n * (double)job->k >= WORTH_IT;
+    double size = size_of(job);
+    for (int d = 0; d < batch->rank; d++) size *= (double)batch->size[d];
+    return (isa & wanted) == wanted && size >= WORTH_IT;
 }
 
-/* A matrix with its strides; an axis of one element may have any. */
-static bool describe_matrix(dnnl_memory_desc_t *d, dnnl_data_type_t type, int64_t rows,
-                            int64_t columns, int64_t row, int64_t column) {
-    const dnnl_dims_t size = {rows, columns}, step = {row, column};
+/* Matrices with their strides; an axis of one element may have any. Along an axis of the batch that is not stepped
+ * along, all have the same. */
+static bool describe_matrices(dnnl_memory_desc_t *d, dnnl_data_type_t type, gt__gemm_batch batch,
+                              const int64_t *step_of, const int64_t matrix[4]) {
+    const int64_t rows = matrix[0], columns = matrix[1], row = matrix[2], column = matrix[3];
     const bool plain = column == 1 && row >= columns, turned = row == 1 && column >= rows;
-    return (plain || turned) && ok(dnnl_memory_desc_init_by_strides(d, 2, size, type, step));
+    const int rank = batch.rank + 2;
+    dnnl_dims_t size = {0}, step = {0};
+    for (int i = 0; i < batch.rank; i++) {
+        size[i] = step_of[i] ? batch.size[i] : 1;
+        step[i] = step_of[i] ? step_of[i] : 1;
+    }
+    size[rank - 2] = rows, size[rank - 1] = columns;
+    step[rank - 2] = row, step[rank - 1] = column;
+    return (plain || turned) && ok(dnnl_memory_desc_init_by_strides(d, rank, size, type, step));
 }
 
-static bool make_product(multiplication *w, const gt__gemm_job *job, dnnl_data_type_t type) {
+static bool make_product(multiplication *w, const gt__gemm_job *job, gt__gemm_batch batch,
+                         dnnl_data_type_t type) {
     dnnl_memory_desc_t d[MATRICES];
     dnnl_matmul_desc_t product;
     const void *const data[MATRICES] = {job->a, job->b, job->c};
-    if (!describe_matrix(&d[A], type, job->m, job->k, job->a_row, job->a_col) ||
-        !describe_matrix(&d[B], type, job->k, job->n, job->b_row, job->b_col) ||
-        !describe_matrix(&d[C], dnnl_f32, job->m, job->n, job->ldc, 1) ||
+    const int64_t a[] = {job->m, job->k, job->a_row, job->a_col},
+                  b[] = {job->k, job->n, job->b_row, job->b_col},
+                  c[] = {job->m, job->n, job->ldc, 1};
+    int64_t step_c[GT_MAX_RANK] = {0}, next = job->m * job->ldc;
+    for (int i = batch.rank - 1; i >= 0; i--, next *= batch.size[i + 1]) step_c[i] = next;
+    if (!describe_matrices(&d[A], type, batch, batch.step_a, a) ||
+        !describe_matrices(&d[B], type, batch, batch.step_b, b) ||
+        !describe_matrices(&d[C], dnnl_f32, batch, step_c, c) ||
         !ok(dnnl_engine_create(&w->engine, dnnl_cpu, 0)) ||
         !ok(dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags)) ||
         !ok(dnnl_matmul_desc_init(&product, &d[A], &d[B], NULL, &d[C])) ||
@@ -121,9 +138,9 @@ static void unmake_product(multiplication *w) {
     if (w->engine) dnnl_engine_destroy(w->engine);
 }
 
-bool gt__onednn_bf16(const gt__gemm_job *job) {
+bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     multiplication w = {0};
-    bool done = !job->accumulate && make_product(&w, job, dnnl_bf16);
+    bool done = !job->accumulate && make_product(&w, job, *batch, dnnl_bf16);
     if (done) {
         const dnnl_exec_arg_t arg[MATRICES] = {{DNNL_ARG_SRC, w.memory[A]},
                                                {DNNL_ARG_WEIGHTS, w.memory[B]},
@@ -137,12 +154,14 @@ bool gt__onednn_bf16(const gt__gemm_job *job) {
 
 #else
 
-bool gt__onednn_has_bf16(const gt__gemm_job *job) {
+bool gt__onednn_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
+    (void)batch;
     return false;
 }
-bool gt__onednn_bf16(const gt__gemm_job *job) {
+bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
+    (void)batch;
     return false;
 }
 

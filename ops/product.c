@@ -126,11 +126,9 @@ static int fold(gt__gemm_job *job, const gt_shape *out, const int64_t *step_a,
     return rank;
 }
 
-/* One product of operands of this kind. False: oneDNN refuses those of bf16. */
-static bool multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
-    if (dtype == GT_BF16) return gt__gemm_bf16(job);
+/* One product of floats or doubles. */
+static void multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
     (dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(job, scratch);
-    return true;
 }
 
 /* The product of the first matrices of the batch. */
@@ -185,28 +183,31 @@ static int64_t count_of(const batch *all, const gt_array *out) {
 }
 
 /* Each thread has `bytes` of scratch. */
-static bool multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, char *scratch,
+static void multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, char *scratch,
                          size_t bytes, int threads) {
     const int64_t count = count_of(all, out);
-    bool done = true;
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
-#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : done)
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
         for (int64_t i = 0; i < count; i++) {
             const gt__gemm_job job = product_at(all, dtype, out, i);
-            char *own = bytes ? scratch + (size_t)omp_get_thread_num() * bytes : NULL;
-            done = multiply(&job, dtype, own) && done;
+            multiply(&job, dtype, bytes ? scratch + (size_t)omp_get_thread_num() * bytes : NULL);
         }
-        return done;
+        return;
     }
 #endif
     (void)bytes;
     (void)threads;
-    for (int64_t i = 0; i < count && done; i++) {
+    for (int64_t i = 0; i < count; i++) {
         const gt__gemm_job job = product_at(all, dtype, out, i);
-        done = multiply(&job, dtype, scratch);
+        multiply(&job, dtype, scratch);
     }
-    return done;
+}
+
+/* False where oneDNN does not take bf16. */
+static bool multiply_bf16(const batch *all, const gt_array *out) {
+    const gt__gemm_batch axes = {all->rank, out->shape.dim, all->step_a, all->step_b};
+    return gt__gemm_has_bf16(&all->first, &axes) && gt__gemm_bf16(&all->first, &axes);
 }
 
 /* Has the second operand packed, where it is a matrix that many products have in common. */
@@ -220,20 +221,19 @@ static bool prepare(const gt_call *call, batch *all, size_t size) {
     return true;
 }
 
-/* Where the sums have terms. False, without an error, where oneDNN does not take bf16. */
+/* Where the sums have terms, of floats or doubles. */
 static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b,
                            const gt_array *out) {
     const size_t size = gt_dtype_size(out->dtype);
     batch all = batch_of(a, b, out);
     const gt__gemm_job *job = &all.first;
-    if (a->dtype == GT_BF16)
-        return gt__gemm_has_bf16(job) && multiply_all(&all, a->dtype, out, NULL, 0, 1);
     const int threads = gt__gemm_threads(job, count_of(&all, out), size);
     const size_t bytes = (gt__gemm_scratch(job->m, job->n, job->k, size) + 63) / 64 * 64;
     char *scratch = bytes ? gt_scratch(call, (size_t)threads * bytes) : NULL;
     if (bytes && !scratch) return false;
     if (out == call->out && !prepare(call, &all, size)) return false;
-    return multiply_all(&all, a->dtype, out, scratch, bytes, threads);
+    multiply_all(&all, a->dtype, out, scratch, bytes, threads);
+    return true;
 }
 
 static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_array *out) {
@@ -244,7 +244,8 @@ static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_arra
         return true;
     }
     if (a.dtype == GT_BF16) {
-        if (multiply_batch(call, &a, &b, out)) return true;
+        const batch all = batch_of(&a, &b, out);
+        if (multiply_bf16(&all, out)) return true;
         if (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b)) return false;
     }
     return multiply_batch(call, &a, &b, out);

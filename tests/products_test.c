@@ -11,7 +11,8 @@ typedef struct sizes {
 static const sizes around[] = {
     {1, 300, 700},  {5, 7, 9},      {8, 520, 30},   {9, 49, 257},    {256, 10, 1024},
     {10, 256, 300}, {13, 1, 2000},  {1000, 10, 10}, {97, 193, 255},  {100, 961, 64},
-    {1057, 33, 40}, {40, 1057, 33}, {200, 24, 513}, {1100, 25, 260},
+    {1057, 33, 40}, {40, 1057, 33}, {200, 24, 513}, {1100, 25, 260}, {13, 40, 30},
+    {10, 10, 300},  {128, 100, 33}, {64, 32, 64},   {12, 65, 50},    {129, 70, 9},
 };
 
 static double left(int64_t i, int64_t p) { return (double)((i * 37 + p * 11) % 41 - 20); }
@@ -61,6 +62,32 @@ Test(products, floats) {
 
 Test(products, doubles) {
     for (size_t k = 0; k < sizeof around / sizeof *around; k++) every_layout(around[k], GT_F64);
+}
+
+/* Columns [from, width) of matrices that are one tile or two wide: rows are as far apart as those of packed ones. */
+static void last_columns(gt_dtype dtype, int64_t width, int64_t from) {
+    enum { ROWS = 29, SUMMED = 19 };
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor a = matrix(tape, left, ROWS, SUMMED, false, dtype);
+    const gt_tensor b = matrix(tape, right, SUMMED, width, false, dtype);
+    const gt_tensor y = gt_cast(gt_matmul(a, gt_slice(b, 1, from, width, 1)), GT_F64);
+    const double *is = gt_data(y);
+    cr_assert(is != NULL, "%s", gt_error(tape));
+    for (int64_t i = 0; i < ROWS; i++)
+        for (int64_t j = from; j < width; j++) {
+            double sum = 0;
+            for (int64_t p = 0; p < SUMMED; p++) sum += left(i, p) * right(p, j);
+            cr_assert_eq(is[i * (width - from) + j - from], sum, "[%d, %d]", (int)i, (int)j);
+        }
+    gt_tape_free(tape);
+}
+
+Test(products, of_the_last_columns_of_a_matrix) {
+    for (int64_t from = 0; from < 15; from += 7)
+        for (int64_t width = 24; width <= 96; width *= 2) {
+            last_columns(GT_F32, width, from);
+            last_columns(GT_F64, width, from);
+        }
 }
 
 /* Many products of different matrices, which threads divide among them. */
