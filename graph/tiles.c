@@ -96,7 +96,7 @@ int gt__threads(void) {
 }
 
 /* Are so many parts worth several threads? */
-static bool are_many(int64_t parts) { return parts >= 4 * SHARE; }
+static bool are_many(int64_t parts) { return parts >= 8 * SHARE; }
 
 /* Scalars would pay for a whole vector. */
 gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {

@@ -23,6 +23,12 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define EITHER(a, b) (((a) | (b)) ? 1 : 0)
 #define BOTH(a, b) (((a) & (b)) ? 1 : 0)
 
+/* The same of vectors, where a comparison gives a mask. */
+#define ADD_LANES(lanes, mask, a, b) ((a) + (b))
+#define CHOSEN(lanes, mask, chosen, a, b)                                                          \
+    ((lanes)(((mask)(a) & (chosen)) | ((mask)(b) & ~(chosen))))
+#define LARGER_LANES(lanes, mask, a, b) CHOSEN(lanes, mask, ((a) > (b)) | ((a) != (a)), a, b)
+
 #define FOLD_LOOPS GT__WIDE_VECTORS
 #define SHORT_ROWS true
 #define NAME(x) sum_f32_##x
@@ -30,24 +36,28 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define R float
 #define IDENTITY 0
 #define COMBINE ADD
+#define COMBINE_LANES ADD_LANES
 #include "ops/fold_kernel.h"
 #define NAME(x) sum_f64_##x
 #define T double
 #define R double
 #define IDENTITY 0
 #define COMBINE ADD
+#define COMBINE_LANES ADD_LANES
 #include "ops/fold_kernel.h"
 #define NAME(x) max_f32_##x
 #define T float
 #define R float
 #define IDENTITY (-INFINITY)
 #define COMBINE LARGER
+#define COMBINE_LANES LARGER_LANES
 #include "ops/fold_kernel.h"
 #define NAME(x) max_f64_##x
 #define T double
 #define R double
 #define IDENTITY ((double)-INFINITY)
 #define COMBINE LARGER
+#define COMBINE_LANES LARGER_LANES
 #include "ops/fold_kernel.h"
 #undef SHORT_ROWS
 #define SHORT_ROWS false

@@ -2,7 +2,8 @@
  *
  * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY,
  * and COMBINE(a, b) over two R; they are undefined at the end. SHORT_ROWS, which stays, tells
- * whether rows below FOLD_LANES are worth loops of their own. What is defined here is a gt__folder. */
+ * whether rows below FOLD_LANES are worth loops of their own; then T is R, and COMBINE_LANES is COMBINE
+ * of vectors. What is defined here is a gt__folder. */
 
 FOLD_LOOPS static void NAME(fill)(void *to, int64_t n) {
     R *y = to;
@@ -37,6 +38,26 @@ FOLD_LOOPS static void NAME(abreast)(R *y, const T *x, int n) {
     memcpy(y, lane[0], sizeof lane[0]);
 }
 
+/* to[k] with from[k] of `count` neighbours, a power of two: left to itself, a compiler takes them one by one. Comparing
+ * vectors of 64 bytes, gcc would do that, too. */
+#if defined(COMBINE_LANES) && defined(__GNUC__)
+#define FOLD_BYTES(count) ((count) * sizeof(R) < 32 ? (count) * sizeof(R) : 32)
+#define FOLD_SOME(count, to, from)                                                                 \
+    do {                                                                                           \
+        typedef R some_                                                                            \
+            __attribute__((vector_size(FOLD_BYTES(count)), aligned(sizeof(R)), may_alias));        \
+        typedef __typeof__((some_){0} > (some_){0}) mask_;                                         \
+        (void)sizeof(mask_);                                                                       \
+        for (size_t k_ = 0; k_ < (count); k_ += FOLD_BYTES(count) / sizeof(R)) {                   \
+            const some_ a_ = *(const some_ *)((to) + k_), b_ = *(const some_ *)((from) + k_);      \
+            *(some_ *)((to) + k_) = COMBINE_LANES(some_, mask_, a_, b_);                           \
+        }                                                                                          \
+    } while (0)
+#else
+#define FOLD_SOME(count, to, from)                                                                 \
+    for (int k_ = 0; k_ < (count); k_++) (to)[k_] = COMBINE((to)[k_], (R)(from)[k_])
+#endif
+
 FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, int64_t n) {
     R *y = to;
     const T *x = from;
@@ -46,14 +67,14 @@ FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, in
         NAME(abreast)(y + r, x, (int)n);
     for (; r < rows; r++, x += n) {
         R lane[FOLD_LANES];
-        int64_t i = 0;
         for (int k = 0; k < FOLD_LANES; k++) lane[k] = IDENTITY;
-        for (; i + FOLD_LANES <= n; i += FOLD_LANES)
-            for (int k = 0; k < FOLD_LANES; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
+        int64_t i = 0;
+        for (; i + FOLD_LANES <= n; i += FOLD_LANES) FOLD_SOME(FOLD_LANES, lane, x + i);
         for (int k = 0; i + k < n; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
-        for (int half = FOLD_LANES / 2; half; half /= 2)
-            for (int k = 0; k < half; k++) lane[k] = COMBINE(lane[k], lane[k + half]);
-        y[r] = lane[0];
+        FOLD_SOME(8, lane, lane + 8);
+        FOLD_SOME(4, lane, lane + 4);
+        FOLD_SOME(2, lane, lane + 2);
+        y[r] = COMBINE(lane[0], lane[1]);
     }
 }
 
@@ -65,3 +86,6 @@ static const gt__folder NAME(folder) = {sizeof(T),  sizeof(R),   NAME(fill),
 #undef R
 #undef IDENTITY
 #undef COMBINE
+#undef COMBINE_LANES
+#undef FOLD_SOME
+#undef FOLD_BYTES
