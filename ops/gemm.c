@@ -348,8 +348,7 @@ static void pack_columns(const kernel *kr, const product *g, const stretch *s, v
              threads);
 }
 
-/* Columns of B: panels, or where B's rows lie, which are `row` elements apart, and the last panel packed, if its end is
-   not that of a vector. */
+/* Columns of B: panels; or rows where they lie, `row` elements apart, and the last panel packed if it has to be. */
 typedef struct {
     const void *panels, *rows, *last;
     int64_t row;
@@ -370,6 +369,17 @@ static int64_t height_of(const multiply_job *k) {
     return ceil_div(ceil_div(k->c.rows, k->kr->rows), ceil_div(k->c.rows, TASK_ROWS));
 }
 
+/* Where a panel of B begins, and how far apart its rows are; 0: packed. */
+static const void *find_panel(const multiply_job *k, int64_t panel, int64_t *row) {
+    const kernel *kr = k->kr;
+    *row = 0;
+    if (!k->b.rows)
+        return element(kr, k->b.panels, panel * kr->columns * k->s->pairs * k->s->depth);
+    if (k->b.last && panel + 1 == ceil_div(k->c.columns, kr->columns)) return k->b.last;
+    *row = k->b.row;
+    return element(kr, k->b.rows, panel_start(kr, k->c.columns, panel));
+}
+
 /* A panel of B and some tiles' rows. */
 static void multiply_panel(const void *job, int64_t task) {
     const multiply_job *k = job;
@@ -379,14 +389,11 @@ static void multiply_panel(const void *job, int64_t task) {
     const int64_t panel = task % panels, rows = least(k->c.rows - i, height * kr->rows);
     const int64_t j = panel_start(kr, k->c.columns, panel);
     const part c = k->c;
-    const bool packed = !k->b.rows || (k->b.last && panel == panels - 1);
-    const void *b = !packed ? element(kr, k->b.rows, j)
-                    : k->b.rows
-                        ? k->b.last
-                        : element(kr, k->b.panels, panel * kr->columns * k->s->pairs * k->s->depth);
+    int64_t b_row;
+    const void *b = find_panel(k, panel, &b_row);
     kr->multiply(k->s->pairs, k->s->depth,
                  (left_rows){element(kr, k->a.at, tile * k->next), rows, k->a.row, k->a.col},
-                 k->next, b, packed ? 0 : k->b.row,
+                 k->next, b, b_row,
                  (part){place(kr, c.at, i * c.row + j * c.col), rows,
                         panel_start(kr, c.columns, panel + 1) - j, c.row, c.col, c.add});
 }
@@ -526,27 +533,25 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     run(kr, &g, scratch, 1);
 }
 
-#ifdef GT_WITH_CBLAS
-enum { BY_CBLAS = 1 };
-#else
-enum { BY_CBLAS = 0 };
-#endif
-
 /* If only the strides are right. */
 static bool is_for_library(const gt__gemm_job *job, size_t size) {
-#ifdef GT_WITH_ONEDNN
-    return BY_CBLAS || (size == sizeof(float) && gt__onednn_takes(job));
+#if defined(GT_WITH_CBLAS)
+    (void)job;
+    (void)size;
+    return true;
+#elif defined(GT_WITH_ONEDNN)
+    return size == sizeof(float) && gt__onednn_takes(job);
 #else
     (void)job;
     (void)size;
-    return BY_CBLAS;
+    return false;
 #endif
 }
 
 size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
     const bool turned = better_transposed(kr, job->m, job->n);
-    if (least(job->m, job->n) <= THIN || turned || BY_CBLAS) return 0;
+    if (least(job->m, job->n) <= THIN || turned || is_for_library(job, size)) return 0;
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 

@@ -18,8 +18,9 @@
  * none. */
 enum { LEAST_ALONE = 1 << 19, LEAST_SHARED = 1 << 21 };
 
-/* Terms of several products that gradtape adds up in one pass: with more that is not worth it. */
-enum { MOST_ADDED = 64 };
+/* With AVX-512: rows of C, and terms of several products that are added up in one pass, for which gradtape's own kernels
+ * are as fast, or faster. */
+enum { FEW_ROWS = 64, FEW_TERMS = 64 };
 
 static double size_of(const gt__gemm_job *job) {
     return (double)job->m * (double)job->n * (double)job->k;
@@ -33,11 +34,12 @@ static bool has_avx512(void) {
 /* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
  * as fast for large ones. */
 bool gt__onednn_takes(const gt__gemm_job *job) {
-    if ((job->n_more && job->k <= MOST_ADDED) || size_of(job) < LEAST_ALONE) return false;
+    if (size_of(job) < LEAST_ALONE) return false;
+    if (has_avx512()) return job->m > FEW_ROWS && (!job->n_more || job->k > FEW_TERMS);
 #ifdef GT_WITH_OPENMP
-    return has_avx512() || size_of(job) < LEAST_SHARED;
+    return size_of(job) < LEAST_SHARED && !job->n_more;
 #else
-    return has_avx512();
+    return false;
 #endif
 }
 

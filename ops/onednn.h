@@ -6,8 +6,8 @@
 #include "ops/conv.h"
 #include "ops/gemm.h"
 
-/* Is the product of float matrices one for oneDNN? Where there is no AVX-512 only those of middle size are, on one
-   thread. */
+/* Is the product of float matrices one for oneDNN? Small ones are not; with AVX-512 neither those of few rows, nor sums of
+   several short ones; without it, neither large ones. */
 bool gt__onednn_takes(const gt__gemm_job *job);
 /* That product, each of A and B given by its leading dimension and whether it is stored transposed (then its row
    stride is 1, else its column stride). False if it is none for oneDNN, or oneDNN refused. */

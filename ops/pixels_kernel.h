@@ -1,6 +1,6 @@
 /* ops/pixels_kernel.h: the loops of pixels.h for one instruction set. pixels.c includes this file once for each,
  * having defined NAME(x), TARGET, VECTOR_BYTES (sizeof(float) for plain C) and TILE_ROWS, the rows of a product
- * held in registers; they are undefined at the end. */
+ * held in registers where each is two vectors wide (of one vector twice as many); they are undefined at the end. */
 #define REAL float
 #include "ops/vector_kernel.h"
 
