@@ -128,7 +128,8 @@ TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS]
     if (edges) line[whole] = LOAD_SOME(b + whole * LANES, rest);
     (void)rest;
     EACH(i, TILE_ROWS) {
-        BROADCAST(all, together ? row[0][at + i] : row[i][at]);
+        const REAL *const from = together ? row[0] + at + i : row[i] + at;
+        BROADCAST(all, *from);
         EACH(v, vectors) { ADD_PRODUCT(sum[i][v], all, line[v]); }
     }
 }
