@@ -211,9 +211,8 @@ TARGET static inline ALWAYS_INLINE void NAME(panel)(bool edges, bool together, i
 TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next,
                                   const void *b, int64_t b_row, part c) {
     const left_rows along = {a.at, a.rows, a.row, 1}, across = {a.at, a.rows, 1, a.col};
-    const bool edges = c.columns % LANES || (a.row == 1 && c.rows % TILE_ROWS);
     const int64_t step = b_row ? b_row : TILE_COLUMNS;
-    if (HAS_MASKS && edges && b_row)
+    if (HAS_MASKS && b_row && (c.columns % LANES || (a.row == 1 && c.rows % TILE_ROWS)))
         NAME(panel)(true, false, 1, depth, a, next, b, step, c);
     else if (a.row == 1)
         NAME(panel)(false, true, pairs, depth, across, next, b, step, c);
