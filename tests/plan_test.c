@@ -418,7 +418,8 @@ static gt_tensor random_of(gt_tensor x, int64_t rows, int64_t columns) {
 static int64_t width_of(gt_tensor x) { return gt_shape_of(x).dim[gt_shape_of(x).rank - 1]; }
 
 static gt_tensor with_bias(gt_tensor x) {
-    return gt_relu(gt_add(gt_matmul(x, random_of(x, width_of(x), 30)), random_of(x, 1, 30)));
+    const gt_tensor b = random_of(x, 1, 30), w = random_of(x, width_of(x), 30);
+    return gt_relu(gt_add(gt_matmul(x, w), b));
 }
 static gt_tensor with_softmax(gt_tensor x) {
     return gt_softmax(gt_matmul(x, random_of(x, width_of(x), 70)), -1);
