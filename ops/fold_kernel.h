@@ -71,9 +71,9 @@ FOLD_LOOPS static void NAME(chunks)(void *to, const void *from, int64_t rows, in
         int64_t i = 0;
         for (; i + FOLD_LANES <= n; i += FOLD_LANES) FOLD_SOME(FOLD_LANES, lane, x + i);
         for (int k = 0; i + k < n; k++) lane[k] = COMBINE(lane[k], (R)x[i + k]);
-        FOLD_SOME(8, lane, lane + 8);
-        FOLD_SOME(4, lane, lane + 4);
-        FOLD_SOME(2, lane, lane + 2);
+        FOLD_SOME(FOLD_LANES / 2, lane, lane + FOLD_LANES / 2);
+        FOLD_SOME(FOLD_LANES / 4, lane, lane + FOLD_LANES / 4);
+        FOLD_SOME(FOLD_LANES / 8, lane, lane + FOLD_LANES / 8);
         y[r] = COMBINE(lane[0], lane[1]);
     }
 }

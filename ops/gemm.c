@@ -4,9 +4,10 @@
  * The usual scheme: blocks of A and B that fit the caches are copied ("packed") into panels in the
  * order in which the tile loop reads them; the tile loop (gemm_kernel.h, compiled for each
  * instruction set and chosen when called) keeps a tile of C in registers, and a panel of B in the
- * first-level cache. Threads share the panels
- * and divide the tiles, so each element of C is computed by one thread, and scratch does not depend
- * on their number. Thin products go without packing.
+ * first-level cache. Where copying costs more than it gains, because few tiles read the copy or
+ * memory has that order already, A or B is read where it lies. Threads share the panels and divide
+ * the tiles, so each element of C is computed by one thread, and scratch does not depend on their
+ * number. Thin products have a loop of their own.
  *
  * This file wants -ffp-contract=fast, so that a * b + c is one fused instruction where the
  * processor has it: half the time, one rounding less. Without, it is right but slower.
@@ -659,22 +660,12 @@ void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(flo
 
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
 
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
 #ifdef GT_WITH_ONEDNN
-bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    return gt__onednn_has_bf16(job, batch);
-}
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     return gt__onednn_bf16(job, batch);
-}
 #else
-bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
     (void)batch;
     return false;
-}
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    (void)job;
-    (void)batch;
-    return false;
-}
 #endif
+}

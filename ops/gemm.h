@@ -80,9 +80,8 @@ typedef struct {
     const int64_t *size, *step_a, *step_b;
 } gt__gemm_batch;
 
-/* Has oneDNN faster products for these sizes of bf16 matrices, with f32 sums? c is of floats, a and b of bf16. */
-bool gt__gemm_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
-/* Those products, not accumulating. False, and nothing done, if it refused: for some strides, when memory is short. */
+/* Products of bf16 by oneDNN, with f32 sums: a and b are of bf16, c of floats; not accumulating. False, and nothing done,
+   where it has none that are faster for these sizes, or refuses: for some strides, when memory is short. */
 bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
 
 #endif

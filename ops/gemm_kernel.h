@@ -135,7 +135,7 @@ TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS]
 }
 
 /* One tile, at most `vectors` wide: part of C (+)= rows of A times columns of B. Where A has fewer rows, the last
-   stands for the others. */
+   stands for the others. C, which may be far away, is asked for before it is needed. */
 TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, bool edges, bool together,
                                                    int64_t depth, left_rows a,
                                                    const REAL *restrict b, int64_t b_row, part c) {

@@ -82,7 +82,7 @@ typedef struct multiplication {
     dnnl_memory_t memory[MATRICES];
 } multiplication;
 
-bool gt__onednn_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+static bool has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core_bf16;
     double size = size_of(job);
     for (int d = 0; d < batch->rank; d++) size *= (double)batch->size[d];
@@ -115,7 +115,10 @@ static bool make_product(multiplication *w, const gt__gemm_job *job, gt__gemm_ba
                   b[] = {job->k, job->n, job->b_row, job->b_col},
                   c[] = {job->m, job->n, job->ldc, 1};
     int64_t step_c[GT_MAX_RANK] = {0}, next = job->m * job->ldc;
-    for (int i = batch.rank - 1; i >= 0; i--, next *= batch.size[i + 1]) step_c[i] = next;
+    for (int i = batch.rank - 1; i >= 0; i--) {
+        step_c[i] = next;
+        next *= batch.size[i];
+    }
     if (!describe_matrices(&d[A], type, batch, batch.step_a, a) ||
         !describe_matrices(&d[B], type, batch, batch.step_b, b) ||
         !describe_matrices(&d[C], dnnl_f32, batch, step_c, c) ||
@@ -141,6 +144,7 @@ static void unmake_product(multiplication *w) {
 }
 
 bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    if (!has_bf16(job, batch)) return false;
     multiplication w = {0};
     bool done = !job->accumulate && make_product(&w, job, *batch, dnnl_bf16);
     if (done) {
@@ -156,11 +160,6 @@ bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
 
 #else
 
-bool gt__onednn_has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    (void)job;
-    (void)batch;
-    return false;
-}
 bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
     (void)batch;

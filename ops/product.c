@@ -207,7 +207,7 @@ static void multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, 
 /* False where oneDNN does not take bf16. */
 static bool multiply_bf16(const batch *all, const gt_array *out) {
     const gt__gemm_batch axes = {all->rank, out->shape.dim, all->step_a, all->step_b};
-    return gt__gemm_has_bf16(&all->first, &axes) && gt__gemm_bf16(&all->first, &axes);
+    return gt__gemm_bf16(&all->first, &axes);
 }
 
 /* Has the second operand packed, where it is a matrix that many products have in common. */

@@ -4,15 +4,21 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+/* Begins where a cache line does, as PyTorch's tensors do. */
+static float *room_for(int64_t count) {
+    enum { LINE = 64 };
+    return aligned_alloc(LINE, ((size_t)count * sizeof(float) + LINE - 1) / LINE * LINE);
+}
+
 float *bench_draw_uniform(bench_draw *draw, int64_t count, double low, double high) {
-    float *values = aligned_alloc(64, ((size_t)count * sizeof *values + 63) / 64 * 64);
+    float *values = room_for(count);
     for (int64_t i = 0; values && i < count; i++)
         values[i] = (float)(low + (high - low) * bench_uniform(draw));
     return values;
 }
 
 float *bench_draw_normal(bench_draw *draw, int64_t count, double scale) {
-    float *values = aligned_alloc(64, ((size_t)count * sizeof *values + 63) / 64 * 64);
+    float *values = room_for(count);
     for (int64_t i = 0; values && i < count; i++) values[i] = (float)(scale * bench_normal(draw));
     return values;
 }

@@ -85,30 +85,30 @@ static gt_optim *large_steps(gt_params *params) { return plain(params, 0.1, 0); 
         .name = title, .prepare = prepare_seed_loop, .loss = seed_loop, .scale = (w1_scale),       \
         .optimizer = tiny_steps, .flop = 26.0e6                                                    \
     }
-/* flop 0: of bf16, whose limit is another. */
-#define WIDTHS(title, images, n, updates, work, ...)                                               \
+/* half: of bf16, whose limit is not that of floats; then work is 0. */
+#define WIDTHS(title, images, n, updates, half, work, ...)                                         \
     {                                                                                              \
         .name = title, .prepare = prepare_perceptron, .loss = perceptron, .batch = (images),       \
         .layers = (n), .widths = {__VA_ARGS__}, .optimizer = updates, .flop = (work),              \
-        .bf16 = (work) == 0                                                                        \
+        .bf16 = (half)                                                                             \
     }
-#define DEEP_ONE(title, images, in, hidden, again, work)                                           \
+#define DEEP_ONE(title, images, in, hidden, again, half, work)                                     \
     {                                                                                              \
         .name = title, .prepare = prepare_perceptron, .loss = perceptron, .batch = (images),       \
         .layers = DEEP + 1, .inputs = (in), .width = (hidden), .optimizer = small_steps,           \
-        .checkpoints = (again), .flop = (work), .bf16 = (work) == 0                                \
+        .checkpoints = (again), .flop = (work), .bf16 = (half)                                     \
     }
 
 const workload bench_perceptrons[] = {
     SEED_LOOP("W1", 1),
     SEED_LOOP("W1s", 0.03162277660168379),
-    WIDTHS("W2", 128, 3, momentum_steps, 308.1e6, 784, 512, 256, BENCH_CLASSES),
-    WIDTHS("W3", 32, 2, large_steps, 6.55e6, 784, 64, BENCH_CLASSES),
-    WIDTHS("W2-bf16", 128, 3, momentum_steps, 0, 784, 512, 256, BENCH_CLASSES),
-    DEEP_ONE("W12", 256, 1024, 1024, false, 80e9),
-    DEEP_ONE("W12c", 256, 1024, 1024, true, 80e9),
-    DEEP_ONE("W12b", 8192, 256, 256, false, 160e9),
-    DEEP_ONE("W12bc", 8192, 256, 256, true, 160e9),
-    DEEP_ONE("W12-bf16", 256, 1024, 1024, false, 0),
+    WIDTHS("W2", 128, 3, momentum_steps, false, 308.1e6, 784, 512, 256, BENCH_CLASSES),
+    WIDTHS("W3", 32, 2, large_steps, false, 6.55e6, 784, 64, BENCH_CLASSES),
+    WIDTHS("W2-bf16", 128, 3, momentum_steps, true, 0, 784, 512, 256, BENCH_CLASSES),
+    DEEP_ONE("W12", 256, 1024, 1024, false, false, 80e9),
+    DEEP_ONE("W12c", 256, 1024, 1024, true, false, 80e9),
+    DEEP_ONE("W12b", 8192, 256, 256, false, false, 160e9),
+    DEEP_ONE("W12bc", 8192, 256, 256, true, false, 160e9),
+    DEEP_ONE("W12-bf16", 256, 1024, 1024, false, true, 0),
     {.name = NULL},
 };

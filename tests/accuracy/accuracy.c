@@ -44,12 +44,13 @@ static int row_of(const gt_op *op) {
 /* The scalar kernel, and behind it those of every instruction set that this processor has; returns how many. */
 static int kernels_of(const gt_op *op, gt_dtype dtype, gt_tile tile[MOST_KERNELS],
                       const char *name[MOST_KERNELS]) {
+    const int row = row_of(op);
     int count = 1;
     name[0] = "scalars";
-    tile[0] = gt__kernels_exact[row_of(op)][dtype];
+    tile[0] = gt__kernels_exact[row][dtype];
     for (const gt__kernels *k;
          count < MOST_KERNELS && (k = gt__kernels_at(count - 1, &name[count])) != NULL; count++)
-        tile[count] = (*k)[row_of(op)][dtype];
+        tile[count] = (*k)[row][dtype];
     return count;
 }
 
@@ -57,13 +58,12 @@ static int kernels_of(const gt_op *op, gt_dtype dtype, gt_tile tile[MOST_KERNELS
 static finding worst(const finding *f, int count) {
     finding all = f[0];
     for (int k = 1; k < count; k++) {
-        const finding before = all;
-        if (f[k].units > all.units) all = f[k];
-        all.wrong = before.wrong + f[k].wrong;
-        if (before.wrong)
-            memcpy(all.wrong_at, before.wrong_at, sizeof all.wrong_at);
-        else if (f[k].wrong)
-            memcpy(all.wrong_at, f[k].wrong_at, sizeof all.wrong_at);
+        if (f[k].units > all.units) {
+            all.units = f[k].units;
+            memcpy(all.at, f[k].at, sizeof all.at);
+        }
+        if (all.wrong == 0) memcpy(all.wrong_at, f[k].wrong_at, sizeof all.wrong_at);
+        all.wrong += f[k].wrong;
     }
     return all;
 }
