@@ -9,16 +9,20 @@
 /* Adds y - rest and (y - rest) (x - shift) over a run: element i to lane i mod LANES, so that neighbours need not
  * wait for each other, and lanes to doubles often. */
 GT__WIDE_VECTORS static void NAME(add_run)(const REAL *x, REAL shift, const REAL *y, REAL rest,
-                                           int64_t n, lane_sums *sum) {
+                                           int64_t n, int64_t ahead, lane_sums *sum) {
     int64_t i = 0;
     while (i + LANES <= n) {
         const int64_t end = i + PART < n ? i + PART : n;
         NAME(vector) plain[LANES / WIDTH] = {0}, product[LANES / WIDTH] = {0};
-        for (; i + LANES <= end; i += LANES) EACH(v, LANES / WIDTH) {
+        for (; i + LANES <= end; i += LANES) {
+            GT__PREFETCH(x + i + ahead);
+            GT__PREFETCH(y + i + ahead);
+            EACH(v, LANES / WIDTH) {
                 const NAME(vector) u = LOAD(y + i + v * WIDTH) - rest;
                 plain[v] += u;
                 product[v] += u * (LOAD(x + i + v * WIDTH) - shift);
             }
+        }
         for (int l = 0; l < LANES; l++) {
             sum->plain[l] += (double)((const REAL *)plain)[l];
             sum->product[l] += (double)((const REAL *)product)[l];
@@ -41,8 +45,9 @@ static NAME(sums)
     lane_sums of_x = {0}, of_g = {0};
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
-        NAME(add_run)(x + at, shift, x + at, shift, m->run, &of_x);
-        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, &of_g);
+        const int64_t ahead = image + 1 < m->n ? m->channels * m->run : 0;
+        NAME(add_run)(x + at, shift, x + at, shift, m->run, ahead, &of_x);
+        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, ahead, &of_g);
     }
     const double off = total(of_x.plain) / n, variance = total(of_x.product) / n - off * off;
     const double sum_g = total(of_g.plain);

@@ -4,7 +4,11 @@
 
 #include <stddef.h>
 
+#include "graph/wide.h"
 #include "ops/unroll.h"
+
+/* Rows of one vector held in registers: as many as keep two units busy. Of more, registers would not hold the places. */
+enum { LONE_ROWS = 8 };
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #define PIXELS_X86 1

@@ -1,6 +1,6 @@
 /* ops/pixels_kernel.h: the loops of pixels.h for one instruction set. pixels.c includes this file once for each,
  * having defined NAME(x), TARGET, VECTOR_BYTES (sizeof(float) for plain C) and TILE_ROWS, the rows of a product
- * held in registers where each is two vectors wide (of one vector twice as many); they are undefined at the end. */
+ * held in registers where each is two vectors wide; they are undefined at the end. */
 #define REAL float
 #include "ops/vector_kernel.h"
 
@@ -13,18 +13,57 @@
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
 #ifdef SHUFFLE
-/* Four planes of an image, along n pixels: while these are turned, a cache fetches `ahead`, the next four, which
- * no processor foresees. */
-TARGET static inline ALWAYS_INLINE void NAME(turn_band)(float *restrict to, int64_t to_next,
-                                                        int64_t to_step, const float *restrict from,
-                                                        int64_t from_next, int64_t from_step,
-                                                        int64_t n, const float *ahead,
-                                                        int64_t plane) {
+/* A cache fetches a row of `count` planes of an image while others are turned: no processor foresees them. */
+TARGET static inline ALWAYS_INLINE void NAME(fetch)(const float *row, int64_t plane, int64_t count,
+                                                    int64_t n) {
     enum { CACHE_LINE = 64 / sizeof(float) };
-    for (int64_t at = 0; ahead && at < n; at += CACHE_LINE)
-        for (int64_t i = 0; i < 4; i++) __builtin_prefetch(ahead + i * plane + at);
-    for (; n > 0; n -= 4, to += to_next, from += from_next)
-        NAME(turn_four)(to, to_step, from, from_step);
+    for (int64_t at = 0; at < n; at += CACHE_LINE)
+        for (int64_t i = 0; i < count; i++) GT__PREFETCH(row + i * plane + at);
+}
+
+/* `count` lines, 4 or 8, to planes or from them; what `lines` and `elements` are is as in pixels.h. */
+TARGET static inline ALWAYS_INLINE void NAME(turn_some)(int64_t count, float *restrict to,
+                                                        int64_t to_step, const float *restrict from,
+                                                        int64_t from_step, int64_t elements) {
+    for (int64_t j = 0; j < elements; j += 4)
+        if (count == 8)
+            NAME(turn_eight)(to + j * to_step, to_step, from + j, from_step);
+        else
+            NAME(turn_four)(to + j * to_step, to_step, from + j, from_step);
+}
+
+/* Lines of pixels, to rows of planes. */
+TARGET static void NAME(to_planes)(float *restrict to, int64_t to_row, int64_t plane,
+                                   const float *restrict from, int64_t from_row, int64_t from_step,
+                                   int64_t rows, int64_t lines, int64_t elements) {
+    for (int64_t j = 0; j < elements; j += 4)
+        for (int64_t r = 0; r < rows; r++) {
+            float *const row = to + r * to_row + j * plane;
+            const float *const x = from + r * from_row + j;
+            if (j + 4 < elements) NAME(fetch)(row + 4 * plane, plane, 4, lines);
+            int64_t i = 0;
+            for (; i + 8 <= lines; i += 8)
+                NAME(turn_some)(8, row + i, plane, x + i * from_step, from_step, 4);
+            if (i < lines) NAME(turn_some)(4, row + i, plane, x + i * from_step, from_step, 4);
+        }
+}
+
+TARGET static void NAME(from_planes)(float *restrict to, int64_t to_row, int64_t to_step,
+                                     const float *restrict from, int64_t from_row, int64_t plane,
+                                     int64_t rows, int64_t lines, int64_t elements) {
+    for (int64_t i = 0, count = 0; i < lines; i += count) {
+        count = i + 8 <= lines ? 8 : 4;
+        const int64_t left = lines - i - count, next = left < 8 ? left : 8;
+        for (int64_t r = 0; r < rows; r++) {
+            const float *const row = from + r * from_row + i * plane;
+            float *const y = to + r * to_row + i;
+            NAME(fetch)(row + count * plane, plane, next, elements);
+            if (count == 8)
+                NAME(turn_some)(8, y, to_step, row, plane, elements);
+            else
+                NAME(turn_some)(4, y, to_step, row, plane, elements);
+        }
+    }
 }
 #endif
 
@@ -35,20 +74,12 @@ TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_ste
 #ifdef SHUFFLE
     turned_lines = lines / 4 * 4;
     turned = elements / 4 * 4;
-    for (int64_t j = 0; to_step > from_step && j < turned; j += 4)
-        for (int64_t r = 0; r < rows; r++) {
-            float *const row = to + r * to_row + j * to_step;
-            NAME(turn_band)
-            (row, 4, to_step, from + r * from_row + j, 4 * from_step, from_step, turned_lines,
-             j + 4 < turned ? row + 4 * to_step : NULL, to_step);
-        }
-    for (int64_t i = 0; to_step <= from_step && i < turned_lines; i += 4)
-        for (int64_t r = 0; r < rows; r++) {
-            const float *const row = from + r * from_row + i * from_step;
-            NAME(turn_band)
-            (to + r * to_row + i, 4 * to_step, to_step, row, 4, from_step, turned,
-             i + 4 < turned_lines ? row + 4 * from_step : NULL, from_step);
-        }
+    if (to_step > from_step)
+        NAME(to_planes)
+        (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
+    else
+        NAME(from_planes)
+        (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
 #endif
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < lines; i++)
@@ -60,10 +91,10 @@ TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_ste
 TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t tile_rows, int64_t vectors,
                                                    const gt__pixel_product *g, int64_t i,
                                                    const float *restrict b, float *c) {
-    VECTOR sum[2 * TILE_ROWS][2] = {0};
+    VECTOR sum[LONE_ROWS][2] = {0};
     const int64_t rows = g->m - i < tile_rows ? g->m - i : tile_rows;
     const gt__row_pair *row = g->row + i;
-    int64_t at[2 * TILE_ROWS];
+    int64_t at[LONE_ROWS];
     EACH(r, tile_rows) { at[r] = row[r < rows ? r : rows - 1].a; }
     for (int64_t s = 0; s < g->slabs; s++) {
         const float *restrict a = g->a + g->slab[s];
@@ -88,8 +119,8 @@ TARGET static void NAME(multiply)(const gt__pixel_product *g) {
     for (; j + 2 * LANES <= g->n; j += 2 * LANES, b += g->b_panel)
         for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(TILE_ROWS, 2, g, i, b, g->c + j);
     if (j < g->n)
-        for (int64_t i = 0; i < g->m; i += 2 * TILE_ROWS)
-            NAME(tile)(2 * TILE_ROWS, 1, g, i, b, g->c + j);
+        for (int64_t i = 0; i < g->m; i += LONE_ROWS)
+            NAME(tile)(LONE_ROWS, 1, g, i, b, g->c + j);
 }
 
 static const gt__pixel_loops NAME(loops) = {sizeof(VECTOR) / sizeof(float), NAME(turn),
