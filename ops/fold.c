@@ -10,10 +10,11 @@
 
 #include "graph/wide.h"
 #include "ops/threads.h"
+#include "ops/unroll.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 
-enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
+enum { FOLD_LANES = 16, FOLD_CHUNK = 256 };
 
 #define ADD(a, b) ((a) + (b))
 #define MULTIPLY(a, b) ((a) * (b))
@@ -30,7 +31,6 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define LARGER_LANES(lanes, mask, a, b) CHOSEN(lanes, mask, ((a) > (b)) | ((a) != (a)), a, b)
 
 #define FOLD_LOOPS GT__WIDE_VECTORS
-#define SHORT_ROWS true
 #define NAME(x) sum_f32_##x
 #define T float
 #define R float
@@ -59,8 +59,6 @@ enum { FOLD_LANES = 16, FOLD_CHUNK = 256, FOLD_ABREAST = 8 };
 #define COMBINE LARGER
 #define COMBINE_LANES LARGER_LANES
 #include "ops/fold_kernel.h"
-#undef SHORT_ROWS
-#define SHORT_ROWS false
 #define NAME(x) min_f32_##x
 #define T float
 #define R float

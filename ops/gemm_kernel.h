@@ -48,6 +48,7 @@
 #else
 #define HAS_MASKS false
 #define LOAD_SOME(p, count) LOAD(p)
+#define STORE_SOME(p, count, v) STORE(p, v)
 #endif
 
 #include "turn_kernel.h"
@@ -90,25 +91,19 @@ TARGET static void NAME(pack_b)(PACK_PARAMETERS) {
 /* The first `count` lanes, or all. */
 TARGET static inline ALWAYS_INLINE void NAME(put)(REAL *to, const REAL *sum, int64_t count,
                                                   bool add) {
-    VECTOR all = LOAD(sum);
     if (count >= LANES) {
+        VECTOR all = LOAD(sum);
         if (add) all += LOAD(to);
         STORE(to, all);
-        return;
-    }
-#ifdef MASKED
-    if (add) all += LOAD_SOME(to, count);
-    STORE_SOME(to, count, all);
-#else
-    for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + sum[j] : sum[j];
-#endif
+    } else
+        for (int64_t j = 0; j < count; j++) to[j] = add ? to[j] + sum[j] : sum[j];
 }
 
 /* What a tile has of a part of C that is smaller, or whose columns are no neighbours. */
 TARGET static NEVER_INLINE void NAME(put_part)(part c, const REAL *sum) {
     for (int64_t i = 0; i < c.rows; i++, sum += TILE_COLUMNS) {
         REAL *to = (REAL *)c.at + i * c.row;
-        for (int64_t j = 0; j < c.columns && c.col == 1; j += LANES)
+        for (int64_t j = 0; !HAS_MASKS && j < c.columns && c.col == 1; j += LANES)
             NAME(put)(to + j, sum + j, c.columns - j, c.add);
         for (int64_t j = 0; j < c.columns && c.col != 1; j++)
             to[j * c.col] = c.add ? to[j * c.col] + sum[j] : sum[j];
@@ -157,13 +152,18 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, bool edges, 
         NAME(add_products)(sum, vectors, edges, rest, together, row, at + a.col, b + b_row);
     }
     if (depth % 2) NAME(add_products)(sum, vectors, edges, rest, together, row, at, b);
-    if (c.col == 1 && c.rows == TILE_ROWS && c.columns == vectors * LANES) {
+    const bool whole = c.rows == TILE_ROWS && c.columns == vectors * LANES;
+    if (c.col == 1 && (HAS_MASKS || whole)) {
         EACH(i, TILE_ROWS) {
-            EACH(v, vectors) {
-                REAL *to = (REAL *)c.at + i * c.row + v * LANES;
-                if (c.add) sum[i][v] += LOAD(to);
-                STORE(to, sum[i][v]);
+            if (HAS_MASKS && i >= c.rows) return;
+            REAL *to = (REAL *)c.at + i * c.row;
+            EACH(v, vectors - 1) {
+                if (c.add) sum[i][v] += LOAD(to + v * LANES);
+                STORE(to + v * LANES, sum[i][v]);
             }
+            to += (vectors - 1) * LANES;
+            if (c.add) sum[i][vectors - 1] += LOAD_SOME(to, rest);
+            STORE_SOME(to, rest, sum[i][vectors - 1]);
         }
         return;
     }

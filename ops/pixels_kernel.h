@@ -74,12 +74,10 @@ TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_ste
 #ifdef SHUFFLE
     turned_lines = lines / 4 * 4;
     turned = elements / 4 * 4;
-    if (to_step > from_step)
-        NAME(to_planes)
-        (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
-    else
-        NAME(from_planes)
-        (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
+    if (to_step > from_step) NAME(to_planes)
+    (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
+    else NAME(from_planes)(to, to_row, to_step, from, from_row, from_step, rows, turned_lines,
+                           turned);
 #endif
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < lines; i++)
@@ -119,8 +117,7 @@ TARGET static void NAME(multiply)(const gt__pixel_product *g) {
     for (; j + 2 * LANES <= g->n; j += 2 * LANES, b += g->b_panel)
         for (int64_t i = 0; i < g->m; i += TILE_ROWS) NAME(tile)(TILE_ROWS, 2, g, i, b, g->c + j);
     if (j < g->n)
-        for (int64_t i = 0; i < g->m; i += LONE_ROWS)
-            NAME(tile)(LONE_ROWS, 1, g, i, b, g->c + j);
+        for (int64_t i = 0; i < g->m; i += LONE_ROWS) NAME(tile)(LONE_ROWS, 1, g, i, b, g->c + j);
 }
 
 static const gt__pixel_loops NAME(loops) = {sizeof(VECTOR) / sizeof(float), NAME(turn),

@@ -22,7 +22,8 @@ TARGET static inline ALWAYS_INLINE void NAME(turn_four)(REAL *restrict to, int64
 
 typedef REAL NAME(octet)
     __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-#define PAIR(x, y) SHUFFLE(*(const NAME(quad) *)(x), *(const NAME(quad) *)(y), 0, 1, 2, 3, 4, 5, 6, 7)
+#define PAIR(x, y)                                                                                 \
+    SHUFFLE(*(const NAME(quad) *)(x), *(const NAME(quad) *)(y), 0, 1, 2, 3, 4, 5, 6, 7)
 #define WEAVE_LOW(x, y) SHUFFLE(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
 #define WEAVE_HIGH(x, y) SHUFFLE(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
 
