@@ -1,10 +1,11 @@
 /* ops/onednn.c: the only file that speaks oneDNN's interface: versions 2 and 3 for products of floats, version 2
  * for the rest, which another version refuses, so that gradtape's own loops do the work.
  *
- * All is made anew at each call: oneDNN keeps the code that it has made, and finding it again takes some 5
- * microseconds for a product, 30 for a convolution. */
+ * Products of bf16 are kept for the next call with the same sizes. The rest is made anew at each call: oneDNN keeps
+ * the code that it has made, and finding it again takes some 30 microseconds for a convolution. */
 #include "ops/onednn.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #ifdef GT_WITH_OPENMP
@@ -74,11 +75,19 @@ enum { WORTH_IT = 1 << 19 }; /* multiplications of bf16 */
 
 enum { A, B, C, MATRICES };
 
+/* What a product is made for. Only numbers of one size: compared byte by byte. */
+typedef struct form {
+    int64_t m, n, k, a_row, a_col, b_row, b_col, ldc;
+    int64_t rank, size[GT_MAX_RANK], step_a[GT_MAX_RANK], step_b[GT_MAX_RANK];
+    int64_t threads;
+} form;
+
 typedef struct multiplication {
+    form form;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_desc_t description;
-    dnnl_primitive_t product;
+    dnnl_primitive_t product; /* NULL: not made */
     dnnl_memory_t memory[MATRICES];
 } multiplication;
 
@@ -89,16 +98,31 @@ static bool has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     return (isa & wanted) == wanted && size >= WORTH_IT;
 }
 
-/* Matrices with their strides; an axis of one element may have any. Along an axis of the batch that is not stepped
+static form form_of(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    form f = {.m = job->m, .n = job->n, .k = job->k, .a_row = job->a_row, .a_col = job->a_col,
+              .b_row = job->b_row, .b_col = job->b_col, .ldc = job->ldc, .rank = batch->rank,
+              .threads = 1};
+    for (int d = 0; d < batch->rank; d++) {
+        f.size[d] = batch->size[d];
+        f.step_a[d] = batch->step_a[d];
+        f.step_b[d] = batch->step_b[d];
+    }
+#ifdef GT_WITH_OPENMP
+    if (!omp_in_parallel()) f.threads = omp_get_max_threads();
+#endif
+    return f;
+}
+
+/* A matrix with its strides; an axis of one element may have any. Along an axis of the batch that is not stepped
  * along, all have the same. */
-static bool describe_matrices(dnnl_memory_desc_t *d, dnnl_data_type_t type, gt__gemm_batch batch,
-                              const int64_t *step_of, const int64_t matrix[4]) {
+static bool describe_matrix(dnnl_memory_desc_t *d, dnnl_data_type_t type, const form *f,
+                            const int64_t *step_of, const int64_t matrix[4]) {
     const int64_t rows = matrix[0], columns = matrix[1], row = matrix[2], column = matrix[3];
     const bool plain = column == 1 && row >= columns, turned = row == 1 && column >= rows;
-    const int rank = batch.rank + 2;
+    const int rank = (int)f->rank + 2;
     dnnl_dims_t size = {0}, step = {0};
-    for (int i = 0; i < batch.rank; i++) {
-        size[i] = step_of[i] ? batch.size[i] : 1;
+    for (int i = 0; i < f->rank; i++) {
+        size[i] = step_of[i] ? f->size[i] : 1;
         step[i] = step_of[i] ? step_of[i] : 1;
     }
     size[rank - 2] = rows, size[rank - 1] = columns;
@@ -106,32 +130,29 @@ static bool describe_matrices(dnnl_memory_desc_t *d, dnnl_data_type_t type, gt__
     return (plain || turned) && ok(dnnl_memory_desc_init_by_strides(d, rank, size, type, step));
 }
 
-static bool make_product(multiplication *w, const gt__gemm_job *job, gt__gemm_batch batch,
-                         dnnl_data_type_t type) {
+static bool make_product(multiplication *w) {
+    const form *f = &w->form;
     dnnl_memory_desc_t d[MATRICES];
     dnnl_matmul_desc_t product;
-    const void *const data[MATRICES] = {job->a, job->b, job->c};
-    const int64_t a[] = {job->m, job->k, job->a_row, job->a_col},
-                  b[] = {job->k, job->n, job->b_row, job->b_col},
-                  c[] = {job->m, job->n, job->ldc, 1};
-    int64_t step_c[GT_MAX_RANK] = {0}, next = job->m * job->ldc;
-    for (int i = batch.rank - 1; i >= 0; i--) {
+    const int64_t a[] = {f->m, f->k, f->a_row, f->a_col}, b[] = {f->k, f->n, f->b_row, f->b_col},
+                  c[] = {f->m, f->n, f->ldc, 1};
+    int64_t step_c[GT_MAX_RANK] = {0}, next = f->m * f->ldc;
+    for (int64_t i = f->rank - 1; i >= 0; i--) {
         step_c[i] = next;
-        next *= batch.size[i];
+        next *= f->size[i];
     }
-    if (!describe_matrices(&d[A], type, batch, batch.step_a, a) ||
-        !describe_matrices(&d[B], type, batch, batch.step_b, b) ||
-        !describe_matrices(&d[C], dnnl_f32, batch, step_c, c) ||
+    if (!describe_matrix(&d[A], dnnl_bf16, f, f->step_a, a) ||
+        !describe_matrix(&d[B], dnnl_bf16, f, f->step_b, b) ||
+        !describe_matrix(&d[C], dnnl_f32, f, step_c, c) ||
         !ok(dnnl_engine_create(&w->engine, dnnl_cpu, 0)) ||
         !ok(dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags)) ||
         !ok(dnnl_matmul_desc_init(&product, &d[A], &d[B], NULL, &d[C])) ||
-        !ok(dnnl_primitive_desc_create(&w->description, &product, NULL, w->engine, NULL)) ||
-        !ok(dnnl_primitive_create(&w->product, w->description)))
+        !ok(dnnl_primitive_desc_create(&w->description, &product, NULL, w->engine, NULL)))
         return false;
     for (int k = 0; k < MATRICES; k++)
-        if (!ok(dnnl_memory_create(&w->memory[k], &d[k], w->engine, (void *)(uintptr_t)data[k])))
+        if (!ok(dnnl_memory_create(&w->memory[k], &d[k], w->engine, DNNL_MEMORY_NONE)))
             return false;
-    return true;
+    return ok(dnnl_primitive_create(&w->product, w->description));
 }
 
 static void unmake_product(multiplication *w) {
@@ -141,20 +162,58 @@ static void unmake_product(multiplication *w) {
     if (w->description) dnnl_primitive_desc_destroy(w->description);
     if (w->stream) dnnl_stream_destroy(w->stream);
     if (w->engine) dnnl_engine_destroy(w->engine);
+    *w = (multiplication){.product = NULL};
+}
+
+static bool run_product(const multiplication *w, const gt__gemm_job *job) {
+    const void *const data[MATRICES] = {job->a, job->b, job->c};
+    const dnnl_exec_arg_t arg[MATRICES] = {{DNNL_ARG_SRC, w->memory[A]},
+                                           {DNNL_ARG_WEIGHTS, w->memory[B]},
+                                           {DNNL_ARG_DST, w->memory[C]}};
+    for (int k = 0; k < MATRICES; k++)
+        if (!ok(dnnl_memory_set_data_handle(w->memory[k], (void *)(uintptr_t)data[k])))
+            return false;
+    return ok(dnnl_primitive_execute(w->product, w->stream, MATRICES, arg)) &&
+           ok(dnnl_stream_wait(w->stream));
+}
+
+/* Products that were made, each in one place, which its form tells; those who find it taken make their own. */
+typedef struct keeper {
+    atomic_flag taken;
+    multiplication made;
+} keeper;
+
+static keeper kept[256];
+
+static size_t place_of(const form *f) {
+    const int64_t *number = &f->m;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof *f / sizeof *number; i++)
+        hash = (hash ^ (uint64_t)number[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash >> 56;
+}
+
+static bool make_anew(multiplication *w, const form *f) {
+    unmake_product(w);
+    w->form = *f;
+    if (make_product(w)) return true;
+    unmake_product(w);
+    return false;
 }
 
 bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    if (!has_bf16(job, batch)) return false;
-    multiplication w = {0};
-    bool done = !job->accumulate && make_product(&w, job, *batch, dnnl_bf16);
-    if (done) {
-        const dnnl_exec_arg_t arg[MATRICES] = {{DNNL_ARG_SRC, w.memory[A]},
-                                               {DNNL_ARG_WEIGHTS, w.memory[B]},
-                                               {DNNL_ARG_DST, w.memory[C]}};
-        done = ok(dnnl_primitive_execute(w.product, w.stream, MATRICES, arg)) &&
-               ok(dnnl_stream_wait(w.stream));
-    }
-    unmake_product(&w);
+    if (!has_bf16(job, batch) || job->accumulate) return false;
+    const form f = form_of(job, batch);
+    keeper *k = &kept[place_of(&f)];
+    multiplication own = {.product = NULL};
+    const bool taken = atomic_flag_test_and_set_explicit(&k->taken, memory_order_acquire);
+    multiplication *w = taken ? &own : &k->made;
+    const bool fits = w->product && memcmp(&w->form, &f, sizeof f) == 0;
+    const bool done = (fits || make_anew(w, &f)) && run_product(w, job);
+    if (taken)
+        unmake_product(w);
+    else
+        atomic_flag_clear_explicit(&k->taken, memory_order_release);
     return done;
 }
 
