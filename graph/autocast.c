@@ -15,6 +15,28 @@ static bool are_narrow(gt_tape *tape, const gt_tensor *in, int n_in) {
     return true;
 }
 
+static bool shows_all(gt_tape *tape, const gt__node *n) {
+    if (!(n->op->more.traits & GT_VIEW) || gt__n_in(n) != 1) return false;
+    const gt__node *of = gt__node_at(tape, gt__in(tape, n)[0]);
+    return of->dtype == n->dtype && gt__shape(tape, of)->numel == gt__shape(tape, n)->numel;
+}
+
+static gt_tensor cast_once(gt_tape *tape, gt_tensor x);
+
+/* A view of all of something becomes the same view of what that is cast to: this can then be made along with it, in
+ * order, and once for all its views. The first view is read by nothing then, but no result of the user's for that. */
+static gt_tensor cast_anew(gt_tape *tape, gt_tensor x) {
+    gt__node *n = gt__node_at(tape, x.index);
+    if (!shows_all(tape, n)) return tape->cast(x);
+    const gt_tensor of = cast_once(tape, gt__tensor(tape, gt__in(tape, n)[0]));
+    const gt_tensor to = gt_record_copy(x, &of);
+    if (gt__valid(to)) {
+        n->flags |= GT__UNASKED;
+        gt__node_at(tape, to.index)->name = n->name;
+    }
+    return to;
+}
+
 /* A parameter that is used at every step of a sequence is cast once; after a write to any leaf, anew. */
 static gt_tensor cast_once(gt_tape *tape, gt_tensor x) {
     gt__known_cast *known = &tape->known_cast[x.index % GT__KNOWN_CASTS];
@@ -22,7 +44,7 @@ static gt_tensor cast_once(gt_tape *tape, gt_tensor x) {
                       known->generation == x.generation &&
                       gt__node_at(tape, known->to.index)->clock == tape->params->clock;
     if (same) return known->to;
-    const gt_tensor to = tape->cast(x);
+    const gt_tensor to = cast_anew(tape, x);
     if (!gt__valid(to) || to.index == x.index) return to;
     gt__node_at(tape, to.index)->flags |= GT__CAST;
     *known = (gt__known_cast){x.index, x.generation, to};
