@@ -459,9 +459,14 @@ typedef struct gt_fold {
     unsigned axes;     /* bit d: axis d is folded */
     const void *loops; /* the operation's own */
     void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t rows, int64_t n);
-    void (*merge)(const struct gt_fold *fold, void *y, const void *x);
+    void (*merge)(const struct gt_fold *fold, void *y, const void *x, int64_t n); /* n folds */
+    /* n folds side by side, whose elements come as lines of n neighbours, 256 lines a part: `take` adds lines, from
+     * number `first` of the part on, to GT_FOLD_LANES lanes for each fold; `close` makes these n results. */
+    void (*take)(const struct gt_fold *fold, void *lanes, const void *x, int64_t first,
+                 int64_t lines, int64_t n);
+    void (*close)(const struct gt_fold *fold, void *y, void *lanes, int64_t n);
 } gt_fold;
-enum { GT_FOLD_PART = 512 };
+enum { GT_FOLD_PART = 512, GT_FOLD_LINES = 256, GT_FOLD_LANES = 16 };
 
 /* A result that is made some rows of its last axis at a time, from..to, with the kernel's bits, so that what follows finds
  * them in the cache. Several threads may do so at once, each with its own scratch. */

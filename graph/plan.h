@@ -57,6 +57,7 @@ typedef struct gt__group {
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
     uint32_t element; /* bytes of the widest kind of element in it */
     uint32_t n_folds; /* to one number */
+    uint32_t n_lines; /* folds of all rows to one */
 } gt__group;
 
 /* Bytes of a folded part. */
@@ -67,18 +68,24 @@ typedef struct gt__member {
     enum {
         GT__TILE,
         GT__SUM,
-        GT__FOLD, /* to one number, part by part */
-        GT__ROWS, /* a fold of each row to one number */
-        GT__COPY  /* a view of another member: the same elements, or each repeated for a row */
+        GT__FOLD,  /* to one number, part by part */
+        GT__LINES, /* of all rows to one, part by part */
+        GT__ROWS,  /* a fold of each row to one number */
+        GT__COPY   /* a view of another member: the same elements, or each repeated for a row */
     } kind;
     bool flushes;   /* denormals, if the tape's runs do */
     uint32_t width; /* of its rows; 1 where the group is not by rows */
     gt_tile tile;
-    uint32_t node, slot; /* GT__FOLD: its place among the group's folds */
+    uint32_t node, slot; /* of a fold that ends the group: its place among those */
     uint32_t fold;       /* how it folds: a place in the plan's list */
     uint32_t operand, n_in;
     uint32_t target; /* the leaf that is overwritten, or GT__NO_TARGET */
 } gt__member;
+
+/* Is it a fold whose result is there when all tiles are done? */
+static inline bool gt__ends_group(const gt__member *m) {
+    return m->kind == GT__FOLD || m->kind == GT__LINES;
+}
 
 typedef struct gt__plan gt__plan;
 struct gt__plan {

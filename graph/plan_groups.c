@@ -9,7 +9,8 @@
  *
  * Shapes that differ in the last axis alone count as one, if that axis is short: folds of rows, and what is
  * made of their results, then belong to the group of the rows. A fold may drop its axis there: then only views
- * follow it within the group, and all else waits for a later stage. */
+ * follow it within the group, and all else waits for a later stage. Folds of all elements, or of all rows to one, end
+ * a group: nothing in it reads them. */
 #include "graph/plan_make.h"
 
 /* ---- who may be a member ------------------------------------------------------------------------------------- */
@@ -97,6 +98,19 @@ static gt_shape shape_by_rows(const gt__maker *m, uint32_t k) {
     return shape;
 }
 
+/* All rows of a member to one, in the lines that come as tiles. Several threads take parts of them: there must be some. */
+static bool folds_lines(const gt__maker *m, uint32_t k) {
+    gt_fold fold;
+    const uint32_t j = m->work->node[k].n_in ? gt__inputs_of(m, k)[0] : GT__EXTERNAL;
+    if (gt__is_external(j) || !m->joins[j] || !gt__fold_of(m, k, &fold)) return false;
+    const gt__shape_entry *from = gt__entry_of(m, gt__shape_of(m, j));
+    if (!gt__fits_rows(&from->shape) || fold.axes != (1u << (from->shape.rank - 1)) - 1)
+        return false;
+    const int64_t parts = from->numel / from->shape.dim[from->shape.rank - 1] / GT_FOLD_LINES;
+    const int threads = gt__threads();
+    return threads == 1 || parts >= 2 * threads;
+}
+
 /* A view that shows its input as it is, or each number as a row. */
 static bool copies(const gt__maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
@@ -139,7 +153,13 @@ static void find_joiners(gt__maker *m) {
     for (uint32_t k = 0; k < m->n; k++)
         if (gt__is_view(m, k) && m->joins[k])
             m->joins[k] = m->joins[gt__inputs_of(m, k)[0]] ? GT__JOINS : 0;
-    for (uint32_t k = 0; k < m->n; k++) m->folds[k] = !m->joins[k] && folds_all(m, k);
+    for (uint32_t k = 0; k < m->n; k++) {
+        m->folds[k] = 0;
+        if (!m->joins[k] && folds_all(m, k))
+            m->folds[k] = GT__FOLDS_ALL;
+        else if (!m->joins[k] && folds_lines(m, k))
+            m->folds[k] = GT__FOLDS_LINES;
+    }
 }
 
 /* ---- stages ----------------------------------------------------------------------------------------------- */
@@ -234,14 +254,22 @@ static void find_rows(gt__maker *m) {
     }
 }
 
-/* A fold to one number ends the group of its input, if that does not go by rows. */
+/* A fold to one number ends the group of its input, if that does not go by rows; a fold to one row, if it can. */
 static void settle_folds(gt__maker *m) {
-    for (uint32_t k = 0; k < m->n; k++) {
-        if (!m->folds[k]) continue;
-        const uint32_t j = gt__inputs_of(m, k)[0];
-        m->folds[k] = m->joins[j] && !m->by_rows[gt__unit_of(m, j)];
-        if (m->folds[k]) unite(m, j, k);
-    }
+    uint32_t *ended = m->head; /* by root: by a number */
+    for (uint32_t k = 0; k < m->n; k++) ended[k] = false;
+    for (uint32_t which = GT__FOLDS_ALL; which <= GT__FOLDS_LINES; which++)
+        for (uint32_t k = 0; k < m->n; k++) {
+            if (m->folds[k] != which) continue;
+            const uint32_t j = gt__inputs_of(m, k)[0], unit = gt__unit_of(m, j);
+            const bool all = which == GT__FOLDS_ALL;
+            if (!m->joins[j] || (all ? m->by_rows[unit] : ended[unit])) {
+                m->folds[k] = 0;
+                continue;
+            }
+            *(all ? &ended[unit] : &m->by_rows[unit]) = true;
+            unite(m, j, k);
+        }
 }
 
 static void list_members(gt__maker *m) {

@@ -6,8 +6,9 @@
 #include "graph/run.h"
 
 #define GT__NONE UINT32_MAX
-enum { GT__BY_THE_END = 1, GT__BY_A_STEP = 2 }; /* see outside */
-enum { GT__JOINS = 1, GT__JOINS_FLAT = 2 };     /* see joins */
+enum { GT__BY_THE_END = 1, GT__BY_A_STEP = 2 };  /* see outside */
+enum { GT__JOINS = 1, GT__JOINS_FLAT = 2 };      /* see joins */
+enum { GT__FOLDS_ALL = 1, GT__FOLDS_LINES = 2 }; /* see folds */
 
 typedef struct gt__maker {
     gt_tape *tape;
@@ -17,7 +18,7 @@ typedef struct gt__maker {
     /* of each node */
     uint32_t
         *joins; /* may it be a member of a group? GT__JOINS_FLAT: as a fold that drops its axis */
-    uint32_t *folds; /* may it end a group, as the fold of a member to one number? */
+    uint32_t *folds; /* may it end a group, as the fold of a member to one number, or to one row? */
     uint32_t *stage, *late;
     uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
     uint32_t *root;                 /* towards the node that stands for its unit */

@@ -135,15 +135,17 @@ static void add_member(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
         m->plan->operand[m->n_operands++] = m->local[gt__value_place(m, gt__inputs_of(m, k)[i])];
     member->flushes = may_flush(m, k);
     member->width = g->by_rows && m->joins[k] != GT__JOINS_FLAT ? row_length(m, k) : 1;
-    if (m->folds[k]) member->slot = g->n_folds++;
+    if (m->folds[k] == GT__FOLDS_ALL) member->slot = g->n_folds++;
+    if (m->folds[k] == GT__FOLDS_LINES) member->slot = g->n_lines++;
     member->tile = gt__is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
                                           : gt__member_tile(m, k);
-    member->kind = m->folds[k]              ? GT__FOLD
-                   : gt__is_plain_sum(m, k) ? GT__SUM
-                   : member->tile           ? GT__TILE
-                   : gt__is_view(m, k)      ? GT__COPY
-                                            : GT__ROWS;
-    if (member->kind == GT__FOLD || member->kind == GT__ROWS) {
+    member->kind = m->folds[k] == GT__FOLDS_ALL     ? GT__FOLD
+                   : m->folds[k] == GT__FOLDS_LINES ? GT__LINES
+                   : gt__is_plain_sum(m, k)         ? GT__SUM
+                   : member->tile                   ? GT__TILE
+                   : gt__is_view(m, k)              ? GT__COPY
+                                                    : GT__ROWS;
+    if (m->folds[k] || member->kind == GT__ROWS) {
         member->fold = m->n_folds;
         gt__fold_of(m, k, &m->plan->fold[m->n_folds++]);
     }

@@ -155,8 +155,8 @@ static void place_results(layout *l, const gt__step *step) {
     const gt__member *m = &l->plan->member[g->member];
     find_readers(l, g);
     for (uint32_t i = 0; i < g->n_members; i++) {
-        if (m[i].kind == GT__FOLD) place(l, m[i].node);
-        if (m[i].kind == GT__FOLD || m[i].slot != GT__IN_MEMORY) continue;
+        if (gt__ends_group(&m[i])) place(l, m[i].node);
+        if (gt__ends_group(&m[i]) || m[i].slot != GT__IN_MEMORY) continue;
         if (m[i].target != GT__NO_TARGET || size_of(l, m[i].node) == 0) continue;
         const bool same_walk =
             m[i].kind != GT__ROWS; /* a fold's shape can be that of a broadcast operand */

@@ -65,7 +65,7 @@ static int64_t bytes_written(const view *v, const gt__step *step) {
     if (step->is_group) {
         const gt__member *m = members(v, step);
         for (uint32_t k = 0; k < v->plan->group[step->first].n_members; k++)
-            if (m[k].slot == GT__IN_MEMORY || m[k].kind == GT__FOLD)
+            if (m[k].slot == GT__IN_MEMORY || gt__ends_group(&m[k]))
                 bytes += bytes_of(v, m[k].node);
         return bytes;
     }

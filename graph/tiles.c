@@ -156,10 +156,12 @@ typedef struct job {
     loader *loader;     /* of each load */
     place *operand;     /* of each load and member */
     const gt_arg **arg; /* of each member */
-    char *part;         /* of each fold, of each part */
-    size_t slot_bytes, worker_bytes;
+    char *part;         /* of each fold to one number, of each part */
+    char *lines;        /* of each fold to one row, of each part */
+    size_t slot_bytes, line_bytes, worker_bytes;
     int64_t rows, block;  /* rows of the group, and how many of them make a tile */
-    int64_t share;        /* tiles that are a thread's */
+    int64_t share;        /* tiles that run together */
+    int64_t unit;         /* tiles, some shares, that are a thread's */
     bool flushes;         /* denormals, where members do */
     const gt__made *made; /* the operand that is made as it is read, or NULL */
 } job;
@@ -184,10 +186,17 @@ static char *part_of(const job *j, uint32_t fold, int64_t part) {
     return j->part + ((int64_t)fold * parts_of(j->rows) + part) * GT__PART;
 }
 
+static int64_t lines_of(int64_t rows) { return (rows + GT_FOLD_LINES - 1) / GT_FOLD_LINES; }
+
+static char *line_of(const job *j, uint32_t fold, int64_t part) {
+    return j->lines + (size_t)((int64_t)fold * lines_of(j->rows) + part) * j->line_bytes;
+}
+
 /* A tile: rows [row, row + rows) of every member. */
 typedef struct stretch {
     place *at;   /* of each load and member */
     char *spare; /* slots for operands that are spread */
+    char *lanes; /* of each fold to one row */
     int64_t row, rows;
 } stretch;
 
@@ -196,6 +205,21 @@ static void fold_parts(const job *j, const stretch *s, const gt__member *m, cons
     for (int64_t row = 0; row < s->rows; row += PART)
         fold->part(fold, part_of(j, m->slot, (s->row + row) / PART),
                    x->tile + (size_t)row * x->size, 1, s->rows - row < PART ? s->rows - row : PART);
+}
+
+static void fold_lines(const job *j, const stretch *s, const gt__member *m, const place *x) {
+    const gt_fold *fold = &j->plan->fold[m->fold];
+    char *lanes = s->lanes + (size_t)m->slot * GT_FOLD_LANES * j->line_bytes;
+    const int64_t end = s->row + s->rows;
+    const char *from = x->tile;
+    for (int64_t row = s->row, n; row < end; row += n) {
+        const int64_t first = row % GT_FOLD_LINES, left = GT_FOLD_LINES - first;
+        n = end - row < left ? end - row : left;
+        fold->take(fold, lanes, from, first, n, x->width);
+        from += (size_t)(n * x->width) * x->size;
+        if (n == left || row + n == j->rows)
+            fold->close(fold, line_of(j, m->slot, row / GT_FOLD_LINES), lanes, x->width);
+    }
 }
 
 static void run_member(const job *j, const stretch *s, uint32_t number) {
@@ -221,6 +245,7 @@ static void run_member(const job *j, const stretch *s, uint32_t number) {
         return;
     case GT__SUM: add_up(m->tile, y->tile, s->at, in, m->n_in, count); return;
     case GT__FOLD: fold_parts(j, s, m, &s->at[in[0]]); return;
+    case GT__LINES: fold_lines(j, s, m, &s->at[in[0]]); return;
     case GT__ROWS:
         fold->part(fold, y->tile, s->at[in[0]].tile, s->rows, s->at[in[0]].width);
         return;
@@ -239,7 +264,7 @@ static place *own_places(const job *j, char *scratch, char *slots, int64_t first
     place *at = (place *)(void *)scratch;
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
         const uint32_t slot = k < g->n_loads ? k : member[k - g->n_loads].slot;
-        const bool folds = k >= g->n_loads && member[k - g->n_loads].kind == GT__FOLD;
+        const bool folds = k >= g->n_loads && gt__ends_group(&member[k - g->n_loads]);
         at[k] = j->operand[k];
         if (at[k].base)
             at[k].tile = at[k].base + (size_t)first * at[k].step;
@@ -276,15 +301,20 @@ static void ask_ahead(const job *j, const place *at, uint32_t number) {
             GT__PREFETCH(at[k].tile + at[k].step + i);
 }
 
-/* Tiles [first, last), in a worker's own scratch: its places, scratch to make rows in, its slots, and slots to spread
- * operands in. */
+/* Slots, slots to spread operands in, and lanes, at the end of a worker's scratch. */
+static size_t slots_bytes(const gt__group *g, size_t slot_bytes, size_t line_bytes) {
+    return (g->n_slots + SPARE) * slot_bytes + g->n_lines * GT_FOLD_LANES * line_bytes;
+}
+
+/* Tiles [first, last), in a worker's own scratch: its places, scratch to make rows in, its slots, and so on. */
 static void run_share(const job *j, char *scratch, int64_t first, int64_t last) {
     if (j->made) make_rows(j, scratch, first, last);
     const gt__group *g = j->group;
     const gt__member *member = &j->plan->member[g->member];
-    char *slots = scratch + (j->worker_bytes - (g->n_slots + SPARE) * j->slot_bytes);
+    char *slots = scratch + (j->worker_bytes - slots_bytes(g, j->slot_bytes, j->line_bytes));
     place *at = own_places(j, scratch, slots, first);
-    stretch s = {.at = at, .spare = slots + g->n_slots * j->slot_bytes};
+    char *spare = slots + g->n_slots * j->slot_bytes;
+    stretch s = {.at = at, .spare = spare, .lanes = spare + SPARE * j->slot_bytes};
     const unsigned mode = gt_float_mode(), flushing = gt__flushing(mode);
     unsigned now = mode;
     for (int64_t t = first; t < last; t++) {
@@ -304,21 +334,25 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
     if (now != mode) gt_set_float_mode(mode);
 }
 
+static void run_unit(const job *j, char *scratch, int64_t first, int64_t last, int64_t share) {
+    for (; first < last; first += share)
+        run_share(j, scratch, first, first + share < last ? first + share : last);
+}
+
 static void run_shares(const job *j, char *scratch, int threads) {
-    const int64_t tiles = tiles_of(j), step = threads > 1 || j->made ? j->share : tiles;
+    const int64_t tiles = tiles_of(j);
 #ifdef GT_WITH_OPENMP
     if (threads > 1) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (int64_t first = 0; first < tiles; first += step) {
+        for (int64_t first = 0; first < tiles; first += j->unit) {
             char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
-            run_share(j, own, first, first + step < tiles ? first + step : tiles);
+            run_unit(j, own, first, first + j->unit < tiles ? first + j->unit : tiles, j->share);
         }
         return;
     }
 #endif
     (void)threads;
-    for (int64_t first = 0; first < tiles; first += step)
-        run_share(j, scratch, first, first + step < tiles ? first + step : tiles);
+    run_unit(j, scratch, 0, tiles, j->made ? j->share : tiles);
 }
 
 /* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. */
@@ -352,12 +386,13 @@ static bool place_member(const job *j, uint32_t number) {
     place *y = &j->operand[j->group->n_loads + number];
     j->arg[number] = j->tape->arg + n->arg;
     *y = (place){.size = gt_dtype_size((gt_dtype)n->dtype), .width = m->width};
-    if (m->slot != GT__IN_MEMORY && m->kind != GT__FOLD) return true;
+    if (m->slot != GT__IN_MEMORY && !gt__ends_group(m)) return true;
     if (m->target != GT__NO_TARGET)
         j->tape->slot[i].data = gt__value(j->tape, gt__value_index(j->tape, m->target));
     else if (!gt__place_value(j->tape, i))
         return false;
     put_in_memory(j, y, j->tape->slot[i].data);
+    if (gt__ends_group(m)) y->step = 0;
     return true;
 }
 
@@ -372,28 +407,32 @@ static bool find_places(const job *j) {
 /* Parts become one in pairs; it goes where the fold's value has its place. */
 static void finish_fold(const job *j, const gt__member *m, const place *y) {
     const gt_fold *fold = &j->plan->fold[m->fold];
-    const int64_t parts = parts_of(j->rows);
+    const bool lines = m->kind == GT__LINES;
+    const int64_t parts = lines ? lines_of(j->rows) : parts_of(j->rows);
+    const int64_t width = lines ? y->width : 1;
+    const size_t step = lines ? j->line_bytes : GT__PART;
+    char *part = lines ? line_of(j, m->slot, 0) : part_of(j, m->slot, 0);
     const unsigned mode = gt_float_mode();
     if (m->flushes && j->flushes) gt_set_float_mode(gt__flushing(mode));
     for (int64_t apart = 1; apart < parts; apart *= 2)
         for (int64_t p = 0; p + apart < parts; p += 2 * apart)
-            fold->merge(fold, part_of(j, m->slot, p), part_of(j, m->slot, p + apart));
+            fold->merge(fold, part + (size_t)p * step, part + (size_t)(p + apart) * step, width);
     gt_set_float_mode(mode);
-    memcpy(y->base, part_of(j, m->slot, 0), y->size);
+    memcpy(y->base, part, (size_t)width * y->size);
 }
 
 static void finish_folds(const job *j) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member];
     for (uint32_t k = 0; k < g->n_members; k++)
-        if (m[k].kind == GT__FOLD) finish_fold(j, &m[k], &j->operand[g->n_loads + k]);
+        if (gt__ends_group(&m[k])) finish_fold(j, &m[k], &j->operand[g->n_loads + k]);
 }
 
 /* How a group's block is cut: what is shared, then each worker's own. */
 typedef struct cuts {
-    size_t operand, arg, part, workers; /* where they begin; loaders come first */
-    size_t slot_bytes, worker_bytes;
-    int64_t rows, block, share;
+    size_t operand, arg, part, lines, workers; /* where they begin; loaders come first */
+    size_t slot_bytes, line_bytes, worker_bytes;
+    int64_t rows, block, share, unit;
     int threads;
 } cuts;
 
@@ -441,6 +480,19 @@ static void cut_by_rows(cuts *c, const gt__group *g, const gt__made *made, int t
     c->share = (in_share + in_tile - 1) / in_tile;
 }
 
+/* Whoever folds lines does so for whole parts of them, in order: a share is some parts, or they are some shares. */
+static void cut_lines(cuts *c, bool together) {
+    int64_t block = 1, share = c->share * c->block, common = 1;
+    while (2 * block <= c->block && block < GT_FOLD_LINES) block *= 2;
+    share = share < GT_FOLD_LINES ? divisor(GT_FOLD_LINES, share) : share - share % GT_FOLD_LINES;
+    if (!together) { /* else images are not cut */
+        c->block = block;
+        c->share = share > block ? share / block : 1;
+    }
+    while (common < GT_FOLD_LINES && c->share * c->block % (2 * common) == 0) common *= 2;
+    c->unit = c->share * (GT_FOLD_LINES / common);
+}
+
 static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *made) {
     const gt__shape_entry *shape = gt__bytes(&tape->shapes, g->shape, NULL);
     const size_t places = ((size_t)g->n_loads + g->n_members) * sizeof(place);
@@ -460,13 +512,17 @@ static cuts cut_block(const gt_tape *tape, const gt__group *g, const gt__made *m
         c.share = even < 1 ? 1 : even < c.share ? even : c.share;
     }
     if (made) cut_by_rows(&c, g, made, tape->plans.threads);
+    c.unit = c.share;
+    if (g->n_lines) cut_lines(&c, made && made->rows.together);
     const int64_t longest = (c.rows < c.block ? c.rows : c.block) * g->widest;
     c.arg = c.operand + places;
     c.part = c.arg + g->n_members * sizeof(const gt_arg *);
-    c.workers = aligned(c.part + (size_t)parts_of(c.rows) * g->n_folds * GT__PART);
+    c.lines = aligned(c.part + (size_t)parts_of(c.rows) * g->n_folds * GT__PART);
     c.slot_bytes = aligned((size_t)longest * g->element);
+    c.line_bytes = aligned((size_t)g->widest * g->element);
+    c.workers = c.lines + (size_t)lines_of(c.rows) * g->n_lines * c.line_bytes;
     c.worker_bytes = places_bytes(g) + (made ? aligned(made->rows.scratch) : 0) +
-                     (g->n_slots + SPARE) * c.slot_bytes;
+                     slots_bytes(g, c.slot_bytes, c.line_bytes);
     return c;
 }
 
@@ -480,11 +536,14 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .operand = (place *)(void *)(block + c.operand),
                    .arg = (const gt_arg **)(void *)(block + c.arg),
                    .part = block + c.part,
+                   .lines = block + c.lines,
                    .slot_bytes = c.slot_bytes,
+                   .line_bytes = c.line_bytes,
                    .worker_bytes = c.worker_bytes,
                    .rows = c.rows,
                    .block = c.block,
                    .share = c.share,
+                   .unit = c.unit,
                    .flushes = gt__flushes(tape),
                    .made = made};
     if (!find_places(&j)) return false;

@@ -14,7 +14,7 @@
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
 
-enum { FOLD_LANES = 16, FOLD_CHUNK = 256 };
+enum { FOLD_LANES = GT_FOLD_LANES, FOLD_CHUNK = GT_FOLD_LINES };
 
 #define ADD(a, b) ((a) + (b))
 #define MULTIPLY(a, b) ((a) * (b))
@@ -315,19 +315,40 @@ static void take_lines(const walk *w, const char *x, int64_t first, int64_t n, i
     }
 }
 
+void gt__fold_take(const gt__folder *folder, void *lanes, const void *x, int64_t first,
+                   int64_t lines, int64_t n) {
+    const char *from = x;
+    if (first == 0) folder->fill(lanes, FOLD_LANES * n);
+    for (int64_t r = first, count; r < first + lines; r += count) {
+        const int64_t lane = r % FOLD_LANES, left = first + lines - r;
+        count = FOLD_LANES - lane < left ? FOLD_LANES - lane : left;
+        folder->take((char *)lanes + (size_t)(lane * n) * folder->out_size, from, 1, count * n);
+        from += (size_t)(count * n) * folder->in_size;
+    }
+}
+
+static void merge_lanes(const gt__folder *f, void *lanes, int64_t used, int64_t n) {
+    const size_t line = (size_t)n * f->out_size;
+    for (int64_t half = used / 2; half; half /= 2)
+        f->merge(lanes, (char *)lanes + (size_t)half * line, half * n);
+}
+
+void gt__fold_close(const gt__folder *folder, void *y, void *lanes, int64_t n) {
+    merge_lanes(folder, lanes, FOLD_LANES, n);
+    memcpy(y, lanes, (size_t)n * folder->out_size);
+}
+
 /* Lanes that no element reaches stay identities; combining them changes nothing, so they are left
  * out. */
 static void column_chunk(const walk *w, const char *x, int64_t first, int64_t n, int64_t width,
                          char *to, char *lanes) {
     const gt__folder *f = w->f;
-    const size_t line = (size_t)width * f->out_size;
     int64_t used = 1;
     while (used < n && used < FOLD_LANES) used *= 2;
     f->fill(lanes, used * width);
     take_lines(w, x, first, n, width, lanes);
-    for (int64_t half = used / 2; half; half /= 2)
-        f->merge(lanes, lanes + (size_t)half * line, half * width);
-    memcpy(to, lanes, line);
+    merge_lanes(f, lanes, used, width);
+    memcpy(to, lanes, (size_t)width * f->out_size);
 }
 
 /* One result, or a tile of columns: folds chunks, and chunks of chunks as a binary counter

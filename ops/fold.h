@@ -37,6 +37,11 @@ typedef enum gt__folding {
 /* Folds each row of n neighbours, any number of them, to one. */
 void gt__fold_part(const gt__folder *folder, void *y, const void *x, int64_t rows, int64_t n);
 
+/* n folds side by side, in lines: gt_fold's take and close. */
+void gt__fold_take(const gt__folder *folder, void *lanes, const void *x, int64_t first,
+                   int64_t lines, int64_t n);
+void gt__fold_close(const gt__folder *folder, void *y, void *lanes, int64_t n);
+
 /* NULL when the folding is not defined for that kind. */
 const gt__folder *gt__folder_of(gt__folding folding, gt_dtype dtype);
 /* sum and product of bool and integers are i64; other foldings keep the kind. */

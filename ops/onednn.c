@@ -99,8 +99,15 @@ static bool has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
 }
 
 static form form_of(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    form f = {.m = job->m, .n = job->n, .k = job->k, .a_row = job->a_row, .a_col = job->a_col,
-              .b_row = job->b_row, .b_col = job->b_col, .ldc = job->ldc, .rank = batch->rank,
+    form f = {.m = job->m,
+              .n = job->n,
+              .k = job->k,
+              .a_row = job->a_row,
+              .a_col = job->a_col,
+              .b_row = job->b_row,
+              .b_col = job->b_col,
+              .ldc = job->ldc,
+              .rank = batch->rank,
               .threads = 1};
     for (int d = 0; d < batch->rank; d++) {
         f.size[d] = batch->size[d];

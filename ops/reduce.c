@@ -46,16 +46,27 @@ static void fold_part(const gt_fold *fold, void *y, const void *x, int64_t rows,
     gt__fold_part(fold->loops, y, x, rows, n);
 }
 
-static void fold_merge(const gt_fold *fold, void *y, const void *x) {
+static void fold_merge(const gt_fold *fold, void *y, const void *x, int64_t n) {
     const gt__folder *loops = fold->loops;
-    loops->merge(y, x, 1);
+    loops->merge(y, x, n);
+}
+
+static void fold_take(const gt_fold *fold, void *lanes, const void *x, int64_t first, int64_t lines,
+                      int64_t n) {
+    gt__fold_take(fold->loops, lanes, x, first, lines, n);
+}
+
+static void fold_close(const gt_fold *fold, void *y, void *lanes, int64_t n) {
+    gt__fold_close(fold->loops, y, lanes, n);
 }
 
 bool gt__fold_parts(const gt_call *call, gt__folding folding, gt_fold *fold) {
     const gt__over *over = call->attr;
     *fold = (gt_fold){.loops = gt__folder_of(folding, call->in[0].dtype),
                       .part = fold_part,
-                      .merge = fold_merge};
+                      .merge = fold_merge,
+                      .take = fold_take,
+                      .close = fold_close};
     return fold->loops && gt__axis_mask(call, over->axes, call->in[0].shape.rank, &fold->axes);
 }
 

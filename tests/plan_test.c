@@ -468,6 +468,48 @@ Test(plan, products_made_by_rows_have_the_bits_of_the_reference) {
     }
 }
 
+/* ---- sums of all rows, as the gradients of biases are -------------------------------------------------------- */
+
+static gt_tensor add_up(gt_tensor x) { return gt_sum(gt_exp(x), GT_AXES(0), false); }
+/* Two of several leading axes, beside a fold of rows; also what they end is needed elsewhere. */
+static gt_tensor add_up_shares(gt_tensor x) {
+    const gt_tensor y =
+        gt_softmax(gt_reshape(x, GT_SHAPE(2, gt_shape_of(x).dim[0] / 2, gt_shape_of(x).dim[1])),
+                   -1);
+    const gt_tensor most = gt_max(gt_sin(y), GT_AXES(0, 1), true),
+                    sum = gt_sum(y, GT_AXES(0, 1), false);
+    return gt_add(gt_mul(gt_mean(y, GT_AXES(0, 1), false), sum),
+                  gt_reshape(most, gt_shape_of(sum)));
+}
+/* Rows of a product, as they are made. */
+static gt_tensor add_up_made(gt_tensor x) {
+    const gt_tensor w = gt_randn(x.tape, GT_SHAPE(gt_shape_of(x).dim[1], 70), gt_dtype_of(x));
+    return gt_sum(gt_tanh(gt_matmul(x, w)), GT_AXES(0), true);
+}
+
+/* Parts are of 256 rows; several threads need a few of them. */
+Test(plan, a_sum_of_all_rows_ends_the_group_that_makes_them) {
+    gt_tensor (*const f[])(gt_tensor) = {add_up, add_up_shares, add_up_made};
+    static const int64_t rows[] = {2, 34, 256, 258, 1000, 5120, 20002}, columns[] = {1, 5, 64, 300};
+    for (int k = 0; k < 3 * 7 * 4 * 2; k++) {
+        const gt_shape shape = GT_SHAPE(rows[k / 3 % 7], columns[k / 21 % 4]);
+        gt_tape *tape[2];
+        gt_tensor y[2];
+        for (int i = 0; i < 2; i++) {
+            tape[i] = gt_tape_new(NULL);
+            gt_reference(tape[i], i == 1);
+            y[i] = f[k % 3](gt_randn(tape[i], shape, k / 84 ? GT_F64 : GT_F32));
+            cr_assert(gt_data(y[i]), "%s", gt_error(tape[i]));
+        }
+        const size_t bytes = (size_t)gt_numel(gt_shape_of(y[0])) * gt_dtype_size(gt_dtype_of(y[0]));
+        cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), bytes) == 0, "%d", k);
+        gt_replay(tape[0]);
+        if (shape.dim[0] > 5000 && shape.dim[1] > 1)
+            cr_assert_eq(steps_with(" kernel sum ", y, 1), 0, "%d", k);
+        for (int i = 0; i < 2; i++) gt_tape_free(tape[i]);
+    }
+}
+
 /* ---- convolutions whose images a group takes as they are made --------------------------------------------- */
 
 static gt_tensor filters_of(gt_tensor x, int64_t to, int64_t from) {
