@@ -179,6 +179,7 @@ void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count) {
         rest /= a->shape.dim[d];
         if (d < last) offset += at[d] * a->stride[d];
     }
+    // cppcheck-suppress uninitvar; the loop above has begun with it
     for (int64_t in_line = at[last]; count > 0; in_line = 0) {
         const int64_t left = length - in_line, run = left < count ? left : count;
         const int64_t from = offset + in_line * a->stride[last];

@@ -124,6 +124,7 @@ TARGET static inline ALWAYS_INLINE void NAME(add_products)(VECTOR sum[TILE_ROWS]
     (void)rest;
     EACH(i, TILE_ROWS) {
         const REAL *const from = together ? row[0] + at + i : row[i] + at;
+        // cppcheck-suppress uninitvar; it is filled here
         BROADCAST(all, *from);
         EACH(v, vectors) { ADD_PRODUCT(sum[i][v], all, line[v]); }
     }
@@ -152,8 +153,7 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, bool edges, 
         NAME(add_products)(sum, vectors, edges, rest, together, row, at + a.col, b + b_row);
     }
     if (depth % 2) NAME(add_products)(sum, vectors, edges, rest, together, row, at, b);
-    const bool whole = c.rows == TILE_ROWS && c.columns == vectors * LANES;
-    if (c.col == 1 && (HAS_MASKS || whole)) {
+    if (c.col == 1 && (HAS_MASKS || (c.rows == TILE_ROWS && c.columns == vectors * LANES))) {
         EACH(i, TILE_ROWS) {
             if (HAS_MASKS && i >= c.rows) return;
             REAL *to = (REAL *)c.at + i * c.row;

@@ -459,8 +459,8 @@ static bool run_piece(const work *k, const lane *l, int64_t piece) {
 }
 
 static void add(char *to, const char *from, size_t bytes) {
-    float *y = (float *)to;
-    const float *x = (const float *)from;
+    float *y = (float *)(void *)to;
+    const float *x = (const float *)(const void *)from;
     for (size_t i = 0; i < bytes / sizeof *y; i++) y[i] += x[i];
 }
 

@@ -28,6 +28,7 @@ TARGET static inline ALWAYS_INLINE void NAME(spread_six)(VECTOR x[SPREAD]) {
 
 /* Four neighbours of y, to six. */
 TARGET static inline ALWAYS_INLINE void NAME(spread_four)(VECTOR y[SPREAD]) {
+    // cppcheck-suppress uninitvar; loops over constants have filled it
     const VECTOR even_p = y[0] + P2 * y[2], odd_p = P * (y[1] + P2 * y[3]);
     const VECTOR even_q = y[0] + Q2 * y[2], odd_q = Q * (y[1] + Q2 * y[3]);
     y[5] = y[3];
