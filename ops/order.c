@@ -257,12 +257,71 @@ static gt_tensor topk_samples(gt_samples *s, int i) {
     }
 }
 
+/* As order_kernel.h sorts, but indices, all of them. */
+static void order_helper(gt_emitter *e, gt_dtype dtype) {
+    const char *name = gt_emit_name(e), *kind = gt_dtype_name(dtype), *type = gt_emit_type(dtype);
+    const char *or_nan[2] = {"", ""};
+    if (gt_dtype_is_float(dtype))
+        or_nan[0] = " || (a != a && b == b)", or_nan[1] = " || (b != b && a == a)";
+    gt_emit_helper(e,
+                   "\nstatic int %s_before_%s(%s a, %s b, int descending) {\n"
+                   "    return descending ? a > b%s : a < b%s;\n"
+                   "}\n",
+                   name, kind, type, type, or_nan[0], or_nan[1]);
+    gt_emit_helper(
+        e,
+        "\nstatic void %s_order_%s(const %s *x, %s *y, long long *index, long long *item, long n, "
+        "long k,\n"
+        "    long step, int descending) {\n"
+        "    long long *spare = item + n;\n"
+        "    for (long i = 0; i < n; i++) item[i] = i;\n"
+        "    for (long run = 1; run < n; run *= 2) {\n"
+        "        long long *const sorted = spare;\n"
+        "        for (long start = 0; start < n; start += 2 * run) {\n"
+        "            const long middle = start + run < n ? start + run : n;\n"
+        "            const long end = middle + run < n ? middle + run : n;\n"
+        "            long left = start, right = middle;\n"
+        "            for (long i = start; i < end; i++) {\n"
+        "                const int turn = left == middle || (right < end &&\n"
+        "                    %s_before_%s(x[item[right] * step], x[item[left] * step], "
+        "descending));\n"
+        "                spare[i] = item[turn ? right++ : left++];\n"
+        "            }\n"
+        "        }\n"
+        "        spare = item;\n"
+        "        item = sorted;\n"
+        "    }\n"
+        "    for (long i = 0; i < k; i++) {\n"
+        "        y[i * step] = x[item[i] * step];\n"
+        "        index[i * step] = item[i];\n"
+        "    }\n"
+        "}\n",
+        name, kind, type, type, name, kind);
+}
+
+static bool order_emit(gt_emitter *e, const gt_call *call) {
+    const gt_array *in = &call->in[0];
+    const ordering *o = call->attr;
+    const split s = split_at(in->shape, o->axis);
+    const int64_t k = o->k < 0 ? s.n : o->k, size[2] = {s.outer, s.inner};
+    const int64_t from[2] = {s.n * s.inner, 1}, to[2] = {k * s.inner, 1};
+    const char *items = gt_emit_scratch(e, GT_I64, 2 * s.n);
+    order_helper(e, in->dtype);
+    gt_emit_loops(e, 0, 2, size);
+    gt_emit(e, "%s_order_%s(%s + (%s), %s + (%s), %s + (%s), %s, %lld, %lld, %lld, %d);",
+            gt_emit_name(e), gt_dtype_name(in->dtype), gt_emit_in(e, 0), gt_emit_index(e, 2, from),
+            gt_emit_out(e, 0), gt_emit_index(e, 2, to), gt_emit_out(e, 1), gt_emit_index(e, 2, to),
+            items, (long long)s.n, (long long)k, (long long)s.inner, o->descending);
+    gt_emit_end(e, 2);
+    return true;
+}
+
 const gt_op gt__op_sort =
-    GT_OP("sort", order_shape, order_kernel, GT_PULL(order_pull), sort_samples,
+    GT_OP("sort", order_shape, order_kernel, GT_PULL(order_pull), sort_samples, .emit = order_emit,
           .meaning = "x in order along an axis, and the indices that order it",
           .domain = "NaN counts as the largest number");
 const gt_op gt__op_topk =
-    GT_OP("topk", order_shape, order_kernel, GT_PULL(order_pull), topk_samples,
+    GT_OP("topk", order_shape, order_kernel, GT_PULL(order_pull), topk_samples, .emit = order_emit,
           .meaning = "the k largest elements along an axis, and their indices",
           .domain = "NaN counts as the largest number");
 
