@@ -112,7 +112,7 @@ typedef enum gt__role {
     GT__SCALER,      /* a constant local gradient other than 1 */
     GT__N_ROLES
 } gt__role;
-gt__role gt__role_of(const gt_journal *j, uint32_t gate);
+gt__role gt__role_of(const gt_journal *j, uint32_t i);
 const char *gt__role_name(gt__role role);
 /* The branch that a kinked gate of single elements took; false when it has none. */
 bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
@@ -122,7 +122,7 @@ bool gt__branch_of(const gt_journal *j, uint32_t gate, int *branch);
 void gt__local_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
 /* What an operation without local gradients passes back, over its upstream: "up*x'". */
 void gt__rule_text(const gt_journal *j, const gt__edge *e, char *text, size_t size);
-void gt__gate_text(const gt_journal *j, uint32_t gate, char *text, size_t size);
+void gt__gate_text(const gt_journal *j, uint32_t i, char *text, size_t size);
 
 /* ---- journal_json.c: words of JSON, also safe inside a script element. */
 void gt__json_text(const char *text, FILE *out);
@@ -133,7 +133,7 @@ typedef struct gt__style {
     bool ascii, color;
     bool hide; /* the step's result, for a quiz */
 } gt__style;
-void gt__write_step(const gt_journal *j, uint32_t step, const gt__style *style, FILE *out);
+void gt__write_step(const gt_journal *j, uint32_t i, const gt__style *style, FILE *out);
 /* The number of a single element; shape, norm and range of others. */
 void gt__write_figures(const gt__figures *f, gt_tensor t, FILE *out);
 /* A number as everything in this room shows it. */

@@ -31,7 +31,8 @@ Test(features, a_color_histogram_does_not_grow_with_the_image) {
 /* A ramp along one direction: all votes are in the bins of that direction. */
 static void check_ramp(double dy, double dx, int low, int high, double share_low) {
     float pixel[256], out[9];
-    for (int i = 0; i < 256; i++) pixel[i] = (float)(dy * (i / 16) + dx * (i % 16));
+    for (int y = 0; y < 16; y++)
+        for (int x = 0; x < 16; x++) pixel[16 * y + x] = (float)(dy * y + dx * x);
     /* A 4 x 4 window in the middle, away from the border, as an image of its own would have one. */
     const gt_image image = {pixel, 1, 16, 16};
     float all[16 * 9];

@@ -19,9 +19,9 @@ void sweep_mutants(FILE *out, const char *name, score *s);
 /* Random graphs of the seeds first, first + 1, ...; a single one is printed. */
 void sweep_graphs(FILE *out, uint64_t first, int count, score *s);
 /* Random tapes of the seeds first, first + 1, ...: planned runs against the reference executor, bit by bit. */
-void sweep_plans(FILE *out, uint64_t first, int count, score *s);
+void sweep_plans(FILE *out, uint64_t first, int count, score *total);
 /* Emitted C against exact runs: samples of everything, or of `name`, and random tapes. */
-void sweep_emission(FILE *out, const char *name, uint64_t first, int count, score *s);
+void sweep_emission(FILE *out, const char *name, uint64_t first, int count, score *total);
 /* Random sequences of public calls of the seeds first, first + 1, ... against a model. */
 void sweep_api(FILE *out, uint64_t first, int count, score *total);
 /* Every allocation failed in turn, in every story, or in the one of that name. */
