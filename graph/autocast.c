@@ -46,14 +46,14 @@ static gt_tensor cast_itself(gt_tape *tape, gt_tensor x) {
  * order, and once for all its views. The first view is read by nothing then, but no result of the user's for that. */
 static gt_tensor cast_once(gt_tape *tape, gt_tensor x) {
     enum { MOST_VIEWS = 8 }; /* of a view of a view ... */
-    gt_tensor view[MOST_VIEWS], to = known_cast(tape, x);
+    gt_tensor view[MOST_VIEWS], of = x;
     int n = 0;
-    if (gt_valid(to)) return to;
-    for (to = x; n < MOST_VIEWS && shows_all(tape, gt__node_at(tape, to.index)); n++) {
-        view[n] = to;
-        to = gt__tensor(tape, gt__in(tape, gt__node_at(tape, to.index))[0]);
+    while (n < MOST_VIEWS && shows_all(tape, gt__node_at(tape, of.index)) &&
+           !gt_valid(known_cast(tape, of))) {
+        view[n++] = of;
+        of = gt__tensor(tape, gt__in(tape, gt__node_at(tape, of.index))[0]);
     }
-    to = cast_itself(tape, to);
+    gt_tensor to = cast_itself(tape, of);
     while (n-- > 0 && gt__valid(to)) {
         gt__node *from = gt__node_at(tape, view[n].index);
         to = note_cast(tape, view[n], gt_record_copy(view[n], &to));

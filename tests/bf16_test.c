@@ -198,6 +198,28 @@ Test(bf16, autocast_leaves_alone_what_it_is_not_for) {
     gt_tape_free(tape);
 }
 
+/* h is cast as it is made, in order; its views are those of the cast, and a commit does not store what was cast. */
+Test(bf16, autocast_casts_once_what_several_views_show) {
+    const float data[6] = {1, 2, 3, 4, 5, 6}, product[4] = {14, 32, 32, 77};
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_autocast(tape, true);
+    const gt_tensor x = gt_input(tape, data, GT_SHAPE(6), GT_F32), h = gt_add_scalar(x, 0);
+    const gt_tensor a = gt_name(gt_reshape(h, GT_SHAPE(2, 3)), "a"), b = gt_t(a);
+    const gt_tensor y = gt_matmul(a, b), part = gt_matmul(gt_slice(a, 0, 0, 1, 1), b);
+    cr_assert(gt_commit(tape), "%s", gt_error(tape));
+    cr_assert(memcmp(gt_data(y), product, sizeof product) == 0);
+    cr_assert(memcmp(gt_data(part), product, 2 * sizeof *product) == 0);
+    cr_assert_eq(count_kind(tape, GT_BF16), 4, "h, two views of it, and a slice");
+    cr_assert(memcmp(gt_data(b), (float[]){1, 4, 2, 5, 3, 6}, sizeof data) == 0,
+              "if it is asked for");
+    gt_tensor deep = h;
+    for (int k = 0; k < 20; k++) deep = gt_reshape(deep, k % 2 ? GT_SHAPE(6, 1) : GT_SHAPE(1, 6));
+    cr_assert_eq(gt_item(gt_matmul(gt_t(deep), deep)), 91);
+    gt_matmul(a, a);
+    cr_assert(quick_failed_with(tape, "inner sizes differ: a[2,3] @ a[2,3]"), "%s", gt_error(tape));
+    gt_tape_free(tape);
+}
+
 Test(bf16, messages_name_operands_and_not_their_casts) {
     const float data[6] = {0};
     gt_tape *tape = gt_tape_new(NULL);
