@@ -102,7 +102,7 @@ static gt_shape shape_by_rows(const gt__maker *m, uint32_t k) {
 static bool folds_lines(const gt__maker *m, uint32_t k) {
     gt_fold fold;
     const uint32_t j = m->work->node[k].n_in ? gt__inputs_of(m, k)[0] : GT__EXTERNAL;
-    if (gt__is_external(j) || !m->joins[j] || !gt__fold_of(m, k, &fold)) return false;
+    if (gt__is_external(j) || m->joins[j] != GT__JOINS || !gt__fold_of(m, k, &fold)) return false;
     const gt__shape_entry *from = gt__entry_of(m, gt__shape_of(m, j));
     if (!gt__fits_rows(&from->shape) || fold.axes != (1u << (from->shape.rank - 1)) - 1)
         return false;

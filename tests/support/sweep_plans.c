@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
 #include "grad/grad.h"
 #include "ops/ops.h"
 #include "support/random_graph.h"
@@ -128,12 +132,24 @@ static bool tell(story *s) {
     return !s->why[0];
 }
 
+/* A plan asks how many threads there are: every other tape has one. */
+static void set_threads(uint64_t seed, int all) {
+#ifdef GT_WITH_OPENMP
+    omp_set_num_threads(seed % 2 ? 1 : all);
+#endif
+    (void)seed, (void)all;
+}
+
 void sweep_plans(FILE *out, uint64_t first, int count, score *total) {
     static story s; /* large for a stack */
-    int right = 0;
+    int right = 0, all = 1;
+#ifdef GT_WITH_OPENMP
+    all = omp_get_max_threads();
+#endif
     for (int which = 0; which < 2; which++) s.tape[which] = gt_tape_new(NULL);
     for (int k = 0; k < count; k++) {
         s.seed = first + (uint64_t)k;
+        set_threads(s.seed, all);
         const bool ok = tell(&s);
         right += ok;
         if (!ok || count == 1)
@@ -141,6 +157,7 @@ void sweep_plans(FILE *out, uint64_t first, int count, score *total) {
                     (unsigned long long)s.seed, ok ? "right" : "WRONG", s.why,
                     (unsigned long long)s.seed);
     }
+    set_threads(0, all);
     for (int which = 0; which < 2; which++) gt_tape_free(s.tape[which]);
     fprintf(out, "planned runs of random tapes: %d as the reference, %d not\n", right,
             count - right);
