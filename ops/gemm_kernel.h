@@ -155,15 +155,15 @@ TARGET static inline ALWAYS_INLINE void NAME(tile)(int64_t vectors, bool edges, 
     if (depth % 2) NAME(add_products)(sum, vectors, edges, rest, together, row, at, b);
     if (c.col == 1 && (HAS_MASKS || (c.rows == TILE_ROWS && c.columns == vectors * LANES))) {
         EACH(i, TILE_ROWS) {
-            if (HAS_MASKS && i >= c.rows) return;
-            REAL *to = (REAL *)c.at + i * c.row;
-            EACH(v, vectors - 1) {
-                if (c.add) sum[i][v] += LOAD(to + v * LANES);
-                STORE(to + v * LANES, sum[i][v]);
+            if (!HAS_MASKS || i < c.rows) {
+                REAL *const to = (REAL *)c.at + i * c.row, *const last = to + (vectors - 1) * LANES;
+                EACH(v, vectors - 1) {
+                    if (c.add) sum[i][v] += LOAD(to + v * LANES);
+                    STORE(to + v * LANES, sum[i][v]);
+                }
+                if (c.add) sum[i][vectors - 1] += LOAD_SOME(last, rest);
+                STORE_SOME(last, rest, sum[i][vectors - 1]);
             }
-            to += (vectors - 1) * LANES;
-            if (c.add) sum[i][vectors - 1] += LOAD_SOME(to, rest);
-            STORE_SOME(to, rest, sum[i][vectors - 1]);
         }
         return;
     }
