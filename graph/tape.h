@@ -20,7 +20,7 @@ enum {
     GT__BORROWED = 1 << 2, /* leaf whose memory is the caller's */
     GT__STORED = 1 << 3,   /* value holds the result, contiguous */
     GT__KEEP = 1 << 4,     /* to be stored when computed */
-    GT__UNASKED = 1 << 5,  /* no sink: a later result before gt_out, a view whose cast is read */
+    GT__UNASKED = 1 << 5,  /* a later result that nobody asked for with gt_out: no sink */
     GT__RULE = 1 << 6,     /* recorded by a rule, not by the user */
     GT__CONSTANT = 1 << 7, /* constant written by a rule */
     GT__TRAINED = 1 << 8,  /* depends on a trainable parameter */

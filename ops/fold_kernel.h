@@ -1,9 +1,8 @@
 /* ops/fold_kernel.h: a template, included by fold.c once for every folding and kind of element.
  *
  * The includer defines NAME(x) (x, named for this case), T (an element), R (a result), IDENTITY,
- * and COMBINE(a, b) over two R; they are undefined at the end. SHORT_ROWS, which stays, tells
- * whether rows below FOLD_LANES are worth loops of their own; then T is R, and COMBINE_LANES is COMBINE
- * of vectors. What is defined here is a gt__folder. */
+ * and COMBINE(a, b) over two R; where T is R, perhaps COMBINE_LANES, which is COMBINE of vectors. They are
+ * undefined at the end. What is defined here is a gt__folder. */
 
 FOLD_LOOPS static void NAME(fill)(void *to, int64_t n) {
     R *y = to;

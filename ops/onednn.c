@@ -73,7 +73,7 @@ static bool ok(dnnl_status_t status) { return status == dnnl_success; }
 
 enum { WORTH_IT = 1 << 19 }; /* multiplications of bf16 */
 
-enum { A, B, C, MATRICES };
+enum { A, B, C, MATRICES, SCRATCHPAD = MATRICES, MEMORIES };
 
 /* What a product is made for. Only numbers of one size: compared byte by byte. */
 typedef struct form {
@@ -86,9 +86,10 @@ typedef struct multiplication {
     form form;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t description;
     dnnl_primitive_t product; /* NULL: not made */
-    dnnl_memory_t memory[MATRICES];
+    dnnl_memory_t memory[MEMORIES];
 } multiplication;
 
 static bool has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
@@ -137,6 +138,14 @@ static bool describe_matrix(dnnl_memory_desc_t *d, dnnl_data_type_t type, const 
     return (plain || turned) && ok(dnnl_memory_desc_init_by_strides(d, rank, size, type, step));
 }
 
+/* Its own, since a thread may use what another has made: oneDNN's own scratchpads belong to threads. */
+static bool make_scratchpad(multiplication *w) {
+    const dnnl_memory_desc_t *d =
+        dnnl_primitive_desc_query_md(w->description, dnnl_query_scratchpad_md, 0);
+    void *const memory = dnnl_memory_desc_get_size(d) ? DNNL_MEMORY_ALLOCATE : DNNL_MEMORY_NONE;
+    return ok(dnnl_memory_create(&w->memory[SCRATCHPAD], d, w->engine, memory));
+}
+
 static bool make_product(multiplication *w) {
     const form *f = &w->form;
     dnnl_memory_desc_t d[MATRICES];
@@ -153,8 +162,11 @@ static bool make_product(multiplication *w) {
         !describe_matrix(&d[C], dnnl_f32, f, step_c, c) ||
         !ok(dnnl_engine_create(&w->engine, dnnl_cpu, 0)) ||
         !ok(dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags)) ||
+        !ok(dnnl_primitive_attr_create(&w->attr)) ||
+        !ok(dnnl_primitive_attr_set_scratchpad_mode(w->attr, dnnl_scratchpad_mode_user)) ||
         !ok(dnnl_matmul_desc_init(&product, &d[A], &d[B], NULL, &d[C])) ||
-        !ok(dnnl_primitive_desc_create(&w->description, &product, NULL, w->engine, NULL)))
+        !ok(dnnl_primitive_desc_create(&w->description, &product, w->attr, w->engine, NULL)) ||
+        !make_scratchpad(w))
         return false;
     for (int k = 0; k < MATRICES; k++)
         if (!ok(dnnl_memory_create(&w->memory[k], &d[k], w->engine, DNNL_MEMORY_NONE)))
@@ -163,10 +175,11 @@ static bool make_product(multiplication *w) {
 }
 
 static void unmake_product(multiplication *w) {
-    for (int k = 0; k < MATRICES; k++)
+    for (int k = 0; k < MEMORIES; k++)
         if (w->memory[k]) dnnl_memory_destroy(w->memory[k]);
     if (w->product) dnnl_primitive_destroy(w->product);
     if (w->description) dnnl_primitive_desc_destroy(w->description);
+    if (w->attr) dnnl_primitive_attr_destroy(w->attr);
     if (w->stream) dnnl_stream_destroy(w->stream);
     if (w->engine) dnnl_engine_destroy(w->engine);
     *w = (multiplication){.product = NULL};
@@ -174,26 +187,27 @@ static void unmake_product(multiplication *w) {
 
 static bool run_product(const multiplication *w, const gt__gemm_job *job) {
     const void *const data[MATRICES] = {job->a, job->b, job->c};
-    const dnnl_exec_arg_t arg[MATRICES] = {{DNNL_ARG_SRC, w->memory[A]},
+    const dnnl_exec_arg_t arg[MEMORIES] = {{DNNL_ARG_SRC, w->memory[A]},
                                            {DNNL_ARG_WEIGHTS, w->memory[B]},
-                                           {DNNL_ARG_DST, w->memory[C]}};
+                                           {DNNL_ARG_DST, w->memory[C]},
+                                           {DNNL_ARG_SCRATCHPAD, w->memory[SCRATCHPAD]}};
     for (int k = 0; k < MATRICES; k++)
         if (!ok(dnnl_memory_set_data_handle(w->memory[k], (void *)(uintptr_t)data[k])))
             return false;
-    return ok(dnnl_primitive_execute(w->product, w->stream, MATRICES, arg)) &&
+    return ok(dnnl_primitive_execute(w->product, w->stream, MEMORIES, arg)) &&
            ok(dnnl_stream_wait(w->stream));
 }
 
 /* Products that were made, each in one place, which its form tells; those who find it taken make their own. */
 typedef struct keeper {
-    atomic_flag taken;
+    atomic_bool taken;
     multiplication made;
 } keeper;
 
 static keeper kept[256];
 
 static size_t place_of(const form *f) {
-    const int64_t *number = &f->m;
+    const int64_t *number = (const int64_t *)(const void *)f;
     uint64_t hash = 0;
     for (size_t i = 0; i < sizeof *f / sizeof *number; i++)
         hash = (hash ^ (uint64_t)number[i]) * UINT64_C(0x9E3779B97F4A7C15);
@@ -213,14 +227,14 @@ bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     const form f = form_of(job, batch);
     keeper *k = &kept[place_of(&f)];
     multiplication own = {.product = NULL};
-    const bool taken = atomic_flag_test_and_set_explicit(&k->taken, memory_order_acquire);
+    const bool taken = atomic_exchange_explicit(&k->taken, true, memory_order_acquire);
     multiplication *w = taken ? &own : &k->made;
     const bool fits = w->product && memcmp(&w->form, &f, sizeof f) == 0;
     const bool done = (fits || make_anew(w, &f)) && run_product(w, job);
     if (taken)
         unmake_product(w);
     else
-        atomic_flag_clear_explicit(&k->taken, memory_order_release);
+        atomic_store_explicit(&k->taken, false, memory_order_release);
     return done;
 }
 
