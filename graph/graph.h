@@ -461,7 +461,7 @@ typedef struct gt_fold {
     void (*part)(const struct gt_fold *fold, void *y, const void *x, int64_t rows, int64_t n);
     void (*merge)(const struct gt_fold *fold, void *y, const void *x, int64_t n); /* n folds */
     /* n folds side by side, whose elements come as lines of n neighbours, 256 lines a part: `take` adds lines, from
-     * number `first` of the part on, to GT_FOLD_LANES lanes for each fold; `close` makes these n results. */
+     * number `first` of the part on, to GT_FOLD_LANES lanes for each fold; `close` makes these n results. Both may be NULL. */
     void (*take)(const struct gt_fold *fold, void *lanes, const void *x, int64_t first,
                  int64_t lines, int64_t n);
     void (*close)(const struct gt_fold *fold, void *y, void *lanes, int64_t n);

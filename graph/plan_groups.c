@@ -55,6 +55,7 @@ bool gt__fold_of(const gt__maker *m, uint32_t k, gt_fold *fold) {
                           .attr = gt__bytes(&m->tape->attrs, n->attr, NULL),
                           .n_in = 1,
                           .in = &in};
+    *fold = (gt_fold){.take = NULL};
     return from->shape.rank > 0 && from->numel > 0 &&
            gt_dtype_size((gt_dtype)n->dtype) <= GT__PART && n->op->more.fold(&call, fold);
 }
@@ -104,7 +105,8 @@ static bool folds_lines(const gt__maker *m, uint32_t k) {
     const uint32_t j = m->work->node[k].n_in ? gt__inputs_of(m, k)[0] : GT__EXTERNAL;
     if (gt__is_external(j) || m->joins[j] != GT__JOINS || !gt__fold_of(m, k, &fold)) return false;
     const gt__shape_entry *from = gt__entry_of(m, gt__shape_of(m, j));
-    if (!gt__fits_rows(&from->shape) || fold.axes != (1u << (from->shape.rank - 1)) - 1)
+    if (!fold.take || !gt__fits_rows(&from->shape) ||
+        fold.axes != (1u << (from->shape.rank - 1)) - 1)
         return false;
     const int64_t parts = from->numel / from->shape.dim[from->shape.rank - 1] / GT_FOLD_LINES;
     const int threads = gt__threads();

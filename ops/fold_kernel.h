@@ -60,7 +60,7 @@ static inline ALWAYS_INLINE void NAME(rest)(R lane[FOLD_LANES], const T *x, R n)
     for (int k_ = 0; k_ < (count); k_++) (to)[k_] = COMBINE((to)[k_], (R)(from)[k_])
 #endif
 
-/* May vectors reach up to 15 elements behind it? */
+/* A row of n. With `reach` its vectors may read up to 15 elements behind it. */
 static inline ALWAYS_INLINE R NAME(row)(const T *x, int64_t n, bool reach) {
     R lane[FOLD_LANES];
     int64_t i = 0;

@@ -21,18 +21,7 @@ TARGET static inline ALWAYS_INLINE void NAME(fetch)(const float *row, int64_t pl
         for (int64_t i = 0; i < count; i++) GT__PREFETCH(row + i * plane + at);
 }
 
-/* `count` lines, 4 or 8, to planes or from them; what `lines` and `elements` are is as in pixels.h. */
-TARGET static inline ALWAYS_INLINE void NAME(turn_some)(int64_t count, float *restrict to,
-                                                        int64_t to_step, const float *restrict from,
-                                                        int64_t from_step, int64_t elements) {
-    for (int64_t j = 0; j < elements; j += 4)
-        if (count == 8)
-            NAME(turn_eight)(to + j * to_step, to_step, from + j, from_step);
-        else
-            NAME(turn_four)(to + j * to_step, to_step, from + j, from_step);
-}
-
-/* Lines of pixels, to rows of planes. */
+/* Lines of pixels, to rows of planes. Here and below lines and elements are multiples of 4. */
 TARGET static void NAME(to_planes)(float *restrict to, int64_t to_row, int64_t plane,
                                    const float *restrict from, int64_t from_row, int64_t from_step,
                                    int64_t rows, int64_t lines, int64_t elements) {
@@ -43,8 +32,8 @@ TARGET static void NAME(to_planes)(float *restrict to, int64_t to_row, int64_t p
             if (j + 4 < elements) NAME(fetch)(row + 4 * plane, plane, 4, lines);
             int64_t i = 0;
             for (; i + 8 <= lines; i += 8)
-                NAME(turn_some)(8, row + i, plane, x + i * from_step, from_step, 4);
-            if (i < lines) NAME(turn_some)(4, row + i, plane, x + i * from_step, from_step, 4);
+                NAME(turn_eight)(row + i, plane, x + i * from_step, from_step);
+            if (i < lines) NAME(turn_four)(row + i, plane, x + i * from_step, from_step);
         }
 }
 
@@ -58,10 +47,10 @@ TARGET static void NAME(from_planes)(float *restrict to, int64_t to_row, int64_t
             const float *const row = from + r * from_row + i * plane;
             float *const y = to + r * to_row + i;
             NAME(fetch)(row + count * plane, plane, next, elements);
-            if (count == 8)
-                NAME(turn_some)(8, y, to_step, row, plane, elements);
-            else
-                NAME(turn_some)(4, y, to_step, row, plane, elements);
+            for (int64_t j = 0; count == 8 && j < elements; j += 4)
+                NAME(turn_eight)(y + j * to_step, to_step, row + j, plane);
+            for (int64_t j = 0; count == 4 && j < elements; j += 4)
+                NAME(turn_four)(y + j * to_step, to_step, row + j, plane);
         }
     }
 }
@@ -74,10 +63,9 @@ TARGET static void NAME(turn)(float *restrict to, int64_t to_row, int64_t to_ste
 #ifdef SHUFFLE
     turned_lines = lines / 4 * 4;
     turned = elements / 4 * 4;
-    if (to_step > from_step) NAME(to_planes)
-    (to, to_row, to_step, from, from_row, from_step, rows, turned_lines, turned);
-    else NAME(from_planes)(to, to_row, to_step, from, from_row, from_step, rows, turned_lines,
-                           turned);
+    (to_step > from_step ? NAME(to_planes) : NAME(from_planes))(to, to_row, to_step, from, from_row,
+                                                                from_step, rows, turned_lines,
+                                                                turned);
 #endif
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < lines; i++)
