@@ -71,6 +71,37 @@ void gt__contiguous(gt_array *a) {
     }
 }
 
+void gt__channels_last(gt_array *a) {
+    const int last = a->shape.rank - 1;
+    int64_t stride = a->shape.dim[1];
+    a->stride[1] = 1;
+    for (int d = last; d > 1; d--) {
+        a->stride[d] = stride;
+        stride *= a->shape.dim[d];
+    }
+    a->stride[0] = stride;
+}
+
+bool gt_is_channels_last(const gt_array *a) {
+    if (a->shape.rank < 3 || gt__is_contiguous(a)) return false;
+    gt_array last = *a;
+    gt__channels_last(&last);
+    for (int d = 0; d < a->shape.rank; d++)
+        if (a->shape.dim[d] > 1 && a->stride[d] != last.stride[d]) return false;
+    return true;
+}
+
+void gt__move_channels_last(gt_array *a, int rank) {
+    const gt_array old = *a;
+    const int more = rank - old.shape.rank, last = rank - 1;
+    a->shape.rank = rank;
+    for (int d = 0; d < rank; d++) {
+        const int from = (d == 0 ? 0 : d == last ? 1 : d + 1) - more;
+        a->shape.dim[d] = from < 0 ? 1 : old.shape.dim[from];
+        a->stride[d] = from < 0 ? 0 : old.stride[from];
+    }
+}
+
 /* ---- copying out of strides -------------------------------------------------------------------------- */
 
 void gt__merge_axes(gt_array *a) {

@@ -42,7 +42,7 @@ bool gt__place_value(gt_tape *tape, uint32_t i) {
     gt__node *n = gt__node_at(tape, i);
     gt__slot *s = &tape->slot[i];
     s->owner = i;
-    s->layout = 0;
+    s->layout = s->number ? tape->plans.first->layout[s->number - 1] : 0;
     if (gt__shape(tape, n)->shape.rank == 0) {
         s->data = &n->value;
         return true;
@@ -62,10 +62,13 @@ bool gt__place_value(gt_tape *tape, uint32_t i) {
     return true;
 }
 
-/* Kernels that do not read strides get contiguous operands. */
+/* Kernels that do not read strides get contiguous operands, or such as they know. */
 static bool make_contiguous(gt_call *call, gt_array *in) {
     for (int k = 0; k < call->n_in; k++) {
         if (gt__is_contiguous(&in[k])) continue;
+        if (gt_is_channels_last(&in[k]) && call->op->more.order &&
+            call->op->more.order(call).in >> k & 1)
+            continue;
         // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the caller has filled every operand
         void *copy = gt_scratch(call, (size_t)gt_numel(in[k].shape) * gt_dtype_size(in[k].dtype));
         if (!copy) return false;

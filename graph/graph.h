@@ -525,6 +525,15 @@ typedef struct gt_scalar_rule {
     uint16_t passes; /* bit k: that is the upstream itself */
 } gt_scalar_rule;
 
+/* Images [n, channels, ...] can also stand in memory with their channels innermost ("channels last"): all channels of a
+ * pixel, then those of the next. A planner lets values of a run stand so between operations that need not turn them then.
+ * Bit k: operand k may come so, result k may be wanted so, each by itself. */
+typedef struct gt_order {
+    unsigned in, out;
+} gt_order;
+/* Does it stand so? False where that is no other order than the usual one. */
+GT_API bool gt_is_channels_last(const gt_array *a);
+
 typedef struct gt_samples gt_samples;
 struct gt_emitter;
 
@@ -555,6 +564,9 @@ typedef struct gt_op_more {
     /* Prepares to make the (only) result by rows. `make` stays NULL where the kernel had better make it as a whole.
      * False (and failed) when memory is short. */
     bool (*begin_rows)(gt_call *call, gt_rows *rows);
+    /* Which operands and results may stand channels last; shapes are known, data are not. The kernel, and begin_rows, then
+     * find out by gt_is_channels_last. NULL: none. */
+    gt_order (*order)(const gt_call *call);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
     bool (*emit)(struct gt_emitter *e, const gt_call *call);
@@ -572,8 +584,10 @@ typedef struct gt_op_more {
 /* An operation. Build it with GT_OP, which will not compile with a part missing. */
 struct gt_op {
     const char *name;
-    bool (*shape)(gt_call *call);  /* checks inputs, sets dtype and shape of each result */
-    bool (*kernel)(gt_call *call); /* computes; outputs are contiguous and uninitialized */
+    bool (*shape)(gt_call *call); /* checks inputs, sets dtype and shape of each result */
+    bool (*kernel)(
+        gt_call *
+            call); /* computes; outputs are contiguous, or as gt_op_more.order allows, and uninitialized */
     gt_gradient gradient;
     gt_tensor (*samples)(gt_samples *samples, int i); /* see "Samples" */
     gt_op_more more;

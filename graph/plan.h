@@ -56,6 +56,7 @@ typedef struct gt__group {
     uint32_t member, n_members;
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
     uint32_t element; /* bytes of the widest kind of element in it */
+    bool last;        /* goes over its shape channels last */
     uint32_t n_folds; /* to one number */
     uint32_t n_lines; /* folds of all rows to one */
 } gt__group;
@@ -105,6 +106,7 @@ struct gt__plan {
     uint32_t *load; /* values */
     gt_fold *fold;
     uint64_t *offset; /* of each node's value in the arena, or GT__NO_OFFSET */
+    uint32_t *layout; /* of each node's value: its strides' id; 0: contiguous */
     uint32_t n_prepared;
     uint32_t *
         prepared; /* of each node, then of each external: its number among the prepared, from 1, or 0 */
@@ -155,6 +157,9 @@ bool gt__plan_rewrite(gt_tape *tape, gt__work *work);
 
 /* ---- plan_make.c: a plan for the tape's present work; NULL when memory is short. */
 gt__plan *gt__plan_make(gt_tape *tape);
+
+/* ---- plan_order.c: which values stand channels last, and which groups go over theirs so; false when memory is short. */
+bool gt__plan_order(gt_tape *tape, gt__plan *plan);
 
 /* ---- plan_memory.c: gives a plan's values their places; false when memory is short. */
 bool gt__plan_memory(gt_tape *tape, gt__plan *plan);

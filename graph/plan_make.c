@@ -305,6 +305,7 @@ static size_t lay_out(gt__plan *p, const gt__work *w, room most, char *block) {
     p->load = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->load);
     p->fold = cut(block, &used, most.folding, sizeof *p->fold);
     p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
+    p->layout = cut(block, &used, w->n_nodes, sizeof *p->layout);
     p->prepared = cut(block, &used, (size_t)w->n_nodes + w->n_externals, sizeof *p->prepared);
     return used;
 }
@@ -372,7 +373,8 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
 gt__plan *gt__plan_make(gt_tape *tape) {
     gt__plan *plan = new_plan(tape, &tape->plans.work);
     if (!plan) return NULL;
-    if (gt__plan_rewrite(tape, &plan->work) && fill_in(tape, plan) && gt__plan_memory(tape, plan))
+    if (gt__plan_rewrite(tape, &plan->work) && fill_in(tape, plan) && gt__plan_order(tape, plan) &&
+        gt__plan_memory(tape, plan))
         return plan;
     gt__free(tape->allocator, plan, plan->bytes);
     return NULL;

@@ -123,6 +123,7 @@ static bool place_over_operand(layout *l, const gt__step *step, const gt__group 
         const uint32_t value = l->plan->load[g->load + i];
         if (value & GT__EXTERNAL || l->plan->offset[value] == GT__NO_OFFSET) continue;
         const bool alike = w->node[value].shape == w->node[k].shape &&
+                           l->plan->layout[value] == l->plan->layout[k] &&
                            gt_dtype_size((gt_dtype)w->node[value].dtype) ==
                                gt_dtype_size((gt_dtype)w->node[k].dtype);
         if (!alike || l->kept[value] || l->reader[g->load + i] >= end) continue;

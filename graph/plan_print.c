@@ -118,8 +118,11 @@ static void print_shape(FILE *out, const view *v, const gt__step *step) {
     char text[200];
     const uint32_t node = step->is_group ? members(v, step)->node : step->first;
     const gt__plan_node *n = &v->plan->work.node[node];
-    fprintf(out, "%s[%s]", gt_dtype_name((gt_dtype)n->dtype),
-            gt__shape_text(shape_of(v, n->shape)->shape, text, sizeof text));
+    const bool last =
+        step->is_group ? v->plan->group[step->first].last : v->plan->layout[node] != 0;
+    fprintf(out, "%s[%s]%s", gt_dtype_name((gt_dtype)n->dtype),
+            gt__shape_text(shape_of(v, n->shape)->shape, text, sizeof text),
+            last ? " channels last" : "");
 }
 
 static bool begin(view *v, gt_tape *tape) {

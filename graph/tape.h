@@ -242,6 +242,9 @@ bool gt__checked_numel(gt_shape shape, size_t size, int64_t *numel);
 const char *gt__shape_text(gt_shape shape, char *buffer, size_t size);
 void gt__contiguous(gt_array *a); /* sets its strides */
 bool gt__is_contiguous(const gt_array *a);
+void gt__channels_last(gt_array *a); /* sets its strides, for a rank of 3 and more */
+/* The same elements as an array of that rank, 3 and more, whose axis 1 has become the last. */
+void gt__move_channels_last(gt_array *a, int rank);
 /* Copies elements [start, start + count) of an array of any stride, in row-major order; or all of them. */
 void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count);
 /* Joins neighbouring axes that one stride walks, and drops those of size 1: the same elements in the same order. */

@@ -355,12 +355,14 @@ static void run_shares(const job *j, char *scratch, int threads) {
     run_unit(j, scratch, 0, tiles, j->made ? j->share : tiles);
 }
 
-/* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. */
+/* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. Axes are in the order
+ * in which the group goes over them. */
 static gt_shape shape_of_rows(const job *j, int64_t width) {
     const gt__shape_entry *entry = gt__bytes(&j->tape->shapes, j->group->shape, NULL);
-    gt_shape shape = entry->shape;
-    if (j->group->by_rows) shape.dim[shape.rank - 1] = width;
-    return shape;
+    gt_array all = {.shape = entry->shape};
+    if (j->group->by_rows) all.shape.dim[all.shape.rank - 1] = width;
+    if (j->group->last) gt__move_channels_last(&all, all.shape.rank);
+    return all.shape;
 }
 
 static void put_in_memory(const job *j, place *p, void *data) {
@@ -374,6 +376,7 @@ static void place_load(const job *j, uint32_t k) {
     const bool rows = j->group->by_rows && in.shape.rank > 0;
     const int64_t width = rows ? in.shape.dim[in.shape.rank - 1] : 1;
     const size_t size = gt_dtype_size(in.dtype);
+    if (j->group->last) gt__move_channels_last(&in, (int)j->group->rank);
     j->loader[k] = make_loader(&in, shape_of_rows(j, width), j->block * width);
     j->operand[k] = (place){.size = size, .width = width};
     if (j->loader[k].direct) put_in_memory(j, &j->operand[k], in.data);

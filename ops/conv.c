@@ -133,15 +133,18 @@ static bool field_is(const gt_call *call, const setting *s, const int64_t x[2], 
                         gt_operand(call, at));
 }
 
-static gt__conv geometry(const setting *s, gt_shape x, gt_shape w, gt_shape y, gt_dtype dtype) {
-    gt__conv c = {.n = x.dim[0],
+static gt__conv geometry(const setting *s, const gt_array *x, const gt_array *w, const gt_array *y,
+                         gt_dtype dtype) {
+    gt__conv c = {.n = x->shape.dim[0],
                   .groups = s->groups,
-                  .in = w.dim[1],
-                  .out = w.dim[0] / s->groups,
-                  .dtype = dtype};
-    field_of(x, c.x);
-    field_of(w, c.k);
-    field_of(y, c.y);
+                  .in = w->shape.dim[1],
+                  .out = w->shape.dim[0] / s->groups,
+                  .dtype = dtype,
+                  .x_last = gt_is_channels_last(x),
+                  .y_last = gt_is_channels_last(y)};
+    field_of(x->shape, c.x);
+    field_of(w->shape, c.k);
+    field_of(y->shape, c.y);
     for (int d = 0; d < 2; d++) {
         c.stride[d] = s->stride[d];
         c.padding[d] = s->padding[d];
@@ -180,7 +183,7 @@ static bool conv_kernel(gt_call *call) {
     gt_array in[2];
     const gt_array *x = &in[0], *w = &in[1], *y = &call->out[0];
     if (!as_floats(call, in)) return false;
-    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, y->dtype);
+    const gt__conv c = geometry(call->attr, x, w, y, y->dtype);
     return gt__convolve(call, &c, x->data, w->data, y->data);
 }
 
@@ -191,8 +194,21 @@ static bool is_float(const gt_call *call) {
 static bool conv_begin_rows(gt_call *call, gt_rows *rows) {
     const gt_array *x = &call->in[0], *w = &call->in[1], *y = &call->out[0];
     if (!is_float(call)) return true;
-    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, y->dtype);
+    const gt__conv c = geometry(call->attr, x, w, y, y->dtype);
     return gt__convolve_rows(call, &c, GT__MAKES_Y, w->data, x->data, y->data, rows);
+}
+
+/* x and y, where they can. */
+static gt_order order_of(const gt_call *call, gt__made makes, const gt_array *x, const gt_array *w,
+                         const gt_array *y) {
+    const gt__conv c = geometry(call->attr, x, w, y, call->out[0].dtype);
+    if (!is_float(call) || !gt__convolve_takes_last(&c, makes, call->exact))
+        return (gt_order){0, 0};
+    return makes == GT__MAKES_W ? (gt_order){3, 0} : (gt_order){1, 1};
+}
+
+static gt_order conv_order(const gt_call *call) {
+    return order_of(call, GT__MAKES_Y, &call->in[0], &call->in[1], &call->out[0]);
 }
 
 static gt_tensor record(const gt_op *op, gt_tensor a, gt_tensor b, const setting *s) {
@@ -270,14 +286,15 @@ static gt_tensor conv_samples(gt_samples *s, int i) {
 }
 
 static bool conv_emit(gt_emitter *e, const gt_call *call) {
-    const gt__conv c = geometry(call->attr, call->in[0].shape, call->in[1].shape,
-                                call->out[0].shape, call->out[0].dtype);
+    const gt__conv c =
+        geometry(call->attr, &call->in[0], &call->in[1], &call->out[0], call->out[0].dtype);
     return gt__conv_emit(e, call, &c, GT__MAKES_Y);
 }
 
-const gt_op gt__op_conv = GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples,
-                                .traits = GT_AUTOCAST, .linear = 3, .begin_rows = conv_begin_rows,
-                                .emit = conv_emit, .meaning = "x under a moving window, times w");
+const gt_op gt__op_conv =
+    GT_OP("conv", conv_shape, conv_kernel, GT_PULL(conv_pull), conv_samples, .traits = GT_AUTOCAST,
+          .linear = 3, .begin_rows = conv_begin_rows, .order = conv_order, .emit = conv_emit,
+          .meaning = "x under a moving window, times w");
 
 static gt_tensor record_conv(gt_tensor x, gt_tensor w, const setting *s) {
     setting own = *s;
@@ -310,15 +327,19 @@ static bool conv_input_kernel(gt_call *call) {
     gt_array in[2];
     const gt_array *y = &in[0], *w = &in[1], *x = &call->out[0];
     if (!as_floats(call, in)) return false;
-    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, x->dtype);
+    const gt__conv c = geometry(call->attr, x, w, y, x->dtype);
     return gt__convolve_input(call, &c, y->data, w->data, x->data);
 }
 
 static bool conv_input_begin_rows(gt_call *call, gt_rows *rows) {
     const gt_array *y = &call->in[0], *w = &call->in[1], *x = &call->out[0];
     if (!is_float(call)) return true;
-    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, x->dtype);
+    const gt__conv c = geometry(call->attr, x, w, y, x->dtype);
     return gt__convolve_rows(call, &c, GT__MAKES_X, w->data, x->data, y->data, rows);
+}
+
+static gt_order conv_input_order(const gt_call *call) {
+    return order_of(call, GT__MAKES_X, &call->out[0], &call->in[1], &call->in[0]);
 }
 
 static bool conv_input_pull(gt_pull *p) {
@@ -380,15 +401,15 @@ static gt_tensor conv_input_samples(gt_samples *s, int i) {
 }
 
 static bool conv_input_emit(gt_emitter *e, const gt_call *call) {
-    const gt__conv c = geometry(call->attr, call->out[0].shape, call->in[1].shape,
-                                call->in[0].shape, call->out[0].dtype);
+    const gt__conv c =
+        geometry(call->attr, &call->out[0], &call->in[1], &call->in[0], call->out[0].dtype);
     return gt__conv_emit(e, call, &c, GT__MAKES_X);
 }
 
 const gt_op gt__op_conv_input =
     GT_OP("conv_input", conv_input_shape, conv_input_kernel, GT_PULL(conv_input_pull),
           conv_input_samples, .traits = GT_AUTOCAST, .linear = 3,
-          .begin_rows = conv_input_begin_rows, .emit = conv_input_emit,
+          .begin_rows = conv_input_begin_rows, .order = conv_input_order, .emit = conv_input_emit,
           .meaning = "transposed convolution of y by w");
 
 static gt_tensor record_input(gt_tensor y, gt_tensor w, const setting *s, gt_tensor like) {
@@ -419,8 +440,12 @@ static bool conv_weight_kernel(gt_call *call) {
     gt_array in[2];
     const gt_array *x = &in[0], *y = &in[1], *w = &call->out[0];
     if (!as_floats(call, in)) return false;
-    const gt__conv c = geometry(call->attr, x->shape, w->shape, y->shape, w->dtype);
+    const gt__conv c = geometry(call->attr, x, w, y, w->dtype);
     return gt__convolve_weight(call, &c, x->data, y->data, w->data);
+}
+
+static gt_order conv_weight_order(const gt_call *call) {
+    return order_of(call, GT__MAKES_W, &call->in[0], &call->out[0], &call->in[1]);
 }
 
 static bool conv_weight_pull(gt_pull *p) {
@@ -452,15 +477,15 @@ static gt_tensor conv_weight_samples(gt_samples *s, int i) {
 }
 
 static bool conv_weight_emit(gt_emitter *e, const gt_call *call) {
-    const gt__conv c = geometry(call->attr, call->in[0].shape, call->out[0].shape,
-                                call->in[1].shape, call->out[0].dtype);
+    const gt__conv c =
+        geometry(call->attr, &call->in[0], &call->out[0], &call->in[1], call->out[0].dtype);
     return gt__conv_emit(e, call, &c, GT__MAKES_W);
 }
 
 const gt_op gt__op_conv_weight =
     GT_OP("conv_weight", conv_weight_shape, conv_weight_kernel, GT_PULL(conv_weight_pull),
-          conv_weight_samples, .traits = GT_AUTOCAST, .linear = 3, .emit = conv_weight_emit,
-          .meaning = "what each weight meets of x, times y");
+          conv_weight_samples, .traits = GT_AUTOCAST, .linear = 3, .order = conv_weight_order,
+          .emit = conv_weight_emit, .meaning = "what each weight meets of x, times y");
 
 static gt_tensor record_weight(gt_tensor x, gt_tensor y, const setting *s, gt_tensor like) {
     setting own = *s;

@@ -1,7 +1,7 @@
 /* ops/conv.h: the arithmetic of convolutions. Private to ops/.
  *
  * x [n, groups * in, height, width], w [groups * out, in, kernel height, kernel width] and
- * y [n, groups * out, height, width] are contiguous; a 1-D convolution has one row. What is
+ * y [n, groups * out, height, width] are contiguous, or channels last; a 1-D convolution has one row. What is
  * computed is the cross-correlation that networks call convolution:
  *
  *     y[b, o, p, q] = sum over c, i, j of
@@ -21,6 +21,8 @@ typedef struct gt__conv {
     int64_t x[2], k[2], y[2];
     int64_t stride[2], padding[2], dilation[2];
     gt_dtype dtype; /* f32 or f64 */
+    bool x_last,
+        y_last; /* their channels are innermost; only where gt__convolve_takes_last says that this may be */
 } gt__conv;
 
 /* Which tensor of a convolution is computed from the other two. */
@@ -31,6 +33,9 @@ typedef enum gt__outcome {
     GT__DONE,
     GT__FAILED /* scratch memory is short: the call has failed */
 } gt__outcome;
+
+/* May x and y stand channels last, each by itself? */
+bool gt__convolve_takes_last(const gt__conv *c, gt__made makes, bool exact);
 
 /* The result is overwritten. False, and an error on the call, when scratch memory is short. */
 bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const void *w, void *y);

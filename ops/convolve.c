@@ -346,6 +346,12 @@ static void *product_memory(const work *k, char *memory) {
 
 /* ---- by other ways --------------------------------------------------------------------------- */
 
+bool gt__convolve_takes_last(const gt__conv *c, gt__made makes, bool exact) {
+    const bool pixels = c->n && c->x[0] && c->x[1] && c->groups && c->in && c->out;
+    return pixels && !exact && !is_direct(c) &&
+           (gt__winograd_takes(c, makes) || gt__windows_takes(c, makes));
+}
+
 /* Where x itself holds the lines, our own product is the quickest for floats, too. */
 static gt__outcome elsewhere(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                              const void *x, const void *y) {

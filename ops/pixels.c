@@ -3,6 +3,7 @@
 #include "ops/pixels.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "graph/wide.h"
 #include "ops/unroll.h"
@@ -47,4 +48,45 @@ const gt__pixel_loops *gt__loops_for_pixels(void) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &loops_avx2;
 #endif
     return &loops_plain;
+}
+
+/* ---- pixels in memory ------------------------------------------------------------------------ */
+
+gt__field gt__field_of(float *at, int64_t channels, const int64_t size[2], bool channels_last) {
+    if (channels_last) return (gt__field){at, size[1] * channels, channels, 1};
+    return (gt__field){at, size[1], 1, size[0] * size[1]};
+}
+
+gt__field gt__field_at(gt__field f, int64_t image_elements, int64_t image, int64_t channel,
+                       int64_t row, int64_t column) {
+    f.at += image * image_elements + channel * f.channel + row * f.row + column * f.column;
+    return f;
+}
+
+/* Rows of pixels whose channels are together on both sides. */
+static void copy_pixels(float *to, int64_t to_row, int64_t to_step, const float *from,
+                        int64_t from_row, int64_t from_step, int64_t rows, int64_t columns,
+                        int64_t channels) {
+    const bool whole = to_step == channels && from_step == channels;
+    const int64_t count = whole ? channels * columns : channels, pieces = whole ? 1 : columns;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t p = 0; p < pieces; p++)
+            memcpy(to + r * to_row + p * to_step, from + r * from_row + p * from_step,
+                   (size_t)count * sizeof *to);
+}
+
+void gt__read_pixels(const gt__pixel_loops *loop, gt__field from, int64_t rows, int64_t columns,
+                     int64_t channels, float *to, int64_t to_row, int64_t to_step) {
+    if (from.channel == 1)
+        copy_pixels(to, to_row, to_step, from.at, from.row, from.column, rows, columns, channels);
+    else
+        loop->turn(to, to_row, to_step, from.at, from.row, from.channel, rows, channels, columns);
+}
+
+void gt__write_pixels(const gt__pixel_loops *loop, gt__field to, int64_t rows, int64_t columns,
+                      int64_t channels, const float *from, int64_t from_row, int64_t from_step) {
+    if (to.channel == 1)
+        copy_pixels(to.at, to.row, to.column, from, from_row, from_step, rows, columns, channels);
+    else
+        loop->turn(to.at, to.row, to.channel, from, from_row, from_step, rows, columns, channels);
 }

@@ -62,8 +62,7 @@ typedef struct work {
     axis a[2];
     int64_t in, out,
         padded; /* channels of a group: what is read, the result, and that in whole vectors */
-    const float *from;
-    float *to;
+    gt__field from, to;
     int64_t images, units; /* of a block: images, or rows of one in steps of out_step */
     int64_t down, blocks;
     int64_t window[2]; /* its rows and columns */
@@ -204,35 +203,36 @@ static void read_window(const work *k, const block *b, int64_t group, float *mem
     for (int64_t i = 0; i < b->images; i++) {
         float *to = memory + i * k->window[0] * row;
         if (!whole) memset(to, 0, (size_t)(k->window[0] * row) * sizeof *to);
-        const float *image = k->from + ((b->image + i) * k->c->groups + group) * k->in * plane;
-        if (y.end > y.first && x.end > x.first)
-            k->loop->turn(to + y.first * row + x.first * k->in, row, k->in,
-                          image + (top + y.first * down->apart) * k->a[1].in + left + x.first,
-                          down->apart * k->a[1].in, plane, y.end - y.first, k->in, x.end - x.first);
+        if (y.end == y.first || x.end == x.first) continue;
+        gt__field from = gt__field_at(k->from, k->c->groups * k->in * plane, b->image + i,
+                                      group * k->in, top + y.first * down->apart, left + x.first);
+        from.row *= down->apart;
+        gt__read_pixels(k->loop, from, y.end - y.first, x.end - x.first, k->in,
+                        to + y.first * row + x.first * k->in, row, k->in);
     }
 }
 
-static float *result_of(const work *k, const block *b, int64_t image, int64_t group) {
+static gt__field result_of(const work *k, const block *b, int64_t image, int64_t group) {
     const int64_t plane = k->a[0].out * k->a[1].out;
-    return k->to + ((b->image + image) * k->c->groups + group) * k->out * plane +
-           b->top * k->a[1].out;
+    return gt__field_at(k->to, k->c->groups * k->out * plane, b->image + image, group * k->out,
+                        b->top, 0);
 }
 
 static void write_result(const work *k, const block *b, int64_t group, const float *memory) {
-    const int64_t columns = k->a[1].out, pixels = b->rows * columns, plane = k->a[0].out * columns;
+    const int64_t columns = k->a[1].out, pixels = b->rows * columns;
     for (int64_t i = 0; i < b->images; i++)
-        k->loop->turn(result_of(k, b, i, group), columns, plane, memory + i * pixels * k->padded,
-                      columns * k->padded, k->padded, b->rows, columns, k->out);
+        gt__write_pixels(k->loop, result_of(k, b, i, group), b->rows, columns, k->out,
+                         memory + i * pixels * k->padded, columns * k->padded, k->padded);
 }
 
 /* For the gradient of w, which reads y. */
 static void read_result(const work *k, const block *b, int64_t group, float *memory) {
-    const int64_t columns = k->a[1].out, pixels = b->rows * columns, plane = k->a[0].out * columns;
+    const int64_t columns = k->a[1].out, pixels = b->rows * columns;
     if (k->padded > k->out)
         memset(memory, 0, (size_t)(b->images * pixels * k->padded) * sizeof *memory);
     for (int64_t i = 0; i < b->images; i++)
-        k->loop->turn(memory + i * pixels * k->padded, columns * k->padded, k->padded,
-                      result_of(k, b, i, group), columns, plane, b->rows, k->out, columns);
+        gt__read_pixels(k->loop, result_of(k, b, i, group), b->rows, columns, k->out,
+                        memory + i * pixels * k->padded, columns * k->padded, k->padded);
 }
 
 /* ---- places in a window ---------------------------------------------------------------------- */
@@ -492,19 +492,34 @@ static bool is_worth_it(const gt__conv *c, int64_t made) {
     return weights <= MOST_WEIGHTS && weights * pixels >= LEAST_WORK && made >= LEAST_CHANNELS;
 }
 
+/* False where another way is better. */
+static bool plan(const gt__conv *c, gt__made makes, work *k) {
+    const bool back = makes == GT__MAKES_X;
+    if (!is_possible(c, back) || !is_worth_it(c, back ? c->in : c->out)) return false;
+    const gt__pixel_loops *loop = gt__loops_for_pixels();
+    *k = (work){.c = c, .loop = loop, .shares = 1};
+    k->in = back ? c->out : c->in;
+    k->out = back ? c->in : c->out;
+    k->padded = ceil_div(k->out, loop->lanes) * loop->lanes;
+    for (int d = 0; d < 2; d++) k->a[d] = back ? axis_back(c, d) : axis_forth(c, d);
+    skip_rows(&k->a[0]);
+    return cut(k);
+}
+
+bool gt__windows_takes(const gt__conv *c, gt__made makes) {
+    work k;
+    return plan(c, makes, &k);
+}
+
 gt__outcome gt__windows(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                         const void *x, const void *y, gt_rows *rows) {
+    work k;
+    if (!plan(c, makes, &k)) return GT__REFUSED;
     const bool back = makes == GT__MAKES_X;
-    if (!is_possible(c, back) || !is_worth_it(c, back ? c->in : c->out)) return GT__REFUSED;
-    const gt__pixel_loops *loop = gt__loops_for_pixels();
-    work k = {.c = c, .loop = loop, .from = back ? y : x, .shares = 1};
-    k.in = back ? c->out : c->in;
-    k.out = back ? c->in : c->out;
-    k.padded = ceil_div(k.out, loop->lanes) * loop->lanes;
-    k.to = (float *)(uintptr_t)(back ? x : y);
-    for (int d = 0; d < 2; d++) k.a[d] = back ? axis_back(c, d) : axis_forth(c, d);
-    skip_rows(&k.a[0]);
-    if (!cut(&k)) return GT__REFUSED;
+    const gt__field of_x = gt__field_of((float *)(uintptr_t)x, c->groups * c->in, c->x, c->x_last);
+    const gt__field of_y = gt__field_of((float *)(uintptr_t)y, c->groups * c->out, c->y, c->y_last);
+    k.from = back ? of_y : of_x;
+    k.to = back ? of_x : of_y;
     const int64_t taps = c->k[0] * c->k[1], all = c->in * taps;
     const filters forth = {(float *)(uintptr_t)w, all, taps, c->out * all},
                   turned = {forth.at, taps, all, c->out * all};

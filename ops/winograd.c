@@ -110,7 +110,7 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 /* Images as they are, and a line of them with channels together: `rows` rows of `columns` pixels. */
 typedef struct side {
-    float *at;
+    gt__field field;
     int64_t channels, padded, size[2], padding[2];
     int64_t rows, columns;
 } side;
@@ -134,15 +134,16 @@ static int64_t weights_apart(const work *k) { return k->from.padded * k->to.padd
 /* The rows of a line, or some of them, that the image has. */
 typedef struct row_range {
     int64_t first, end; /* counted from the line's first */
-    float *at;          /* the first */
+    gt__field field;    /* from the first on */
 } row_range;
 
 static row_range rows_of(const work *k, const side *s, int64_t line, int64_t from) {
     const int64_t top = line % k->down * STEP - s->padding[0]; /* of the line, in the image */
     const int64_t first = most(from, -top);
     const int64_t end = most(first, least(s->rows, s->size[0] - top));
-    const int64_t channel = line / k->down * s->channels;
-    return (row_range){first, end, s->at + (channel * s->size[0] + top + first) * s->size[1]};
+    const int64_t image = s->channels * s->size[0] * s->size[1];
+    return (row_range){first, end,
+                       gt__field_at(s->field, image, line / k->down, 0, top + first, 0)};
 }
 
 static void clear(float *at, int64_t n) { memset(at, 0, (size_t)n * sizeof *at); }
@@ -154,15 +155,15 @@ static void read_line(const work *k, const side *s, int64_t line, bool follows, 
     const row_range r = rows_of(k, s, line, common);
     if (common) memmove(memory, memory + STEP * row, (size_t)(common * row) * sizeof *memory);
     clear(memory + common * row, (r.first - common) * row);
-    k->pixels->turn(memory + r.first * row + s->padding[1] * s->padded, row, s->padded, r.at,
-                    s->size[1], s->size[0] * s->size[1], r.end - r.first, s->channels, s->size[1]);
+    gt__read_pixels(k->pixels, r.field, r.end - r.first, s->size[1], s->channels,
+                    memory + r.first * row + s->padding[1] * s->padded, row, s->padded);
     clear(memory + r.end * row, (s->rows - r.end) * row);
 }
 
 static void write_line(const work *k, const side *s, int64_t line, const float *memory) {
     const row_range r = rows_of(k, s, line, 0);
-    k->pixels->turn(r.at, s->size[1], s->size[0] * s->size[1], memory, s->columns * s->padded,
-                    s->padded, r.end, s->size[1], s->channels);
+    gt__write_pixels(k->pixels, r.field, r.end, s->size[1], s->channels, memory,
+                     s->columns * s->padded, s->padded);
 }
 
 static void read_block(const work *k, const side *s, void (*spread)(SPREAD_PARAMETERS),
@@ -346,8 +347,8 @@ static bool is_possible(const gt__conv *c) {
 }
 
 static side side_of(const gt__pixel_loops *loop, const void *at, int64_t channels,
-                    const int64_t size[2]) {
-    return (side){.at = (float *)(uintptr_t)at,
+                    const int64_t size[2], bool channels_last) {
+    return (side){.field = gt__field_of((float *)(uintptr_t)at, channels, size, channels_last),
                   .channels = channels,
                   .padded = ceil_div(channels, loop->lanes) * loop->lanes,
                   .size = {size[0], size[1]}};
@@ -422,13 +423,18 @@ static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w,
     return GT__DONE;
 }
 
+bool gt__winograd_takes(const gt__conv *c, gt__made makes) {
+    return is_possible(c) && is_worth_it(c, makes);
+}
+
 gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                          const void *x, const void *y, gt_rows *rows) {
-    if (!is_possible(c) || !is_worth_it(c, makes)) return GT__REFUSED;
+    if (!gt__winograd_takes(c, makes)) return GT__REFUSED;
     const gt__pixel_loops *loop = gt__loops_for_pixels();
     const int64_t turned[2] = {TAPS - 1 - c->padding[0], TAPS - 1 - c->padding[1]};
     const int64_t step = TAPS * TAPS;
-    const side of_x = side_of(loop, x, c->in, c->x), of_y = side_of(loop, y, c->out, c->y);
+    const side of_x = side_of(loop, x, c->in, c->x, c->x_last);
+    const side of_y = side_of(loop, y, c->out, c->y, c->y_last);
     const filters forth = {(float *)(uintptr_t)w, step, c->in * step},
                   back = {forth.at, forth.b_step, step};
     const work to_y = plan(of_x, of_y, c->padding, c->n);

@@ -1,0 +1,260 @@
+/* graph/plan_order.c: which values stand in memory with their channels innermost (channels last), so that operations which
+ * work so, as convolutions do, need not turn what neighbours have turned back.
+ *
+ * Values that a group goes over element by element must stand alike: they make a set. Each operand or result that an
+ * operation would else turn, in the cache, speaks for its set, each reader that has to walk over strides speaks against it,
+ * and each that needs a copy, or gathers element by element, does so COPYING times. Where there is more for than against,
+ * by elements, the set stands so.
+ *
+ * What outlives the run, or is known outside of it, stands as ever. Bits do not depend on any of this: who reads or writes
+ * such values computes what it would else. */
+#include "graph/run.h"
+
+#include <string.h>
+
+enum { COPYING = 8 };
+
+typedef struct orders {
+    gt_tape *tape;
+    gt__plan *plan;
+    double *gain;        /* by root: elements that need not be turned, less those that must be */
+    uint32_t *root;      /* of each node: towards the one that stands for its set */
+    unsigned char *may;  /* of each node: can it be channels last? */
+    unsigned char *must; /* by root: stand as ever */
+} orders;
+
+static const gt__plan_node *node_of(const orders *o, uint32_t k) { return &o->plan->work.node[k]; }
+static const gt__shape_entry *shape_of(const orders *o, uint32_t k) {
+    return gt__bytes(&o->tape->shapes, node_of(o, k)->shape, NULL);
+}
+static double elements(const orders *o, uint32_t k) { return (double)shape_of(o, k)->numel; }
+static uint32_t input_of(const orders *o, uint32_t k, uint32_t i) {
+    return o->plan->work.in[node_of(o, k)->in + i];
+}
+static bool may_be(const orders *o, uint32_t value) {
+    return !(value & GT__EXTERNAL) && o->may[value];
+}
+
+static bool is_view(const orders *o, uint32_t k) {
+    return node_of(o, k)->op->more.traits & GT_VIEW;
+}
+
+static uint32_t set_of(orders *o, uint32_t k) {
+    while (o->root[k] != k) k = o->root[k] = o->root[o->root[k]];
+    return k;
+}
+
+static void unite(orders *o, uint32_t a, uint32_t b) { o->root[set_of(o, a)] = set_of(o, b); }
+
+/* Is there another order, and is the value the run's own? */
+static bool is_eligible(const orders *o, uint32_t k) {
+    const unsigned known = GT__TO_STORE | GT__TO_HOLD | GT__TO_ASSIGN | GT__FUSED | GT__MERGED;
+    const gt_shape *s = &shape_of(o, k)->shape;
+    return !(node_of(o, k)->state & known) && s->rank >= 3 && s->dim[1] > 1 &&
+           shape_of(o, k)->numel > s->dim[0] * s->dim[1];
+}
+
+/* ---- operations -------------------------------------------------------------------------------------------- */
+
+enum { MOST_IN = 4 }; /* operands of an operation that knows orders */
+
+static void describe(const orders *o, uint32_t value, gt_array *a) {
+    const gt__work *w = &o->plan->work;
+    const bool external = value & GT__EXTERNAL;
+    const gt__external *e = external ? &w->external[value & ~GT__EXTERNAL] : NULL;
+    const gt__shape_entry *s =
+        gt__bytes(&o->tape->shapes, external ? e->shape : w->node[value].shape, NULL);
+    *a = (gt_array){.dtype = (gt_dtype)(external ? e->dtype : w->node[value].dtype),
+                    .shape = s->shape};
+    gt__contiguous(a);
+}
+
+static uint32_t n_results(const orders *o, uint32_t k) {
+    uint32_t count = 1;
+    while (k + count < o->plan->work.n_nodes && node_of(o, k + count)->out == count) count++;
+    return count;
+}
+
+static gt_order order_of(const orders *o, uint32_t k) {
+    const gt__plan_node *n = node_of(o, k);
+    gt_array array[MOST_IN + GT_MAX_OUT];
+    if (!n->op->more.order || n->n_in > MOST_IN) return (gt_order){0, 0};
+    const gt_call call = {.op = n->op,
+                          .attr = gt__bytes(&o->tape->attrs, n->attr, NULL),
+                          .n_in = (int)n->n_in,
+                          .n_out = (int)n_results(o, k),
+                          .in = array,
+                          .out = array + n->n_in,
+                          .exact = o->plan->work.exact};
+    for (uint32_t i = 0; i < n->n_in; i++) describe(o, input_of(o, k, i), &array[i]);
+    for (int i = 0; i < call.n_out; i++) describe(o, k + (uint32_t)i, &call.out[i]);
+    return n->op->more.order(&call);
+}
+
+static void find_results(orders *o, uint32_t k) {
+    const gt_order order = order_of(o, k);
+    for (uint32_t i = 0; i < n_results(o, k); i++)
+        o->may[k + i] = order.out >> i & 1 && is_eligible(o, k + i);
+}
+
+/* What an operation's operands and results speak for and against. */
+static void weigh_operation(orders *o, uint32_t k) {
+    const gt_order order = order_of(o, k);
+    const int otherwise = node_of(o, k)->op->more.traits & GT_STRIDED ? -1 : -COPYING;
+    for (uint32_t i = 0; i < node_of(o, k)->n_in; i++) {
+        const uint32_t value = input_of(o, k, i);
+        if (may_be(o, value))
+            o->gain[set_of(o, value)] += (order.in >> i & 1 ? 1 : otherwise) * elements(o, value);
+    }
+    for (uint32_t i = 0; i < n_results(o, k); i++)
+        if (o->may[k + i]) o->gain[set_of(o, k + i)] += elements(o, k + i);
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------ */
+
+static const gt__group *group_of(const orders *o, uint32_t s) {
+    return o->plan->step[s].is_group ? &o->plan->group[o->plan->step[s].first] : NULL;
+}
+
+/* The next result from member *m on that stands in memory; GT__EXTERNAL when there is none. */
+static uint32_t next_result(const orders *o, const gt__group *g, uint32_t *m) {
+    const gt__member *member = &o->plan->member[g->member];
+    for (; *m < g->n_members; ++*m)
+        if (member[*m].slot == GT__IN_MEMORY) return member[(*m)++].node;
+    return GT__EXTERNAL;
+}
+
+/* Can the group go over its elements in either order? Then all its results may stand so. What is made for it by rows has
+ * to come in its order. */
+static bool is_free(const orders *o, uint32_t s) {
+    const gt__group *g = group_of(o, s);
+    const gt__step *before = s ? &o->plan->step[s - 1] : NULL;
+    if (g->by_rows || g->n_folds || g->n_lines || s >= o->plan->first_final) return false;
+    if (before && before->by_rows && !o->may[before->first]) return false;
+    uint32_t m = 0, results = 0;
+    for (uint32_t k; (k = next_result(o, g, &m)) != GT__EXTERNAL; results++)
+        if (!is_eligible(o, k)) return false;
+    return results > 0;
+}
+
+static bool is_whole(const orders *o, const gt__group *g, uint32_t value) {
+    return !(value & GT__EXTERNAL) && node_of(o, value)->shape == g->shape;
+}
+
+/* A result of the group, which all others, and whole operands, stand like; GT__EXTERNAL where it is not free. */
+static uint32_t leader_of(const orders *o, const gt__group *g) {
+    uint32_t m = 0;
+    const uint32_t k = next_result(o, g, &m);
+    return k != GT__EXTERNAL && o->may[k] ? k : GT__EXTERNAL;
+}
+
+static void find_members(orders *o, uint32_t s) {
+    const gt__group *g = group_of(o, s);
+    if (!is_free(o, s)) return;
+    uint32_t m = 0;
+    const uint32_t leader = next_result(o, g, &m);
+    o->may[leader] = true;
+    for (uint32_t k; (k = next_result(o, g, &m)) != GT__EXTERNAL;) {
+        o->may[k] = true;
+        unite(o, k, leader);
+    }
+    for (uint32_t i = 0; i < g->n_loads; i++) {
+        const uint32_t value = o->plan->load[g->load + i];
+        if (is_whole(o, g, value) && may_be(o, value)) unite(o, value, leader);
+    }
+}
+
+/* Views are gathered either way. */
+static bool shows_another(const orders *o, uint32_t value) {
+    return !(value & GT__EXTERNAL) && is_view(o, value);
+}
+
+/* A set loses where the group has to gather: its own operands that stand as ever, or, if it is not free, those that do not. */
+static void weigh_group(orders *o, uint32_t s) {
+    const gt__group *g = group_of(o, s);
+    const uint32_t leader = leader_of(o, g);
+    const int64_t numel =
+        ((const gt__shape_entry *)gt__bytes(&o->tape->shapes, g->shape, NULL))->numel;
+    for (uint32_t i = 0; i < g->n_loads; i++) {
+        const uint32_t value = o->plan->load[g->load + i];
+        gt_array a;
+        describe(o, value, &a);
+        if (gt_numel(a.shape) != numel || shows_another(o, value)) continue;
+        const bool alike = leader != GT__EXTERNAL && is_whole(o, g, value);
+        if (may_be(o, value) && !alike) o->gain[set_of(o, value)] -= COPYING * (double)numel;
+        if (!may_be(o, value) && leader != GT__EXTERNAL)
+            o->gain[set_of(o, leader)] -= COPYING * (double)numel;
+    }
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------- */
+
+static void find_sets(orders *o) {
+    const gt__plan *p = o->plan;
+    for (uint32_t s = 0; s < p->n_steps; s++) {
+        if (p->step[s].is_group)
+            find_members(o, s);
+        else if (!is_view(o, p->step[s].first))
+            find_results(o, p->step[s].first);
+    }
+}
+
+static void weigh(orders *o) {
+    const gt__plan *p = o->plan;
+    for (uint32_t s = 0; s < p->n_steps; s++) {
+        const gt__step *step = &p->step[s];
+        if (step->is_group)
+            weigh_group(o, s);
+        else
+            weigh_operation(o, step->first);
+        if (step->by_rows && o->may[step->first] &&
+            leader_of(o, group_of(o, s + 1)) == GT__EXTERNAL)
+            o->must[set_of(o, step->first)] = true;
+    }
+    for (uint32_t k = 0; k < p->work.n_nodes; k++) /* computed by the sum they belong to */
+        if (node_of(o, k)->state & GT__FUSED) weigh_operation(o, k);
+}
+
+static bool stands_so(orders *o, uint32_t k) {
+    if (k == GT__EXTERNAL || !o->may[k]) return false;
+    const uint32_t set = set_of(o, k);
+    return o->gain[set] > 0 && !o->must[set];
+}
+
+static bool write_down(orders *o) {
+    gt__plan *p = o->plan;
+    for (uint32_t k = 0; k < p->work.n_nodes; k++) {
+        if (!stands_so(o, k)) continue;
+        gt_array a;
+        describe(o, k, &a);
+        gt__channels_last(&a);
+        p->layout[k] = gt__layout(o->tape, &a);
+        if (p->layout[k] == UINT32_MAX) return false;
+    }
+    for (uint32_t g = 0; g < p->n_groups; g++)
+        p->group[g].last = stands_so(o, leader_of(o, &p->group[g]));
+    return true;
+}
+
+bool gt__plan_order(gt_tape *tape, gt__plan *plan) {
+    const uint32_t n = plan->work.n_nodes;
+    bool any = false;
+    for (uint32_t k = 0; k < n; k++) {
+        plan->layout[k] = 0;
+        any = any || plan->work.node[k].op->more.order;
+    }
+    if (!any) return true;
+    orders o = {.tape = tape, .plan = plan};
+    o.gain = gt__pool_take(&tape->pool, n * (sizeof *o.gain + sizeof *o.root + 2));
+    if (!o.gain) return false;
+    o.root = (uint32_t *)(o.gain + n);
+    o.may = (unsigned char *)(o.root + n);
+    o.must = o.may + n;
+    memset(o.gain, 0, n * (sizeof *o.gain + sizeof *o.root + 2));
+    for (uint32_t k = 0; k < n; k++) o.root[k] = k;
+    find_sets(&o);
+    weigh(&o);
+    const bool ok = write_down(&o);
+    gt__pool_give(&tape->pool, o.gain);
+    return ok;
+}

@@ -1,0 +1,175 @@
+/* tests/order_test.c: values that stand channels last within a run change no bit: random networks of convolutions and what
+ * stands between them, planned and by the reference executor, on one thread and on all. */
+#define _POSIX_C_SOURCE 200809L /* open_memstream */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef GT_WITH_OPENMP
+#include <omp.h>
+#endif
+
+#include "support/quick.h"
+
+enum { MOST_WEIGHTS = 8, MOST_LAYERS = 6, NETWORKS = 300 };
+
+typedef struct network {
+    uint64_t state;
+    gt_tape *tape;
+    gt_tensor x, old; /* old: an earlier value, of any shape */
+    gt_tensor weight[MOST_WEIGHTS];
+    int weights;
+} network;
+
+static int draw(network *n, int count) {
+    n->state = n->state * 6364136223846793005u + 1442695040888963407u;
+    return (int)((n->state >> 33) % (uint64_t)count);
+}
+
+static gt_tensor weight(network *n, gt_shape shape) {
+    const gt_tensor w = gt_mul_scalar(gt_randn(n->tape, shape, GT_F32), 0.2);
+    if (n->weights < MOST_WEIGHTS) n->weight[n->weights++] = w;
+    return w;
+}
+
+static int64_t channels(gt_tensor x) { return gt_dim(x, 1); }
+
+static gt_tensor convolved(network *n, gt_tensor x) {
+    static const int64_t to[] = {8, 16, 20, 32};
+    const int64_t size = 1 + draw(n, 3), step = 1 + draw(n, 4) / 3;
+    const int64_t groups = channels(x) % 4 == 0 && draw(n, 5) == 0 ? 4 : 1;
+    gt_conv_options o = {.stride = {step, 1 + draw(n, 4) / 3},
+                         .padding = {draw(n, 3), draw(n, 3)},
+                         .dilation = {1, 1 + draw(n, 6) / 5},
+                         .groups = groups};
+    const int64_t count = to[draw(n, 4)];
+    if (draw(n, 5) == 0) {
+        o.padding[0] = o.padding[1] = 0;
+        return gt_conv_transpose2d(x, weight(n, GT_SHAPE(channels(x), count / groups, size, 3)), o);
+    }
+    return gt_conv2d(x, weight(n, GT_SHAPE(count, channels(x) / groups, size, 3)), o);
+}
+
+static gt_tensor element_wise(network *n, gt_tensor x) {
+    switch (draw(n, 7)) {
+    case 0: return gt_relu(x);
+    case 1: return gt_tanh(gt_mul(x, x));
+    case 2: return gt_add(x, weight(n, GT_SHAPE(channels(x), 1, 1)));
+    case 3: return gt_mul(x, weight(n, gt_shape_of(x)));
+    case 4: return gt_where(gt_greater(x, gt_mean(x, GT_AXES(2, 3), true)), x, gt_sin(x));
+    case 5: return gt_sub(x, weight(n, GT_SHAPE(gt_dim(x, 0), 1, gt_dim(x, 2), 1)));
+    default: return gt_same_shape(gt_shape_of(x), gt_shape_of(n->old)) ? gt_add(x, n->old) : x;
+    }
+}
+
+/* What does not know the order, folds included. */
+static gt_tensor otherwise(network *n, gt_tensor x) {
+    switch (draw(n, 8)) {
+    case 0: return gt_transpose(x, 2, 3);
+    case 1: return gt_slice(x, 1, 0, channels(x) - channels(x) / 4, 1);
+    case 2: return gt_concat(GT_LIST(x, gt_neg(x)), 1);
+    case 3:
+        if (gt_dim(x, 2) < 3 || gt_dim(x, 3) < 3) return x;
+        return gt_max_pool2d(x, (gt_pool_options){.kernel = {2, 2}});
+    case 4: return gt_softmax(x, -1);
+    case 5: return gt_mul(x, gt_sum(x, GT_AXES(0, 2, 3), true));
+    case 6: return gt_batch_norm(x, "norm", true, (gt_batch_norm_options){0});
+    default: return gt_keep(x);
+    }
+}
+
+static gt_tensor loss_of(network *n) {
+    static const int64_t from[] = {3, 8, 16, 32};
+    const gt_shape shape =
+        GT_SHAPE(1 + draw(n, 12), from[draw(n, 4)], 6 + draw(n, 15), 6 + draw(n, 15));
+    gt_tensor x = n->x = n->old = gt_randn(n->tape, shape, GT_F32);
+    const int layers = 2 + draw(n, MOST_LAYERS - 1);
+    for (int i = 0; i < layers; i++) {
+        const gt_tensor before = x;
+        x = convolved(n, x);
+        if (draw(n, 4)) x = element_wise(n, x);
+        if (draw(n, 2)) x = element_wise(n, x);
+        if (draw(n, 3) == 0) x = otherwise(n, x);
+        n->old = before;
+    }
+    return gt_sum(gt_tanh(x), GT_ALL, false);
+}
+
+static gt_tape *run(uint64_t seed, bool reference, network *n, gt_tensor *gradient) {
+    *n = (network){.state = seed, .tape = gt_tape_new(NULL)};
+    gt_reference(n->tape, reference);
+    const gt_tensor loss = loss_of(n);
+    gt_tensor wanted[MOST_WEIGHTS + 1] = {n->x};
+    for (int k = 0; k < n->weights; k++) wanted[k + 1] = n->weight[k];
+    if (!gt_valid(loss)) return n->tape; /* an image had no pixels left */
+    cr_assert(gt_grads(loss, wanted, n->weights + 1, gradient), "%s", gt_error(n->tape));
+    cr_assert(gt_run(n->tape, gradient, n->weights + 1), "%s", gt_error(n->tape));
+    return n->tape;
+}
+
+static bool stands_last(gt_tape *tape) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    gt_plan_print(tape, out);
+    fclose(out);
+    const bool found = strstr(text, "channels last") != NULL;
+    free(text);
+    return found;
+}
+
+static void compare(uint64_t seed, int *compared, int *last) {
+    network n[2];
+    gt_tensor gradient[2][MOST_WEIGHTS + 1];
+    for (int i = 0; i < 2; i++) run(seed, i == 1, &n[i], gradient[i]);
+    cr_assert_eq(gt_failed(n[0].tape), gt_failed(n[1].tape));
+    for (int k = 0; k <= n[0].weights && !gt_failed(n[0].tape); k++) {
+        const size_t bytes = (size_t)gt_numel(gt_shape_of(gradient[0][k])) * sizeof(float);
+        cr_assert(memcmp(gt_data(gradient[0][k]), gt_data(gradient[1][k]), bytes) == 0,
+                  "network %d, gradient %d", (int)seed, k);
+        *compared += k == 0;
+        *last += k == 0 && stands_last(n[0].tape);
+    }
+    for (int i = 0; i < 2; i++) gt_tape_free(n[i].tape);
+}
+
+/* Most networks have images large enough for the loops that know the order. */
+Test(order, networks_have_the_bits_of_the_reference) {
+    int compared = 0, last = 0;
+    for (int i = 0; i < NETWORKS; i++) {
+#ifdef GT_WITH_OPENMP
+        const int all = omp_get_max_threads();
+        if (i % 2) omp_set_num_threads(1);
+#endif
+        compare((uint64_t)i + 1, &compared, &last);
+#ifdef GT_WITH_OPENMP
+        omp_set_num_threads(all);
+#endif
+    }
+    cr_assert_gt(compared, NETWORKS / 2);
+    cr_assert_gt(last, NETWORKS / 3, "%d of %d", last, compared);
+}
+
+/* Images that lie channels last, shown with their channels as axis 1, are read as they lie. */
+Test(order, images_that_lie_so_have_the_same_results) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor lying = gt_randn(tape, GT_SHAPE(5, 13, 14, 24), GT_F32);
+    const gt_tensor shown = gt_permute(lying, GT_AXES(0, 3, 1, 2));
+    const gt_tensor copied = gt_mul_scalar(shown, 1);
+    const gt_tensor w = gt_randn(tape, GT_SHAPE(16, 24, 3, 3), GT_F32);
+    const gt_tensor g = gt_randn(tape, GT_SHAPE(5, 16, 13, 14), GT_F32);
+    for (int stride = 1; stride < 3; stride++) {
+        const gt_conv_options o = {.padding = {1, 1}, .stride = {stride, stride}};
+        const gt_tensor y[2] = {gt_conv2d(shown, w, o), gt_conv2d(copied, w, o)};
+        const gt_tensor up =
+            gt_slice(gt_slice(g, 2, 0, gt_dim(y[0], 2), 1), 3, 0, gt_dim(y[0], 3), 1);
+        gt_tensor slope[2];
+        for (int i = 0; i < 2; i++) slope[i] = gt_grad(gt_sum(gt_mul(y[i], up), GT_ALL, false), w);
+        cr_assert(gt_data(y[0]) && gt_data(y[1]) && gt_data(slope[0]) && gt_data(slope[1]), "%s",
+                  gt_error(tape));
+        const size_t bytes = (size_t)gt_numel(gt_shape_of(y[0])) * sizeof(float);
+        cr_assert(memcmp(gt_data(y[0]), gt_data(y[1]), bytes) == 0);
+        cr_assert(memcmp(gt_data(slope[0]), gt_data(slope[1]), 16 * 24 * 9 * sizeof(float)) == 0);
+    }
+    gt_tape_free(tape);
+}
