@@ -1,12 +1,12 @@
 /* ops/pooling_kernel.h: the loops of pooling over one kind of element. pooling.c includes this file
- * once for each, having defined REAL, PLACE (integers of that size) and NAME(x); they are
+ * once for each, having defined REAL, PLACE (integers of that size), EVEN and ODD (places in two vectors) and NAME(x); they are
  * undefined at the end. A plane is one channel of one image; from and to are planes. */
 
 /* Windows `step` elements apart meet one more element each, the first of them x[0], which is `at`
  * elements from the window's first. No later NaN replaces the first. Written without branches: which
  * of a few elements is the largest cannot be foreseen. */
-static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, int64_t n,
-                              REAL *restrict top, PLACE *restrict best) {
+static inline ALWAYS_INLINE void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at,
+                                            int64_t n, REAL *restrict top, PLACE *restrict best) {
     for (int64_t q = 0; q < n; q++) {
         const REAL value = x[q * step];
         const PLACE wins = -(PLACE)(!(value <= top[q]) & (top[q] == top[q]));
@@ -15,30 +15,51 @@ static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, in
     }
 }
 
-/* Two elements each, side by side: taken apart first, since every other element is slow to read. */
-static inline void NAME(meet_pairs)(const REAL *restrict x, PLACE at, int64_t n, REAL *restrict top,
-                                    PLACE *restrict best) {
-    REAL even[TOGETHER], odd[TOGETHER];
-    for (int64_t q = 0; q < n; q++) {
-        even[q] = x[2 * q];
-        odd[q] = x[2 * q + 1];
+#ifdef SHUFFLE
+typedef REAL NAME(vector)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef PLACE NAME(places)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+#define LOAD(p) (*(const NAME(vector) *)(p))
+
+/* Windows of two columns, side by side, in whole vectors, as meet has it. */
+static inline ALWAYS_INLINE void NAME(largest_of_pairs)(const REAL *x, int64_t width, int64_t rows,
+                                                        int64_t n, REAL *top, PLACE *best) {
+    for (int64_t q = 0; q < n; q += LANES) {
+        NAME(vector) most = (NAME(vector)){0} - (REAL)INFINITY;
+        NAME(places) where = {0};
+        for (int64_t i = 0; i < rows; i++) {
+            const REAL *row = x + i * width + 2 * q;
+            for (PLACE j = 0; j < 2; j++) {
+                const NAME(vector) a = LOAD(row), b = LOAD(row + LANES);
+                const NAME(vector) value = j ? SHUFFLE(a, b, ODD) : SHUFFLE(a, b, EVEN);
+                const NAME(places) wins = ~(value <= most) & (most == most);
+                where = (((PLACE)(i * width) + j) & wins) | (where & ~wins);
+                most = (NAME(vector))(((NAME(places))value & wins) | ((NAME(places))most & ~wins));
+            }
+        }
+        *(NAME(vector) *)(top + q) = most;
+        *(NAME(places) *)(best + q) = where;
     }
-    NAME(meet)(even, 1, at, n, top, best);
-    NAME(meet)(odd, 1, at + 1, n, top, best);
 }
+#endif
 
 /* At most TOGETHER windows of one size in a row, the first of them at x. Steps that are known make
  * quicker loops. */
-static inline void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows, int64_t columns,
-                                    int64_t step, int64_t n, REAL *top, PLACE *best) {
+static inline ALWAYS_INLINE void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows,
+                                                  int64_t columns, int64_t step, int64_t n,
+                                                  REAL *top, PLACE *best) {
+#ifdef SHUFFLE
+    if (step == 2 && columns == 2 && n % LANES == 0) {
+        NAME(largest_of_pairs)(x, width, rows, n, top, best);
+        return;
+    }
+#endif
     for (int64_t q = 0; q < n; q++) top[q] = -(REAL)INFINITY;
     memset(best, 0, (size_t)n * sizeof *best);
     for (int64_t i = 0; i < rows; i++) {
         PLACE at = (PLACE)(i * width);
-        if (step == 2 && columns == 2) {
-            NAME(meet_pairs)(x + at, at, n, top, best);
-            continue;
-        }
         for (const PLACE end = at + (PLACE)columns; at < end; at++)
             if (step == 1)
                 NAME(meet)(x + at, 1, at, n, top, best);
@@ -48,7 +69,8 @@ static inline void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows, 
 }
 
 /* Largest elements and their places. */
-static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *place) {
+GT__WIDE_VECTORS static void NAME(largest)(const grid *g, const void *from, void *to,
+                                           int64_t *place) {
     const REAL *x = from;
     REAL *y = to, top[TOGETHER];
     PLACE best[TOGETHER];
@@ -109,6 +131,10 @@ static void NAME(put)(const void *from, void *to, const int64_t *place, int64_t 
 
 static const kernels NAME(loops) = {NAME(largest), NAME(mean), NAME(spread), NAME(take), NAME(put)};
 
+#undef LANES
+#undef LOAD
+#undef EVEN
+#undef ODD
 #undef NAME
 #undef PLACE
 #undef REAL
