@@ -66,7 +66,7 @@ bool gt__place_value(gt_tape *tape, uint32_t i) {
 static bool make_contiguous(gt_call *call, gt_array *in) {
     for (int k = 0; k < call->n_in; k++) {
         if (gt__is_contiguous(&in[k])) continue;
-        if (gt_is_channels_last(&in[k]) && call->op->more.order &&
+        if (call->op->more.order && k < GT__MOST_ORDERED && gt_is_channels_last(&in[k]) &&
             call->op->more.order(call).in >> k & 1)
             continue;
         // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the caller has filled every operand

@@ -531,7 +531,7 @@ typedef struct gt_scalar_rule {
 typedef struct gt_order {
     unsigned in, out;
 } gt_order;
-/* Does it stand so? False where that is no other order than the usual one. */
+/* Does the array stand channels last? False where that is no other order than the usual one. */
 GT_API bool gt_is_channels_last(const gt_array *a);
 
 typedef struct gt_samples gt_samples;
@@ -564,8 +564,9 @@ typedef struct gt_op_more {
     /* Prepares to make the (only) result by rows. `make` stays NULL where the kernel had better make it as a whole.
      * False (and failed) when memory is short. */
     bool (*begin_rows)(gt_call *call, gt_rows *rows);
-    /* Which operands and results may stand channels last; shapes are known, data are not. The kernel, and begin_rows, then
-     * find out by gt_is_channels_last. NULL: none. */
+    /* Which operands and results may stand channels last, of four operands at most. Called when a run is planned, too: it
+     * may depend on shapes, kinds, attributes and `exact` alone, and cannot fail. The kernel, begin_rows and accumulate
+     * then find out by gt_is_channels_last; rows are made of whole images (gt_rows.together). NULL: none. */
     gt_order (*order)(const gt_call *call);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
@@ -585,9 +586,8 @@ typedef struct gt_op_more {
 struct gt_op {
     const char *name;
     bool (*shape)(gt_call *call); /* checks inputs, sets dtype and shape of each result */
-    bool (*kernel)(
-        gt_call *
-            call); /* computes; outputs are contiguous, or as gt_op_more.order allows, and uninitialized */
+    /* Computes; outputs are uninitialized, and contiguous, but for what gt_op_more.order allows. */
+    bool (*kernel)(gt_call *call);
     gt_gradient gradient;
     gt_tensor (*samples)(gt_samples *samples, int i); /* see "Samples" */
     gt_op_more more;

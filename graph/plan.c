@@ -237,8 +237,11 @@ static bool run_by_rows(gt_tape *tape, const gt__plan *plan, uint32_t node,
     const gt_shape *shape = &gt__shape(tape, gt__node_at(tape, i))->shape;
     gt__context context;
     gt__made made = {.length = shape->dim[shape->rank - 1]};
-    const bool ok = gt__begin_rows(tape, i, &context, &made.rows) &&
-                    run_group(tape, plan, group, made.rows.make ? &made : NULL);
+    bool ok = gt__begin_rows(tape, i, &context, &made.rows);
+    if (ok && group->last && made.rows.make && !made.rows.together)
+        ok =
+            gt__error(tape, "%s: its rows are not of whole images", gt__node_at(tape, i)->op->name);
+    ok = ok && run_group(tape, plan, group, made.rows.make ? &made : NULL);
     gt__free_scratch(&context);
     return ok;
 }

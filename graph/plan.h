@@ -29,6 +29,8 @@ typedef struct gt__external {
     uint32_t shape, dtype;
 } gt__external;
 
+enum { GT__MOST_ORDERED = 4 }; /* operands of an operation that knows orders, see gt_order */
+
 /* What is to be computed: the key of its plan. */
 typedef struct gt__work {
     bool exact; /* scalar functions, see gt_exact */
@@ -37,6 +39,13 @@ typedef struct gt__work {
     uint32_t *in; /* values: places of nodes, or externals */
     gt__external *external;
 } gt__work;
+
+/* How many results the operation has whose first is node k. */
+static inline uint32_t gt__results_of(const gt__work *w, uint32_t k) {
+    uint32_t count = 1;
+    while (k + count < w->n_nodes && w->node[k + count].out == count) count++;
+    return count;
+}
 
 /* Computes node `first` and its further results; or, as a group, group `first`. Then the values die[0] to
  * die[n_die - 1] are of no use any more. */

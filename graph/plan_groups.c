@@ -34,7 +34,7 @@ bool gt__is_plain_sum(const gt__maker *m, uint32_t k) {
 }
 
 static bool has_more_results(const gt__maker *m, uint32_t k) {
-    return k + 1 < m->n && m->work->node[k + 1].out == 1;
+    return gt__results_of(m->work, k) > 1;
 }
 
 static bool may_join(const gt__maker *m, uint32_t k) {

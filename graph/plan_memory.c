@@ -148,8 +148,7 @@ static void find_readers(layout *l, const gt__group *g) {
 static void place_results(layout *l, const gt__step *step) {
     const gt__work *w = &l->plan->work;
     if (!step->is_group) {
-        for (uint32_t k = step->first; k < w->n_nodes && w->node[k].out == k - step->first; k++)
-            place(l, k);
+        for (uint32_t k = 0; k < gt__results_of(w, step->first); k++) place(l, step->first + k);
         return;
     }
     const gt__group *g = &l->plan->group[step->first];

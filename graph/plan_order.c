@@ -1,13 +1,13 @@
 /* graph/plan_order.c: which values stand in memory with their channels innermost (channels last), so that operations which
  * work so, as convolutions do, need not turn what neighbours have turned back.
  *
- * Values that a group goes over element by element must stand alike: they make a set. Each operand or result that an
- * operation would else turn, in the cache, speaks for its set, each reader that has to walk over strides speaks against it,
- * and each that needs a copy, or gathers element by element, does so COPYING times. Where there is more for than against,
- * by elements, the set stands so.
+ * A group's results, and those of its operands that have its shape and could be channels last, must stand alike: they make
+ * a set. Each operand or result that an operation would else turn, in the cache, speaks for its set, each reader that has
+ * to walk over strides speaks against it, and each that needs a copy, or gathers element by element, does so COPYING times.
+ * Where there is more for than against, by elements, the set stands so.
  *
- * What outlives the run, or is known outside of it, stands as ever. Bits do not depend on any of this: who reads or writes
- * such values computes what it would else. */
+ * What outlives the run, or is known outside of it, stands as ever, and so does what is shown by a view or multiplied as
+ * a matrix: libraries round products of other strides otherwise. So bits do not depend on any of this. */
 #include "graph/run.h"
 
 #include <string.h>
@@ -17,9 +17,9 @@ enum { COPYING = 8 };
 typedef struct orders {
     gt_tape *tape;
     gt__plan *plan;
-    double *gain;        /* by root: elements that need not be turned, less those that must be */
-    uint32_t *root;      /* of each node: towards the one that stands for its set */
-    unsigned char *may;  /* of each node: can it be channels last? */
+    double *gain;       /* by root: elements that need not be turned, less those that must be */
+    uint32_t *root;     /* of each node: towards the one that stands for its set */
+    unsigned char *may; /* of each node: can it be channels last? Of a group, all results or none */
     unsigned char *must; /* by root: stand as ever */
 } orders;
 
@@ -56,8 +56,6 @@ static bool is_eligible(const orders *o, uint32_t k) {
 
 /* ---- operations -------------------------------------------------------------------------------------------- */
 
-enum { MOST_IN = 4 }; /* operands of an operation that knows orders */
-
 static void describe(const orders *o, uint32_t value, gt_array *a) {
     const gt__work *w = &o->plan->work;
     const bool external = value & GT__EXTERNAL;
@@ -69,20 +67,14 @@ static void describe(const orders *o, uint32_t value, gt_array *a) {
     gt__contiguous(a);
 }
 
-static uint32_t n_results(const orders *o, uint32_t k) {
-    uint32_t count = 1;
-    while (k + count < o->plan->work.n_nodes && node_of(o, k + count)->out == count) count++;
-    return count;
-}
-
 static gt_order order_of(const orders *o, uint32_t k) {
     const gt__plan_node *n = node_of(o, k);
-    gt_array array[MOST_IN + GT_MAX_OUT];
-    if (!n->op->more.order || n->n_in > MOST_IN) return (gt_order){0, 0};
+    gt_array array[GT__MOST_ORDERED + GT_MAX_OUT];
+    if (!n->op->more.order || n->n_in > GT__MOST_ORDERED) return (gt_order){0, 0};
     const gt_call call = {.op = n->op,
                           .attr = gt__bytes(&o->tape->attrs, n->attr, NULL),
                           .n_in = (int)n->n_in,
-                          .n_out = (int)n_results(o, k),
+                          .n_out = (int)gt__results_of(&o->plan->work, k),
                           .in = array,
                           .out = array + n->n_in,
                           .exact = o->plan->work.exact};
@@ -93,20 +85,23 @@ static gt_order order_of(const orders *o, uint32_t k) {
 
 static void find_results(orders *o, uint32_t k) {
     const gt_order order = order_of(o, k);
-    for (uint32_t i = 0; i < n_results(o, k); i++)
+    for (uint32_t i = 0; i < gt__results_of(&o->plan->work, k); i++)
         o->may[k + i] = order.out >> i & 1 && is_eligible(o, k + i);
 }
 
 /* What an operation's operands and results speak for and against. */
 static void weigh_operation(orders *o, uint32_t k) {
     const gt_order order = order_of(o, k);
-    const int otherwise = node_of(o, k)->op->more.traits & GT_STRIDED ? -1 : -COPYING;
+    const unsigned traits = node_of(o, k)->op->more.traits;
+    const int otherwise = traits & GT_STRIDED ? -1 : -COPYING;
     for (uint32_t i = 0; i < node_of(o, k)->n_in; i++) {
         const uint32_t value = input_of(o, k, i);
-        if (may_be(o, value))
-            o->gain[set_of(o, value)] += (order.in >> i & 1 ? 1 : otherwise) * elements(o, value);
+        if (!may_be(o, value)) continue;
+        const bool takes = order.in >> i & 1;
+        o->gain[set_of(o, value)] += (takes ? 1 : otherwise) * elements(o, value);
+        if (traits & (GT_VIEW | GT_AUTOCAST) && !takes) o->must[set_of(o, value)] = true;
     }
-    for (uint32_t i = 0; i < n_results(o, k); i++)
+    for (uint32_t i = 0; i < gt__results_of(&o->plan->work, k); i++)
         if (o->may[k + i]) o->gain[set_of(o, k + i)] += elements(o, k + i);
 }
 
@@ -124,8 +119,8 @@ static uint32_t next_result(const orders *o, const gt__group *g, uint32_t *m) {
     return GT__EXTERNAL;
 }
 
-/* Can the group go over its elements in either order? Then all its results may stand so. What is made for it by rows has
- * to come in its order. */
+/* Can the group go over its elements in either order? Then all its results may stand so. What is made for it by rows, which
+ * has its shape, has to come in its order, and does if it may: then it is of the group's set. */
 static bool is_free(const orders *o, uint32_t s) {
     const gt__group *g = group_of(o, s);
     const gt__step *before = s ? &o->plan->step[s - 1] : NULL;

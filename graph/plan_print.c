@@ -70,10 +70,8 @@ static int64_t bytes_written(const view *v, const gt__step *step) {
         return bytes;
     }
     if (is_view(v, step->first)) return 0;
-    for (uint32_t k = step->first; k < w->n_nodes; k++) {
-        if (w->node[k].out != k - step->first) break;
-        bytes += bytes_of(v, k);
-    }
+    for (uint32_t k = 0; k < gt__results_of(w, step->first); k++)
+        bytes += bytes_of(v, step->first + k);
     return bytes;
 }
 

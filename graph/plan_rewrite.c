@@ -17,15 +17,11 @@ typedef struct merger {
     uint32_t mask;    /* buckets less one, which are a power of two */
 } merger;
 
-static bool has_more_results(const gt__work *w, uint32_t k) {
-    return k + 1 < w->n_nodes && w->node[k + 1].out == 1;
-}
-
 /* Numbers may differ from run to run, random ones always do. */
 static bool may_stand(const gt__work *w, uint32_t k) {
     const gt__plan_node *n = &w->node[k];
     return !(n->state & (GT__FUSED | GT__WITH_NUMBERS | GT__IN_CHECKPOINT)) && n->n_in > 0 &&
-           n->out == 0 && !has_more_results(w, k) &&
+           n->out == 0 && gt__results_of(w, k) == 1 &&
            !(n->op->more.traits & (GT_RANDOM | GT_EFFECT));
 }
 

@@ -356,7 +356,7 @@ static void run_shares(const job *j, char *scratch, int threads) {
 }
 
 /* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. Axes are in the order
- * in which the group goes over them. */
+ * in which the group goes over them, which is never both: by rows and channels last. */
 static gt_shape shape_of_rows(const job *j, int64_t width) {
     const gt__shape_entry *entry = gt__bytes(&j->tape->shapes, j->group->shape, NULL);
     gt_array all = {.shape = entry->shape};

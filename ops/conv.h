@@ -21,8 +21,8 @@ typedef struct gt__conv {
     int64_t x[2], k[2], y[2];
     int64_t stride[2], padding[2], dilation[2];
     gt_dtype dtype; /* f32 or f64 */
-    bool x_last,
-        y_last; /* their channels are innermost; only where gt__convolve_takes_last says that this may be */
+    /* Their channels are innermost; only where gt__convolve_takes_last says that this may be. */
+    bool x_last, y_last;
 } gt__conv;
 
 /* Which tensor of a convolution is computed from the other two. */
