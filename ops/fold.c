@@ -260,7 +260,9 @@ typedef struct walk {
 } walk;
 
 static void copy_elements(char *to, const char *from, int64_t stride, int64_t n, size_t size) {
-    if (size == 4)
+    if (stride == 1)
+        memcpy(to, from, (size_t)n * size);
+    else if (size == 4)
         for (int64_t i = 0; i < n; i++) memcpy(to + i * 4, from + i * stride * 4, 4);
     else if (size == 8)
         for (int64_t i = 0; i < n; i++) memcpy(to + i * 8, from + i * stride * 8, 8);
@@ -286,15 +288,21 @@ static void gather(const walk *w, const char *x, int64_t first, int64_t n, char 
     }
 }
 
+/* Where n elements of a fold stand, from the first-th on, if they do so together: most of a long last axis do. */
+static const char *together(const walk *w, const char *x, int64_t first, int64_t n) {
+    const nest *over = &w->folded;
+    const int last = over->rank - 1;
+    if (last >= 0 && over->stride[last] != 1) return NULL;
+    if (last <= 0) return x + first * (int64_t)w->f->in_size;
+    const place p = place_of(over, first);
+    return over->dim[last] - p.at[last] < n ? NULL : x + p.offset * (int64_t)w->f->in_size;
+}
+
 static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, char *to,
                       char *spare) {
-    const int64_t stride = w->folded.rank ? w->folded.stride[0] : 1;
-    if (w->folded.rank <= 1 && stride == 1) {
-        w->f->chunks(to, x + first * (int64_t)w->f->in_size, 1, n);
-        return;
-    }
-    gather(w, x, first, n, spare);
-    w->f->chunks(to, spare, 1, n);
+    const char *from = together(w, x, first, n);
+    if (!from) gather(w, x, first, n, spare);
+    w->f->chunks(to, from ? from : spare, 1, n);
 }
 
 /* n elements of the fold, each for `width` results; 16 at once where they follow one another in memory. */
