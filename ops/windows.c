@@ -471,7 +471,8 @@ static gt__outcome make_weights(const gt_call *call, work *k, filters w) {
     for (int64_t i = 0; i < k->images * result_rows(k); i++)
         p->slab[i] = place_in(k, i / result_rows(k), i % result_rows(k) * k->a[0].in_step, 0);
     run(k, k->shares, make_share);
-    for (int64_t i = n; i < k->shares * n; i++) k->weights[i % n] += k->weights[i];
+    for (int64_t share = 1; share < k->shares; share++)
+        for (int64_t i = 0; i < n; i++) k->weights[i] += k->weights[share * n + i];
     for (int64_t group = 0; group < c->groups; group++)
         k->loop->turn(w.at + group * w.group, w.in, w.out, k->weights + group * k->group_weights,
                       k->padded, k->in * k->padded, k->in, taps, k->out);
