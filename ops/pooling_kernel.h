@@ -5,8 +5,8 @@
 /* Windows `step` elements apart meet one more element each, the first of them x[0], which is `at`
  * elements from the window's first. No later NaN replaces the first. Written without branches: which
  * of a few elements is the largest cannot be foreseen. */
-static inline ALWAYS_INLINE void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at,
-                                            int64_t n, REAL *restrict top, PLACE *restrict best) {
+static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, int64_t n,
+                              REAL *restrict top, PLACE *restrict best) {
     for (int64_t q = 0; q < n; q++) {
         const REAL value = x[q * step];
         const PLACE wins = -(PLACE)(!(value <= top[q]) & (top[q] == top[q]));
@@ -24,8 +24,8 @@ typedef PLACE NAME(places)
 #define LOAD(p) (*(const NAME(vector) *)(p))
 
 /* Windows of two columns, side by side, in whole vectors, as meet has it. */
-static inline ALWAYS_INLINE void NAME(largest_of_pairs)(const REAL *x, int64_t width, int64_t rows,
-                                                        int64_t n, REAL *top, PLACE *best) {
+GT__WIDE_VECTORS static void NAME(largest_of_pairs)(const REAL *x, int64_t width, int64_t rows,
+                                                    int64_t n, REAL *top, PLACE *best) {
     for (int64_t q = 0; q < n; q += LANES) {
         NAME(vector) most = (NAME(vector)){0} - (REAL)INFINITY;
         NAME(places) where = {0};
@@ -47,9 +47,8 @@ static inline ALWAYS_INLINE void NAME(largest_of_pairs)(const REAL *x, int64_t w
 
 /* At most TOGETHER windows of one size in a row, the first of them at x. Steps that are known make
  * quicker loops. */
-static inline ALWAYS_INLINE void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows,
-                                                  int64_t columns, int64_t step, int64_t n,
-                                                  REAL *top, PLACE *best) {
+static inline void NAME(largest_of)(const REAL *x, int64_t width, int64_t rows, int64_t columns,
+                                    int64_t step, int64_t n, REAL *top, PLACE *best) {
 #ifdef SHUFFLE
     if (step == 2 && columns == 2 && n % LANES == 0) {
         NAME(largest_of_pairs)(x, width, rows, n, top, best);
@@ -69,8 +68,7 @@ static inline ALWAYS_INLINE void NAME(largest_of)(const REAL *x, int64_t width, 
 }
 
 /* Largest elements and their places. */
-GT__WIDE_VECTORS static void NAME(largest)(const grid *g, const void *from, void *to,
-                                           int64_t *place) {
+static void NAME(largest)(const grid *g, const void *from, void *to, int64_t *place) {
     const REAL *x = from;
     REAL *y = to, top[TOGETHER];
     PLACE best[TOGETHER];
