@@ -242,7 +242,7 @@ bool gt__plan_order(gt_tape *tape, gt__plan *plan) {
     orders o = {.tape = tape, .plan = plan};
     o.gain = gt__pool_take(&tape->pool, n * (sizeof *o.gain + sizeof *o.root + 2));
     if (!o.gain) return false;
-    o.root = (uint32_t *)(o.gain + n);
+    o.root = (uint32_t *)(void *)(o.gain + n);
     o.may = (unsigned char *)(o.root + n);
     o.must = o.may + n;
     memset(o.gain, 0, n * (sizeof *o.gain + sizeof *o.root + 2));

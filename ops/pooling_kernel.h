@@ -34,6 +34,7 @@ GT__WIDE_VECTORS static void NAME(largest_of_pairs)(const REAL *x, int64_t width
             for (PLACE j = 0; j < 2; j++) {
                 const NAME(vector) a = LOAD(row), b = LOAD(row + LANES);
                 const NAME(vector) value = j ? SHUFFLE(a, b, ODD) : SHUFFLE(a, b, EVEN);
+                // NOLINTNEXTLINE(misc-redundant-expression): a NaN is not equal to itself
                 const NAME(places) wins = ~(value <= most) & (most == most);
                 where = (((PLACE)(i * width) + j) & wins) | (where & ~wins);
                 most = (NAME(vector))(((NAME(places))value & wins) | ((NAME(places))most & ~wins));
