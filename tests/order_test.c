@@ -65,12 +65,8 @@ static gt_tensor element_wise(network *n, gt_tensor x) {
 
 /* What does not know the order, folds included. */
 static gt_tensor otherwise(network *n, gt_tensor x) {
-    switch (draw(n, 9)) {
+    switch (draw(n, 10)) {
     case 0: return gt_transpose(x, 2, 3);
-    case 7: {
-        const gt_tensor w = weight(n, GT_SHAPE(channels(x), 8));
-        return gt_permute(gt_matmul(gt_permute(x, GT_AXES(0, 2, 3, 1)), w), GT_AXES(0, 3, 1, 2));
-    }
     case 1: return gt_slice(x, 1, 0, channels(x) - channels(x) / 4, 1);
     case 2: return gt_concat(GT_LIST(x, gt_neg(x)), 1);
     case 3:
@@ -79,6 +75,11 @@ static gt_tensor otherwise(network *n, gt_tensor x) {
     case 4: return gt_softmax(x, -1);
     case 5: return gt_mul(x, gt_sum(x, GT_AXES(0, 2, 3), true));
     case 6: return gt_batch_norm(x, "norm", true, (gt_batch_norm_options){0});
+    case 7: return gt_matmul(x, weight(n, GT_SHAPE(gt_dim(x, 3), 7)));
+    case 8: {
+        const gt_tensor w = weight(n, GT_SHAPE(channels(x), 8));
+        return gt_permute(gt_matmul(gt_permute(x, GT_AXES(0, 2, 3, 1)), w), GT_AXES(0, 3, 1, 2));
+    }
     default: return gt_keep(x);
     }
 }
