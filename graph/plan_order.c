@@ -24,10 +24,16 @@ typedef struct orders {
 } orders;
 
 static const gt__plan_node *node_of(const orders *o, uint32_t k) { return &o->plan->work.node[k]; }
-static const gt__shape_entry *shape_of(const orders *o, uint32_t k) {
-    return gt__bytes(&o->tape->shapes, node_of(o, k)->shape, NULL);
+static const gt__external *external_of(const orders *o, uint32_t value) {
+    return value & GT__EXTERNAL ? &o->plan->work.external[value & ~GT__EXTERNAL] : NULL;
 }
-static double elements(const orders *o, uint32_t k) { return (double)shape_of(o, k)->numel; }
+static const gt__shape_entry *shape_of(const orders *o, uint32_t value) {
+    const gt__external *e = external_of(o, value);
+    return gt__bytes(&o->tape->shapes, e ? e->shape : node_of(o, value)->shape, NULL);
+}
+static double elements(const orders *o, uint32_t value) {
+    return (double)shape_of(o, value)->numel;
+}
 static uint32_t input_of(const orders *o, uint32_t k, uint32_t i) {
     return o->plan->work.in[node_of(o, k)->in + i];
 }
@@ -35,8 +41,8 @@ static bool may_be(const orders *o, uint32_t value) {
     return !(value & GT__EXTERNAL) && o->may[value];
 }
 
-static bool is_view(const orders *o, uint32_t k) {
-    return node_of(o, k)->op->more.traits & GT_VIEW;
+static bool is_view(const orders *o, uint32_t value) {
+    return !(value & GT__EXTERNAL) && node_of(o, value)->op->more.traits & GT_VIEW;
 }
 
 static uint32_t set_of(orders *o, uint32_t k) {
@@ -57,13 +63,9 @@ static bool is_eligible(const orders *o, uint32_t k) {
 /* ---- operations -------------------------------------------------------------------------------------------- */
 
 static void describe(const orders *o, uint32_t value, gt_array *a) {
-    const gt__work *w = &o->plan->work;
-    const bool external = value & GT__EXTERNAL;
-    const gt__external *e = external ? &w->external[value & ~GT__EXTERNAL] : NULL;
-    const gt__shape_entry *s =
-        gt__bytes(&o->tape->shapes, external ? e->shape : w->node[value].shape, NULL);
-    *a = (gt_array){.dtype = (gt_dtype)(external ? e->dtype : w->node[value].dtype),
-                    .shape = s->shape};
+    const gt__external *e = external_of(o, value);
+    *a = (gt_array){.dtype = (gt_dtype)(e ? e->dtype : node_of(o, value)->dtype),
+                    .shape = shape_of(o, value)->shape};
     gt__contiguous(a);
 }
 
@@ -93,13 +95,16 @@ static void find_results(orders *o, uint32_t k) {
 static void weigh_operation(orders *o, uint32_t k) {
     const gt_order order = order_of(o, k);
     const unsigned traits = node_of(o, k)->op->more.traits;
-    const int otherwise = traits & GT_STRIDED ? -1 : -COPYING;
     for (uint32_t i = 0; i < node_of(o, k)->n_in; i++) {
         const uint32_t value = input_of(o, k, i);
         if (!may_be(o, value)) continue;
-        const bool takes = order.in >> i & 1;
-        o->gain[set_of(o, value)] += (takes ? 1 : otherwise) * elements(o, value);
-        if (traits & (GT_VIEW | GT_AUTOCAST) && !takes) o->must[set_of(o, value)] = true;
+        const uint32_t set = set_of(o, value);
+        if (order.in >> i & 1)
+            o->gain[set] += elements(o, value);
+        else if (traits & (GT_VIEW | GT_AUTOCAST))
+            o->must[set] = true;
+        else
+            o->gain[set] -= (traits & GT_STRIDED ? 1 : COPYING) * elements(o, value);
     }
     for (uint32_t i = 0; i < gt__results_of(&o->plan->work, k); i++)
         if (o->may[k + i]) o->gain[set_of(o, k + i)] += elements(o, k + i);
@@ -159,26 +164,19 @@ static void find_members(orders *o, uint32_t s) {
     }
 }
 
-/* Views are gathered either way. */
-static bool shows_another(const orders *o, uint32_t value) {
-    return !(value & GT__EXTERNAL) && is_view(o, value);
-}
-
-/* A set loses where the group has to gather: its own operands that stand as ever, or, if it is not free, those that do not. */
+/* A set loses where the group has to gather: its own operands that stand as ever, or, if it is not free, those that do not.
+ * Views are gathered either way. */
 static void weigh_group(orders *o, uint32_t s) {
     const gt__group *g = group_of(o, s);
     const uint32_t leader = leader_of(o, g);
-    const int64_t numel =
-        ((const gt__shape_entry *)gt__bytes(&o->tape->shapes, g->shape, NULL))->numel;
+    const gt__shape_entry *shape = gt__bytes(&o->tape->shapes, g->shape, NULL);
+    const double cost = COPYING * (double)shape->numel;
     for (uint32_t i = 0; i < g->n_loads; i++) {
         const uint32_t value = o->plan->load[g->load + i];
-        gt_array a;
-        describe(o, value, &a);
-        if (gt_numel(a.shape) != numel || shows_another(o, value)) continue;
+        if (shape_of(o, value)->numel != shape->numel || is_view(o, value)) continue;
         const bool alike = leader != GT__EXTERNAL && is_whole(o, g, value);
-        if (may_be(o, value) && !alike) o->gain[set_of(o, value)] -= COPYING * (double)numel;
-        if (!may_be(o, value) && leader != GT__EXTERNAL)
-            o->gain[set_of(o, leader)] -= COPYING * (double)numel;
+        if (may_be(o, value) && !alike) o->gain[set_of(o, value)] -= cost;
+        if (!may_be(o, value) && leader != GT__EXTERNAL) o->gain[set_of(o, leader)] -= cost;
     }
 }
 

@@ -16,8 +16,7 @@ static inline void NAME(meet)(const REAL *restrict x, int64_t step, PLACE at, in
 }
 
 #ifdef SHUFFLE
-typedef REAL NAME(vector)
-    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#include "ops/vector_kernel.h"
 typedef PLACE NAME(places)
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))

@@ -7,8 +7,9 @@
 /* One of the three products of conv.h, or GT__REFUSED where another way is better: for kernels of another
  * size, strides, few channels, f64. Errors are about twice those of sums of products (docs/numerics.md).
  * Bits do not depend on the number of threads. With rows that is only begun, see gt__convolve_rows. */
-bool gt__winograd_takes(const gt__conv *c, gt__made makes);
 gt__outcome gt__winograd(const gt_call *call, const gt__conv *c, gt__made makes, const void *w,
                          const void *x, const void *y, gt_rows *rows);
+/* Is it not refused? */
+bool gt__winograd_takes(const gt__conv *c, gt__made makes);
 
 #endif
