@@ -80,22 +80,30 @@ static inline void spread(const gt_tape *tape, gt_code c) {
     if (c.flags & GT__CODE_TO_ARG) arrive(code, c.arg, 1);
 }
 
-/* Finds the lowest node that the root reaches; false when there is anything but numbers on the way. */
-static bool reach(gt_tape *tape, uint32_t root, uint32_t *low) {
-    gt__scalars *s = &tape->scalars;
+static void clear_marks(gt__scalars *s) {
     const unsigned marks = GT_CODE_REACHED | GT_CODE_FORKED;
     for (uint32_t i = 0; i < s->marked; i++) s->code[i].flags &= (uint16_t)~marks;
+}
+
+/* Marks what the root reaches, and finds the lowest of it; false when there is anything but numbers on the way. Marks
+ * stay in the codes: where the same is recorded again, or run again, there is nothing to do. */
+static bool reach(gt_tape *tape, uint32_t root) {
+    gt__scalars *s = &tape->scalars;
+    if (s->marked == root + 1 && s->marks_hold == root + 1) return true;
+    clear_marks(s);
     s->marked = root + 1;
+    s->marks_hold = 0;
     s->code[root].flags |= GT_CODE_REACHED;
     for (uint32_t i = root + 1; i-- > 0;) {
         const gt_code c = s->code[i];
         if (!(c.flags & GT_CODE_REACHED)) continue;
-        *low = i;
+        s->low = i;
         if (c.what >= GT_CODE_NUMBER)
             spread(tape, c);
         else if (c.what != GT__CODE_LEAF)
             return false;
     }
+    s->marks_hold = root + 1;
     return true;
 }
 
@@ -117,9 +125,7 @@ void gt__go_back(gt_tape *tape, uint32_t i) {
     const gt__node *n = gt__node_at(tape, i);
     const journey *j = gt__bytes(&tape->attrs, n->attr, NULL);
     const bool wide = n->dtype == GT_F64;
-    uint32_t low;
-    if (s->way != i + 1) reach(tape, j->root, &low);
-    s->way = i + 1;
+    reach(tape, j->root);
     carry(tape, j, wide);
     for (uint32_t k = 0; k < j->count && i + 1 + k < tape->size; k++) {
         const uint32_t leaf = j->leaf[k];
@@ -168,7 +174,6 @@ static bool record_way(gt_tensor root, const journey *j, gt_tensor *leaf, gt_ten
         leaf[k] = gt__tensor(tape, j->leaf[k]);
         if (ok) gradient[k] = gt__tensor(tape, tape->size - 1);
     }
-    if (ok) tape->scalars.way = way.index + 1;
     gt_record_for(tape, gt_none());
     return ok;
 }
@@ -181,9 +186,9 @@ bool gt_scalar_gradients(gt_tensor root, const char *pattern, gt_tensor *leaf, g
     journey *j = gt__pool_take(&tape->pool, journey_size(tape->scalars.n_leaves));
     if (!j) return gt__out_of_memory(tape, "a backward sweep");
     *j = (journey){.root = root.index};
-    tape->scalars.way = 0;
-    const bool numbers = reach(tape, root.index, &j->low);
+    const bool numbers = reach(tape, root.index);
     if (numbers) {
+        j->low = tape->scalars.low;
         list_wanted(tape, pattern, j);
         *count = (int)j->count;
         if (*count > 0 && *count <= room && !record_way(root, j, leaf, gradient)) *count = -1;

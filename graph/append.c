@@ -5,6 +5,15 @@
 #include <assert.h>
 #include <string.h>
 
+#if defined(__GNUC__)
+/* What is run millions of times a second shall have its registers to itself. */
+#define ALWAYS_INLINE __attribute__((always_inline))
+#define NEVER_INLINE __attribute__((noinline))
+#else
+#define ALWAYS_INLINE
+#define NEVER_INLINE
+#endif
+
 static bool add_chunk(gt_tape *tape) {
     if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,
                   sizeof *tape->chunk))
@@ -36,14 +45,14 @@ static inline bool make_room(gt_tape *tape) {
 
 /* The id of the present call site, 0 when there is none; false where it is not among the recent ones. */
 static inline bool known_site(const gt_tape *tape, uint32_t *id) {
-    const gt__site *site = &tape->site;
+    const gt_site *site = &tape->site;
     const gt__known_site *known = &tape->known_site[(uint64_t)site->line % GT__KNOWN_SITES];
     *id = site->file ? known->id : tape->dated ? tape->dated_site : 0;
     return !site->file || (known->site.line == site->line && known->site.file == site->file);
 }
 
 static bool site_id(gt_tape *tape, uint32_t *id) {
-    const gt__site *site = &tape->site;
+    const gt_site *site = &tape->site;
     if (known_site(tape, id)) return true;
     *id = gt__intern(&tape->sites, site, sizeof *site);
     if (*id == 0) return gt__out_of_memory(tape, "a call site");
@@ -322,15 +331,22 @@ static uint16_t link_numbers(const numbers *in) {
 }
 
 /* Field by field: a copy of a node that was put together elsewhere stalls on its parts. */
-static inline void write_node(const gt_tape *tape, gt__node *n, const gt_op *op, unsigned arity) {
+static inline void write_node(const gt_tape *tape, gt__node *n, const gt_op *op, unsigned arity,
+                              uint32_t arg) {
     n->op = op;
-    n->value.data = NULL;
     n->shape = tape->scalar_shape;
-    n->attr = n->arg = n->name = 0;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
+    n->attr = 0;
+    n->arg = arg;
     n->arity = arity & 7u;
     n->out = 0;
+}
+
+/* What differs where the same is recorded again. */
+static inline void date_node(const gt_tape *tape, gt__node *n) {
+    n->value.data = NULL;
+    n->name = 0;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
+    n->generation = tape->generation;
 }
 
 static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity, const gt_arg *arg,
@@ -341,9 +357,9 @@ static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity
         !site_id(tape, &site))
         return NULL;
     gt__node *n = gt__node_at(tape, tape->size++);
-    write_node(tape, n, op, arity);
+    write_node(tape, n, op, arity, first_arg);
+    date_node(tape, n);
     n->site = site;
-    n->arg = first_arg;
     n->flags = link_numbers(in);
     n->dtype = in->x->dtype;
     tape->scalars.ready = 0;
@@ -354,19 +370,110 @@ static gt_tensor appended(gt_tape *tape) {
     return gt__encode_recorded(tape) ? gt__tensor(tape, tape->size - 1) : gt__poison(tape);
 }
 
-GT_RARELY static gt_tensor record_one(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
+/* Most of them come one after the other, on numbers that have codes: then nothing has to be asked of the operands'
+ * nodes, and node and code are written at once. */
+
+static inline gt_tensor last(gt_tape *tape) {
+    return (gt_tensor){tape, tape->size - 1, tape->generation};
+}
+
+static inline bool can_append_coded(const gt_tape *tape) {
+    return tape->size < tape->scalars.ready && tape->params->clock == tape->begun;
+}
+
+static inline ALWAYS_INLINE void append_next(gt_tape *tape, gt__node *n, gt_tensor a, gt_tensor b) {
+    date_node(tape, n);
+    if (tape->recorder == GT_BY_USER) {
+        tape->scalars.code[a.index].flags |= GT__CODE_USED;
+        tape->scalars.code[b.index].flags |= GT__CODE_USED;
+    }
+    tape->scalars.next = n + 1;
+    tape->scalars.coded = ++tape->size;
+}
+
+static inline bool is_by(gt_recorder recorder, const gt__node *n) {
+    return (n->flags / GT__RULE & 1u) == (unsigned)recorder;
+}
+
+/* A loop mostly records what it recorded before the last rewind. Where all that came before this node was the same,
+ * and it is of the same operation on the same operands, node and code stand there already. */
+static inline ALWAYS_INLINE bool repeat_coded(const gt_op *op, gt_tensor a, gt_tensor b,
+                                              uint32_t arg) {
+    gt_tape *tape = a.tape;
+    if (!tape || b.tape != tape || !can_append_coded(tape) || tape->size >= tape->scalars.same)
+        return false;
+    gt__node *n = tape->scalars.next;
+    if (n->op != op || n->in[0] != a.index || n->in[1] != b.index || n->arg != arg || n->attr ||
+        a.generation != tape->generation || b.generation != tape->generation ||
+        !is_by(tape->recorder, n) || !known_site(tape, &n->site))
+        return false;
+    n->flags &= GT__NUMBER | GT__SCALAR | GT__TRAINED | GT__RULE;
+    tape->scalars.code[tape->size].flags &= (uint16_t)~GT__CODE_USED;
+    append_next(tape, n, a, b);
+    return true;
+}
+
+/* False, and nothing is appended, where that cannot be. */
+static NEVER_INLINE bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b, unsigned arity,
+                                      uint32_t arg) {
+    gt_tape *tape = a.tape;
+    if (b.tape != tape || !gt__valid(a) || !gt__valid(b) || !can_append_coded(tape) ||
+        (op->more.traits & (GT_PLAIN | GT_RANDOM)) != GT_PLAIN ||
+        op->more.scalar.machine != tape->scalars.machine)
+        return false;
+    gt_code *code = tape->scalars.code;
+    gt__node *n = tape->scalars.next;
+    const unsigned x = code[a.index].flags, y = code[b.index].flags;
+    const unsigned kind = x & y & (GT__CODE_F32 | GT__CODE_F64), wide = kind / GT__CODE_F64;
+    const unsigned trained = (x | y) & GT__CODE_TRAINED, gives = op->more.scalar.gives & 3u;
+    if (!kind || !known_site(tape, &n->site)) return false;
+    gt__forget_same(&tape->scalars, tape->size);
+    code[tape->size] = (gt_code){.what = (uint16_t)(op->more.scalar.code + wide),
+                                 .flags = (uint16_t)(kind | trained | gives * GT__CODE_TO_A),
+                                 .a = a.index,
+                                 .b = b.index,
+                                 .arg = arg};
+    n->in[0] = a.index;
+    n->in[1] = b.index;
+    n->flags = (uint16_t)(GT__NUMBER | GT__SCALAR | trained * (GT__TRAINED / GT__CODE_TRAINED) |
+                          (tape->recorder == GT_BY_USER ? 0u : (unsigned)GT__RULE));
+    n->dtype = (uint8_t)wide;
+    write_node(tape, n, op, arity, arg);
+    append_next(tape, n, a, b);
+    return true;
+}
+
+/* Where the first of so many run-time numbers will stand; false: there is no room for them yet. */
+static inline bool foresee_args(const gt_tape *tape, int n_arg, uint32_t *first) {
+    *first = n_arg ? tape->arg_size + 1 : 0;
+    return !n_arg || tape->arg_room - tape->arg_size > (unsigned)n_arg;
+}
+
+static inline void add_args(gt_tape *tape, const gt_arg *arg, int n_arg) {
+    if (n_arg) tape->arg[tape->arg_size++].integer = n_arg;
+    for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
+}
+
+static NEVER_INLINE gt_tensor record_one(const gt_op *op, gt_tensor x, const gt_arg *arg,
+                                         int n_arg) {
     numbers in;
-    if (!are_plain(op, x, x, &in)) return gt_record(NULL, op, &x, 1, NULL, 0, arg, n_arg);
+    uint32_t first;
+    if (x.tape && foresee_args(x.tape, n_arg, &first) && append_coded(op, x, x, 1, first)) {
+        add_args(x.tape, arg, n_arg);
+        return last(x.tape);
+    }
+    if (!x.tape || !are_plain(op, x, x, &in))
+        return gt_record(NULL, op, &x, 1, NULL, 0, arg, n_arg);
     gt__node *n = append_plain(op, &in, 1, arg, n_arg);
     if (!n) return gt__poison(x.tape);
-    n->in[0] = x.index;
-    n->in[1] = 0;
+    n->in[0] = n->in[1] = x.index;
     return appended(x.tape);
 }
 
-GT_RARELY static gt_tensor record_two(const gt_op *op, gt_tensor a, gt_tensor b) {
+static NEVER_INLINE gt_tensor record_two(const gt_op *op, gt_tensor a, gt_tensor b) {
     numbers in;
-    if (!are_plain(op, a, b, &in))
+    if (a.tape && append_coded(op, a, b, 2, 0)) return last(a.tape);
+    if (!a.tape || !are_plain(op, a, b, &in))
         return gt_record(NULL, op, (const gt_tensor[]){a, b}, 2, NULL, 0, NULL, 0);
     gt__node *n = append_plain(op, &in, 2, NULL, 0);
     if (!n) return gt__poison(a.tape);
@@ -394,75 +501,16 @@ static bool link_list(gt_tape *tape, gt__node *n, gt_list in) {
     return true;
 }
 
-/* Most of them come one after the other, on numbers that have codes: then nothing has to be asked of the operands'
- * nodes, and node and code are written at once. */
-
-/* Without a look at its node where nothing was rewound since. */
-static inline bool is_recent(const gt_tape *tape, gt_tensor t) {
-    return t.index < tape->size && (t.generation == tape->generation || gt__valid(t));
-}
-
-static inline bool can_append_coded(const gt_tape *tape, const gt_op *op) {
-    return tape->size < tape->scalars.ready && tape->params->clock == tape->begun &&
-           (op->more.traits & (GT_PLAIN | GT_RANDOM)) == GT_PLAIN &&
-           op->more.scalar.machine == tape->scalars.machine;
-}
-
-/* False, and nothing is appended, where that is not so. What is written at once need not be kept in registers. */
-static inline bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b, unsigned arity) {
-    gt_tape *tape = a.tape;
-    if (!tape || b.tape != tape || !can_append_coded(tape, op) || !is_recent(tape, a) ||
-        !is_recent(tape, b))
-        return false;
-    gt__node *n = gt__node_at(tape, tape->size);
-    if (!known_site(tape, &n->site)) return false;
-    gt_code *code = tape->scalars.code, *c = code + tape->size;
-    c->a = n->in[0] = a.index;
-    c->b = n->in[1] = b.index;
-    c->arg = 0;
-    const unsigned x = code[a.index].flags, y = code[b.index].flags;
-    const unsigned kind = x & y & (GT__CODE_F32 | GT__CODE_F64), wide = kind / GT__CODE_F64;
-    const unsigned trained = (x | y) & GT__CODE_TRAINED;
-    if (!kind) return false;
-    c->what = (uint16_t)(op->more.scalar.code + wide);
-    c->flags = (uint16_t)(kind | trained | (op->more.scalar.gives & 3u) * GT__CODE_TO_A);
-    n->dtype = (uint8_t)wide;
-    n->flags = (uint16_t)(GT__NUMBER | GT__SCALAR | trained * (GT__TRAINED / GT__CODE_TRAINED));
-    if (tape->recorder != GT_BY_USER) {
-        n->flags |= GT__RULE;
-    } else {
-        code[a.index].flags = (uint16_t)(x | GT__CODE_USED);
-        code[b.index].flags |= GT__CODE_USED;
-    }
-    write_node(tape, n, op, arity);
-    tape->scalars.coded = ++tape->size;
-    return true;
-}
-
-static inline gt_tensor last(gt_tape *tape) {
-    return (gt_tensor){tape, tape->size - 1, tape->generation};
-}
-
-static inline bool has_room_for(const gt_tape *tape, int n_arg) {
-    return tape && tape->arg_room - tape->arg_size > (unsigned)n_arg;
-}
-
-static inline void add_args(gt_tape *tape, const gt_arg *arg, int n_arg) {
-    tape->arg[tape->arg_size++].integer = n_arg;
-    tape->scalars.code[tape->size - 1].arg = tape->arg_size;
-    gt__node_at(tape, tape->size - 1)->arg = tape->arg_size;
-    for (int k = 0; k < n_arg; k++) tape->arg[tape->arg_size++] = arg[k];
-}
-
 gt_tensor gt_record_unary(const gt_op *op, gt_tensor x, const gt_arg *arg, int n_arg) {
-    if ((n_arg && !has_room_for(x.tape, n_arg)) || !append_coded(op, x, x, 1))
-        return record_one(op, x, arg, n_arg);
-    if (n_arg) add_args(x.tape, arg, n_arg);
+    uint32_t first;
+    const bool foreseen = x.tape && foresee_args(x.tape, n_arg, &first);
+    if (!foreseen || !repeat_coded(op, x, x, first)) return record_one(op, x, arg, n_arg);
+    add_args(x.tape, arg, n_arg);
     return last(x.tape);
 }
 
 gt_tensor gt_record_binary(const gt_op *op, gt_tensor a, gt_tensor b) {
-    return append_coded(op, a, b, 2) ? last(a.tape) : record_two(op, a, b);
+    return repeat_coded(op, a, b, 0) ? last(a.tape) : record_two(op, a, b);
 }
 
 gt_tensor gt_record_list(const gt_op *op, gt_list in) {

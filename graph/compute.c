@@ -145,8 +145,8 @@ static bool call_within(gt__context *context, gt_tape *tape, const uint32_t *nod
     call.n_out = (int)gt__n_results(tape, i);
     for (int k = 0; k < call.n_out; k++) gt__fill_array(tape, i + (uint32_t)k, &call.out[k]);
     if (target) call.out[0] = *target;
-    const gt__site site = tape->site, *own = gt__bytes(&tape->sites, n->site, NULL);
-    tape->site = own ? *own : (gt__site){NULL, 0};
+    const gt_site site = tape->site, *own = gt__bytes(&tape->sites, n->site, NULL);
+    tape->site = own ? *own : (gt_site){NULL, 0};
     const bool strided = n->op->more.traits & (GT_STRIDED | GT_ELEMENTWISE | GT_VIEW);
     const bool ok = (strided || make_contiguous(&call, array)) && f(tape, i, &call);
     if (!ok && !tape->failed) gt_call_fail(&call, "failed");

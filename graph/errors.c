@@ -97,7 +97,7 @@ const char *gt__describe(gt_tape *tape, uint32_t index, char *buffer, size_t siz
 }
 
 const char *gt__site_text(const gt_tape *tape, uint32_t site, char *buffer, size_t size) {
-    const gt__site *s = gt__bytes(&tape->sites, site, NULL);
+    const gt_site *s = gt__bytes(&tape->sites, site, NULL);
     buffer[0] = 0;
     if (s && s->file) snprintf(buffer, size, " (%s:%lld)", s->file, (long long)s->line);
     return buffer;

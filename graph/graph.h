@@ -766,9 +766,27 @@ GT_API double gt_normal(uint64_t key, uint64_t ordinal, uint64_t i);
 
 /* ---- call sites: the macros in *_gen.h pass these, so that errors name the caller's line ------- */
 
-GT_API gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line);
-GT_API gt_tensor gt_at(gt_tensor t, const char *file, int line);
-GT_API gt_list gt_list_at(gt_list list, const char *file, int line);
+/* What a tape begins with. Written in place: a graph of numbers records millions of operations a second. */
+typedef struct gt_site {
+    const char *file;
+    int64_t line;
+} gt_site;
+
+static inline gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
+    gt_site *site = (gt_site *)(void *)tape;
+    if (!site) return tape;
+    site->file = file;
+    site->line = line;
+    return tape;
+}
+static inline gt_tensor gt_at(gt_tensor t, const char *file, int line) {
+    gt_tape_at(t.tape, file, line);
+    return t;
+}
+static inline gt_list gt_list_at(gt_list list, const char *file, int line) {
+    if (list.count > 0 && list.at) gt_tape_at(list.at[0].tape, file, line);
+    return list;
+}
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -232,12 +232,15 @@ static void survey(gt_tape *tape) {
 
 /* Sinks are what the user recorded and nothing of the user's reads. The list of the last commit holds until more is
  * recorded. */
+static uint32_t skip_used(const gt__scalars *s, uint32_t i) {
+    while (i < s->coded && s->code[i].flags & GT__CODE_USED) i++;
+    return i;
+}
+
 static bool list_sinks(gt_tape *tape) {
     if (tape->sinks_size == tape->size && tape->sinks_generation == tape->generation) return true;
-    const gt__scalars *s = &tape->scalars;
     tape->n_sinks = tape->sinks_size = 0;
-    for (uint32_t i = 0; i < tape->size; i++) {
-        if (i < s->coded && s->code[i].flags & GT__CODE_USED) continue;
+    for (uint32_t i = 0; (i = skip_used(&tape->scalars, i)) < tape->size; i++) {
         const gt__node *n = gt__node_at(tape, i);
         if (n->flags & (GT__USED | GT__UNASKED | GT__RULE) || n->op->more.traits & GT_EFFECT)
             continue;

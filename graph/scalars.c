@@ -74,21 +74,32 @@ static bool encode_leaf(gt_tape *tape, uint32_t i, gt_code *c) {
     return true;
 }
 
+/* Of others than numbers, and of what a long sum adds up, codes say nothing. */
+static bool is_same(gt_code a, gt_code b) {
+    const unsigned apart = GT_CODE_REACHED | GT_CODE_FORKED | GT__CODE_USED;
+    return a.what == b.what && a.a == b.a && a.b == b.b && a.arg == b.arg &&
+           !((a.flags ^ b.flags) & ~apart) && a.what != GT__CODE_NONE &&
+           a.what / 2 != GT_CODE_SUMS / 2;
+}
+
 static bool encode(gt_tape *tape, uint32_t i) {
+    gt__scalars *s = &tape->scalars;
     const gt__node *n = gt__node_at(tape, i);
-    gt_code *c = &tape->scalars.code[i];
+    gt_code c = {.what = GT__CODE_NONE, .flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0};
     const bool leaf = n->flags & GT__LEAF;
     bool ok = true;
-    c->what = GT__CODE_NONE;
-    c->flags = n->flags & GT__TRAINED ? GT__CODE_TRAINED : 0;
     if (n->flags & GT__SCALAR)
-        encode_operation(tape, n, c);
+        encode_operation(tape, n, &c);
     else if (!leaf)
-        ok = gt__encode_way(tape, i, c);
+        ok = gt__encode_way(tape, i, &c);
     else if (n->shape == tape->scalar_shape && kind_of(n->dtype))
-        ok = encode_leaf(tape, i, c);
-    if (c->what != GT__CODE_NONE && c->what != GT__CODE_WAY)
-        c->flags |= (uint16_t)kind_of(n->dtype);
+        ok = encode_leaf(tape, i, &c);
+    if (c.what != GT__CODE_NONE && c.what != GT__CODE_WAY) c.flags |= (uint16_t)kind_of(n->dtype);
+    if ((i < s->same || i < s->marks_hold) && is_same(c, s->code[i]))
+        c.flags |= s->code[i].flags & (GT_CODE_REACHED | GT_CODE_FORKED);
+    else
+        gt__forget_same(s, i);
+    s->code[i] = c;
     return ok;
 }
 
@@ -168,7 +179,7 @@ static bool settle(gt_tape *tape) {
     s->clock = tape->params->clock;
     if (same) return store_kept(tape, 0);
     gt__move_uses(tape);
-    s->n_leaves = s->way = s->ready = 0;
+    s->n_leaves = s->ready = 0;
     for (uint32_t i = 0; i < s->run; i++)
         if (!encode(tape, i)) return false;
     s->coded = s->run;
@@ -176,12 +187,21 @@ static bool settle(gt_tape *tape) {
     return store_kept(tape, 0);
 }
 
+/* Nodes up to the end of the chunk can be appended with their codes. */
+static void foresee(gt_tape *tape) {
+    gt__scalars *s = &tape->scalars;
+    const uint32_t end = (tape->size / GT__CHUNK + 1) * GT__CHUNK;
+    const uint32_t room = s->code_room < tape->room ? s->code_room : tape->room;
+    s->ready = end < room ? end : room;
+    s->next = s->ready > tape->size ? gt__node_at(tape, tape->size) : NULL;
+}
+
 bool gt__encode_recorded(gt_tape *tape) {
     gt__scalars *s = &tape->scalars;
     if (tape->params->clock != tape->begun) return true;
     if (s->coded && tape->params->clock != s->clock && !settle(tape)) return false;
     if (!encode_up_to(tape, tape->size)) return false;
-    if (s->machine) s->ready = s->code_room < tape->room ? s->code_room : tape->room;
+    if (s->machine) foresee(tape);
     return true;
 }
 
@@ -214,10 +234,9 @@ void gt__rewind_scalars(gt_tape *tape, uint32_t size) {
     gt__scalars *s = &tape->scalars;
     uint32_t kept = 0;
     s->ready = 0;
+    s->same = s->coded;
     if (s->coded > size) s->coded = size;
     if (s->run > size) s->run = size;
-    if (s->way > size) s->way = 0;
-    if (s->marked > size) s->marked = size;
     while (s->n_leaves && s->leaf[s->n_leaves - 1] >= size) s->n_leaves--;
     for (uint32_t k = 0; k < s->n_kept; k++)
         if (s->kept[k] < size) s->kept[kept++] = s->kept[k];
@@ -231,7 +250,7 @@ void gt__replay_scalars(gt_tape *tape) {
     if (!s->stale) return;
     s->stale = false;
     gt__move_uses(tape);
-    s->coded = s->n_leaves = s->way = s->ready = 0;
+    s->coded = s->n_leaves = s->ready = 0;
 }
 
 void gt__free_scalars(gt_tape *tape) {

@@ -34,14 +34,24 @@ typedef struct gt__scalars {
     uint32_t coded, run;
     uint32_t
         ready; /* where not 0: all nodes are encoded, and there is room for as many, codes included */
-    uint32_t clock;  /* as of when codes and numbers hold */
-    bool stale;      /* an operand was overwritten: after a replay there are other codes */
-    uint32_t way;    /* place + 1 of the way back whose marks the codes have; 0: none */
-    uint32_t marked; /* codes before this one may have marks */
+    struct gt__node *next; /* where the next one is then to be */
+    uint32_t clock;        /* as of when codes and numbers hold */
+    bool stale;            /* an operand was overwritten: after a replay there are other codes */
+    uint32_t
+        same; /* nodes and codes before this one are as before the last rewind, those to be recorded included */
+    uint32_t marked; /* codes before this one may have marks of what the root before it reaches */
+    uint32_t marks_hold;                 /* and those before this one are as they were then */
+    uint32_t low;                        /* the lowest node that was reached */
     uint32_t *leaf, n_leaves, leaf_room; /* in order */
     uint32_t *kept, n_kept, kept_room;   /* what gt_keep was asked for */
     const gt_machine *const *machine;    /* of the first operation that had one */
 } gt__scalars;
+
+/* From node i on there is something else than before the last rewind. */
+static inline void gt__forget_same(gt__scalars *s, uint32_t i) {
+    if (s->same > i) s->same = i;
+    if (s->marks_hold > i) s->marks_hold = i;
+}
 
 /* ---- scalars.c */
 /* Encodes what was recorded, where the graph is large and codes of now will hold; false: memory is short. */

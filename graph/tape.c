@@ -173,6 +173,7 @@ static void bound_tables(gt_tape *tape) {
         if (tables[i]->count <= MANY) continue;
         gt__plans_clear(tape); /* they speak of shapes by number */
         gt__table_clear(tables[i]);
+        tape->scalars.same = 0; /* nodes do, too */
     }
     if (!tape->shapes.count) tape->scalar_shape = 0;
     if (!tape->sites.count) memset(tape->known_site, 0, sizeof tape->known_site);
@@ -193,7 +194,7 @@ void gt_tape_reset(gt_tape *tape) {
     tape->scope_size = tape->scopes_lost = 0;
     tape->recorder = GT_BY_USER;
     tape->dated = false;
-    tape->site = (gt__site){NULL, 0};
+    tape->site = (gt_site){NULL, 0};
     bound_tables(tape);
     forget_uses(tape);
 }

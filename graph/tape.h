@@ -54,15 +54,10 @@ typedef struct gt__shape_entry {
     int64_t numel;
 } gt__shape_entry;
 
-typedef struct gt__site {
-    const char *file;
-    int64_t line;
-} gt__site;
-
 /* Ids of recent call sites, by line. */
 enum { GT__KNOWN_SITES = 32 };
 typedef struct gt__known_site {
-    gt__site site;
+    gt_site site;
     uint32_t id;
 } gt__known_site;
 
@@ -119,6 +114,7 @@ typedef struct gt__use {
 } gt__use;
 
 struct gt_tape {
+    gt_site site; /* comes first: see gt_tape_at */
     gt_params *params;
     bool owns_params;
     const gt_allocator *allocator;
@@ -150,7 +146,6 @@ struct gt_tape {
     char message[GT__MESSAGE];
     void (*hook)(void *user, const char *message);
     void *hook_user;
-    gt__site site;
     gt__known_site known_site[GT__KNOWN_SITES];
     gt_tensor (*cast)(gt_tensor x); /* see gt_cast_operands */
     gt__known_cast known_cast[GT__KNOWN_CASTS];
@@ -163,7 +158,7 @@ struct gt_tape {
     bool
         dated; /* nodes are recorded for another one: date is their clock, dated_site their call site */
     uint32_t date, dated_site;
-    gt__site undated; /* the call site before */
+    gt_site undated; /* the call site before */
     bool keep_all, eval, exact, keep_denormals, reference, running;
     gt__plans plans;
     gt__slot *slot;

@@ -110,19 +110,6 @@ bool gt_is_constant(gt_tensor t) { return gt__valid(t) && node(t)->flags & GT__C
 
 /* ---- who records, and where ----------------------------------------------------------------------------- */
 
-gt_tape *gt_tape_at(gt_tape *tape, const char *file, int line) {
-    if (tape) tape->site = (gt__site){file, line};
-    return tape;
-}
-gt_tensor gt_at(gt_tensor t, const char *file, int line) {
-    if (t.tape) t.tape->site = (gt__site){file, line};
-    return t;
-}
-gt_list gt_list_at(gt_list list, const char *file, int line) {
-    if (list.count > 0 && list.at) gt_tape_at(list.at[0].tape, file, line);
-    return list;
-}
-
 void gt_record_for(gt_tape *tape, gt_tensor at) {
     if (gt__valid(at)) {
         gt__date(tape, node(at));

@@ -111,8 +111,9 @@ static inline T times(T g, T local, const char *rule) {
 #define v(number) ((T)(number))
 #define ZERO 0
 #define THERE(rule) ((rule)[0] != 'Z')
-#define GIVE(place, local)                                                                         \
-    if (THERE(#local)) adjoint[place].FIELD += times(g, local, #local);
+/* `rule` is the text of `local` as the table has it: where it is passed on, k and ZERO have been replaced. */
+#define GIVE(place, local, rule)                                                                   \
+    if (THERE(rule)) adjoint[place].FIELD += times(g, local, rule);
 #define NONE
 #define ONE(number)                                                                                \
     const double p = numbers->arg[c->arg].real;                                                    \
@@ -124,7 +125,7 @@ static inline T times(T g, T local, const char *rule) {
         const T x = AT(c->a), y = AT(i);                                                           \
         (void)x;                                                                                   \
         (void)y;                                                                                   \
-        params GIVE(c->a, gradient) break;                                                         \
+        params GIVE(c->a, gradient, #gradient) break;                                              \
     }
 #define BINARY(name, kinds, meaning, forward, da, db, ...)                                         \
     case CODE(name): {                                                                             \
@@ -132,15 +133,15 @@ static inline T times(T g, T local, const char *rule) {
         (void)a;                                                                                   \
         (void)b;                                                                                   \
         (void)y;                                                                                   \
-        GIVE(c->a, da)                                                                             \
-        GIVE(c->b, db)                                                                             \
+        GIVE(c->a, da, #da)                                                                        \
+        GIVE(c->b, db, #db)                                                                        \
         break;                                                                                     \
     }
 #define TERNARY(name, kinds, meaning, forward, da, db, dc, ...)                                    \
     case CODE(name): {                                                                             \
         const T a = TRUTH(c->a);                                                                   \
-        GIVE(c->b, db)                                                                             \
-        GIVE(c->arg, dc)                                                                           \
+        GIVE(c->b, db, #db)                                                                        \
+        GIVE(c->arg, dc, #dc)                                                                      \
         break;                                                                                     \
     }
 

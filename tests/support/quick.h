@@ -32,4 +32,13 @@ static inline double quick_value(gt_params *params, const char *name) {
     return info.dtype == GT_F64 ? *(const double *)info.data : (double)*(const float *)info.data;
 }
 
+/* Bits of a number, f64 or f32; NaNs are all one. */
+static inline uint64_t quick_bits(const void *number, gt_dtype dtype) {
+    uint64_t bits = 0;
+    const double value = dtype == GT_F64 ? *(const double *)number : (double)*(const float *)number;
+    if (isnan(value)) return UINT64_MAX;
+    memcpy(&bits, number, gt_dtype_size(dtype));
+    return bits;
+}
+
 #endif
