@@ -38,6 +38,18 @@ void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
         gt__contiguous(a);
 }
 
+static bool place_apart(gt_tape *tape, uint32_t i) {
+    gt__slot *s = &tape->slot[i];
+    s->data = gt__pool_take(&tape->pool, gt__value_bytes(tape, gt__node_at(tape, i)));
+    if (!s->data) {
+        char name[320];
+        return gt__error(tape, "out of memory: the value of %s",
+                         gt__describe(tape, i, name, sizeof name));
+    }
+    s->state |= GT__OWNS;
+    return true;
+}
+
 bool gt__place_value(gt_tape *tape, uint32_t i) {
     gt__node *n = gt__node_at(tape, i);
     gt__slot *s = &tape->slot[i];
@@ -52,14 +64,7 @@ bool gt__place_value(gt_tape *tape, uint32_t i) {
         s->data = tape->plans.arena + offset;
         return true;
     }
-    s->data = gt__pool_take(&tape->pool, gt__value_bytes(tape, n));
-    if (!s->data) {
-        char name[320];
-        gt__error(tape, "out of memory: the value of %s", gt__describe(tape, i, name, sizeof name));
-        return false;
-    }
-    s->state |= GT__OWNS;
-    return true;
+    return place_apart(tape, i);
 }
 
 /* Kernels that do not read strides get contiguous operands, or such as they know. */
@@ -260,9 +265,27 @@ static bool call_begin_rows(gt_tape *tape, uint32_t i, gt_call *call) {
            (c->rows->make || call_kernel(tape, i, call));
 }
 
-bool gt__begin_rows(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows) {
+static bool call_begin_whole(gt_tape *tape, uint32_t i, gt_call *call) {
+    const gt__context *c = call->internal;
+    if (!call->op->more.begin_whole(call, c->rows)) return false;
+    if (c->rows->make) return true;
+    if (!place_apart(tape, i)) return false;
+    call->out[0].data = tape->slot[i].data;
+    return call_kernel(tape, i, call);
+}
+
+static bool begin(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows,
+                  bool (*how)(gt_tape *, uint32_t, gt_call *)) {
     *rows = (gt_rows){.make = NULL};
     context->rows = rows;
     context->scratch = NULL;
-    return gt__place_value(tape, i) && call_within(context, tape, &i, 1, call_begin_rows, NULL);
+    return gt__place_value(tape, i) && call_within(context, tape, &i, 1, how, NULL);
+}
+
+bool gt__begin_rows(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows) {
+    return begin(tape, i, context, rows, call_begin_rows);
+}
+
+bool gt__begin_whole(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows) {
+    return begin(tape, i, context, rows, call_begin_whole);
 }

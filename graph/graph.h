@@ -564,6 +564,9 @@ typedef struct gt_op_more {
     /* Prepares to make the (only) result by rows. `make` stays NULL where the kernel had better make it as a whole.
      * False (and failed) when memory is short. */
     bool (*begin_rows)(gt_call *call, gt_rows *rows);
+    /* The same for all rows at once: `make` is called for all of them, by one thread, may use as many as there are, has
+     * `scratch` bytes of scratch, and cannot fail. What only overwrites a parameter is made so right before. */
+    bool (*begin_whole)(gt_call *call, gt_rows *rows);
     /* Which operands and results may stand channels last, of four operands at most. Called when a run is planned, too: it
      * may depend on shapes, kinds, attributes and `exact` alone, and cannot fail. The kernel, begin_rows and accumulate
      * then find out by gt_is_channels_last; rows are made of whole images (gt_rows.together). NULL: none. */

@@ -261,11 +261,34 @@ static bool reserve_arena(gt_tape *tape, uint64_t bytes) {
     return true;
 }
 
+struct gt__begun {
+    gt__context context;
+    gt_rows rows;
+};
+
+/* Begins the final step k; bytes of the memory that it needs. False: see the tape's error. */
+static bool begin_final(gt_tape *tape, const gt__plan *plan, uint32_t k, size_t *bytes) {
+    gt__plans *p = &tape->plans;
+    const gt__step *step = &plan->step[k];
+    if (step->is_group) {
+        *bytes = gt__group_bytes(tape, &plan->group[step->first], NULL);
+        return true;
+    }
+    struct gt__begun *b = &p->begun[p->n_begun++];
+    const bool ok = gt__begin_whole(tape, p->index[step->first], &b->context, &b->rows);
+    *bytes = b->rows.scratch;
+    return ok;
+}
+
 /* Memory that the final steps share, so that they cannot fail. */
 static bool reserve_final(gt_tape *tape, const gt__plan *plan) {
     size_t most = 0;
+    if (plan->n_late &&
+        !(tape->plans.begun = gt__pool_take(&tape->pool, plan->n_late * sizeof *tape->plans.begun)))
+        return gt__out_of_memory(tape, "a run");
     for (uint32_t k = plan->first_final; k < plan->n_steps; k++) {
-        const size_t bytes = gt__group_bytes(tape, &plan->group[plan->step[k].first], NULL);
+        size_t bytes;
+        if (!begin_final(tape, plan, k, &bytes)) return false;
         if (bytes > most) most = bytes;
     }
     if (!most) return true;
@@ -293,11 +316,22 @@ bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     return reserve_final(tape, plan);
 }
 
+static void make_begun(const struct gt__begun *b, void *scratch) {
+    if (b->rows.make) b->rows.make(&b->rows, 0, b->rows.together, scratch);
+}
+
 void gt__run_final(gt_tape *tape) {
     const gt__plan *plan = tape->plans.first;
     if (!tape->plans.final_block) return;
-    for (uint32_t k = plan->first_final; k < plan->n_steps; k++)
-        gt__run_group(tape, plan, &plan->group[plan->step[k].first], NULL, tape->plans.final_block);
+    const struct gt__begun *begun = tape->plans.begun;
+    void *block = tape->plans.final_block;
+    for (uint32_t k = plan->first_final; k < plan->n_steps; k++) {
+        const gt__step *step = &plan->step[k];
+        if (step->is_group)
+            gt__run_group(tape, plan, &plan->group[step->first], NULL, block);
+        else
+            make_begun(begun++, block);
+    }
 }
 
 void gt__end_planned(gt_tape *tape) {
@@ -305,7 +339,11 @@ void gt__end_planned(gt_tape *tape) {
     for (uint32_t k = 0; p->prepared && k < p->first->n_prepared; k++)
         gt__pool_give(&tape->pool, p->prepared[k].data);
     gt__pool_give(&tape->pool, p->prepared);
+    for (uint32_t k = 0; k < p->n_begun; k++) gt__free_scratch(&p->begun[k].context);
+    gt__pool_give(&tape->pool, p->begun);
     gt__pool_give(&tape->pool, p->final_block);
     p->prepared = NULL;
+    p->begun = NULL;
+    p->n_begun = 0;
     p->final_block = NULL;
 }

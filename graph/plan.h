@@ -107,6 +107,7 @@ struct gt__plan {
     uint32_t n_steps, n_groups;
     uint32_t n_again;     /* members that another group has computed already */
     uint32_t first_final; /* from this step on leaves are overwritten: after all that can fail */
+    uint32_t n_late;      /* final steps that are no groups, see gt_op_more.begin_whole */
     gt__step *step;
     uint32_t *die;
     gt__group *group;
@@ -145,6 +146,8 @@ typedef struct gt__plans {
     int threads;            /* that the present run may use */
     gt__prepared *prepared; /* during a run, as many as its plan has */
     void *final_block; /* memory for final steps, while the plan that is first has some to run */
+    struct gt__begun *begun; /* what final steps make, begun; in their order */
+    uint32_t n_begun;
 } gt__plans;
 
 /* ---- plan.c */

@@ -58,6 +58,56 @@ static void find_finals(gt__maker *m) {
             check_reader(m, k, gt__inputs_of(m, k)[i]);
 }
 
+/* ---- results that only such a group reads ------------------------------------------------------------------------
+
+ * As the gradient of a matrix of weights. They are made right before it, so that it finds them in a cache and they
+ * share one place in memory; but they are begun before anything is overwritten, and then cannot fail (begin_whole). */
+
+/* The one unit outside of its own that reads each value, or GT__NONE. */
+static void find_only_readers(gt__maker *m, uint32_t *reader) {
+    const uint32_t nobody = m->n;
+    for (uint32_t k = 0; k < m->n; k++) reader[k] = nobody;
+    for (uint32_t k = 0; k < m->n; k++)
+        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+            const uint32_t j = gt__inputs_of(m, k)[i], unit = gt__unit_of(m, k);
+            if (gt__is_external(j) || unit == gt__unit_of(m, j)) continue;
+            reader[j] = reader[j] == nobody || reader[j] == unit ? unit : GT__NONE;
+        }
+    for (uint32_t k = 0; k < m->n; k++)
+        if (reader[k] == nobody) reader[k] = GT__NONE;
+}
+
+static int64_t bytes_of(const gt__maker *m, uint32_t value) {
+    return gt__entry_of(m, gt__shape_of(m, value))->numel *
+           (int64_t)gt_dtype_size(gt__dtype_of(m, value));
+}
+
+/* Is it large, and larger than what must be kept for it until then, none of which is overwritten? */
+static bool can_be_late(const gt__maker *m, uint32_t k) {
+    enum { LARGE = 1 << 20 };
+    int64_t kept = 0;
+    for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
+        const uint32_t j = gt__inputs_of(m, k)[i], base = base_of(m, j);
+        if (!gt__is_external(base))
+            kept += bytes_of(m, j);
+        else if (m->writer[gt__value_place(m, base)] != GT__NONE)
+            return false;
+    }
+    return bytes_of(m, k) >= LARGE && bytes_of(m, k) >= 2 * kept;
+}
+
+static void find_late(gt__maker *m) {
+    uint32_t *reader = m->last;
+    find_only_readers(m, reader);
+    for (uint32_t k = 0; k < m->n; k++) {
+        const gt__plan_node *n = &m->work->node[k];
+        if (m->joins[k] || !n->op->more.begin_whole || m->outside[k] != GT__BY_A_STEP) continue;
+        if (n->state & (GT__FUSED | GT__MERGED) || reader[k] == GT__NONE) continue;
+        m->final[k] = m->final[reader[k]] && m->joins[reader[k]] && can_be_late(m, k);
+        m->plan->n_late += m->final[k];
+    }
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------- */
 
 /* The next unit that must come before this one; GT__NONE when there is none left. */
@@ -109,7 +159,9 @@ static void schedule(gt__maker *m) {
         for (uint32_t k = 0; k < m->n; k++) {
             const uint32_t unit = gt__unit_of(m, k);
             const bool computed = !(m->work->node[k].state & GT__MERGED);
-            if (m->tail[unit] == k && m->final[unit] == final && computed) schedule_unit(m, unit);
+            const bool late = final && !m->joins[unit]; /* comes when its reader wants it */
+            if (m->tail[unit] == k && m->final[unit] == final && computed && !late)
+                schedule_unit(m, unit);
         }
     }
 }
@@ -358,6 +410,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     gt__find_units(&m);
     find_outside(&m);
     find_finals(&m);
+    find_late(&m);
     schedule(&m);
     bring_readers(&m);
     find_lives(&m);

@@ -143,6 +143,7 @@ void gt_plan_print(gt_tape *tape, FILE *out) {
                 step->is_group             ? "group"
                 : is_view(&v, step->first) ? "view"
                 : step->by_rows            ? "rows"
+                : k >= v.plan->first_final ? "late"
                                            : "kernel");
         print_names(out, &v, step);
         fputc(' ', out);

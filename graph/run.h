@@ -44,6 +44,9 @@ bool gt__compute(gt_tape *tape, uint32_t i);
 /* Prepares to make the result by rows, or, with no `make`, has made it. What `rows` needs is in the context's scratch, to
  * be freed after use, and after failing. */
 bool gt__begin_rows(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows);
+/* The same for a value that is made later, all at once. Where its operation does not begin it, it is computed, and has a
+ * block of its own. */
+bool gt__begin_whole(gt_tape *tape, uint32_t i, gt__context *context, gt_rows *rows);
 
 /* ---- reference.c: computes what is marked between low and high, inclusive; see gt__run_planned. */
 bool gt__run_reference(gt_tape *tape, uint32_t low, uint32_t high);

@@ -660,12 +660,20 @@ void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(flo
 
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
 
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
 #ifdef GT_WITH_ONEDNN
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     return gt__onednn_bf16(job, batch);
+}
+bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return gt__onednn_bf16_takes(job, batch);
+}
 #else
+bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
     (void)batch;
     return false;
-#endif
 }
+bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return gt__gemm_bf16(job, batch);
+}
+#endif

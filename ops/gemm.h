@@ -83,5 +83,7 @@ typedef struct {
 /* Products of bf16 by oneDNN, with f32 sums: a and b are of bf16, c of floats; not accumulating. False, and nothing done,
    where it has none that are faster for these sizes, or refuses: for some strides, when memory is short. */
 bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
+/* Would it take this one now? Data need not be there yet. */
+bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch);
 
 #endif

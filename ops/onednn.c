@@ -222,7 +222,7 @@ static bool make_anew(multiplication *w, const form *f) {
     return false;
 }
 
-bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+static bool with_product(const gt__gemm_job *job, const gt__gemm_batch *batch, bool run) {
     if (!has_bf16(job, batch) || job->accumulate) return false;
     const form f = form_of(job, batch);
     keeper *k = &kept[place_of(&f)];
@@ -230,7 +230,7 @@ bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     const bool taken = atomic_exchange_explicit(&k->taken, true, memory_order_acquire);
     multiplication *w = taken ? &own : &k->made;
     const bool fits = w->product && memcmp(&w->form, &f, sizeof f) == 0;
-    const bool done = (fits || make_anew(w, &f)) && run_product(w, job);
+    const bool done = (fits || make_anew(w, &f)) && (!run || run_product(w, job));
     if (taken)
         unmake_product(w);
     else
@@ -240,13 +240,22 @@ bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
 
 #else
 
-bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+static bool with_product(const gt__gemm_job *job, const gt__gemm_batch *batch, bool run) {
     (void)job;
     (void)batch;
+    (void)run;
     return false;
 }
 
 #endif
+
+bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return with_product(job, batch, true);
+}
+
+bool gt__onednn_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return with_product(job, batch, false);
+}
 
 /* ---- convolutions ---------------------------------------------------------------------------- */
 

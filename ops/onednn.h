@@ -14,8 +14,9 @@ bool gt__onednn_takes(const gt__gemm_job *job);
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
 
-/* gt__gemm_bf16. */
+/* gt__gemm_bf16, and gt__gemm_bf16_takes. */
 bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
+bool gt__onednn_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch);
 
 /* One of the three products of conv.h, in floats. There must be something to add up. Bits do not
    depend on the number of threads. */

@@ -304,6 +304,56 @@ static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
     return true;
 }
 
+/* ---- a product that is made later, all at once ------------------------------------------------- */
+
+typedef struct whole_work {
+    gt__gemm_job job;
+    gt_dtype dtype; /* of the operands */
+} whole_work;
+
+static const gt__gemm_batch one_matrix = {.rank = 0};
+
+/* Without memory of its own: for what oneDNN took before and now refuses, which it has no reason to. */
+static void multiply_plainly(const gt__gemm_job *job) {
+    const uint16_t *a = job->a, *b = job->b;
+    float *c = job->c;
+    for (int64_t i = 0; i < job->m; i++)
+        for (int64_t j = 0; j < job->n; j++) {
+            float sum = 0;
+            for (int64_t k = 0; k < job->k; k++)
+                sum += gt__bf16_value(a[i * job->a_row + k * job->a_col]) *
+                       gt__bf16_value(b[k * job->b_row + j * job->b_col]);
+            c[i * job->ldc + j] = sum;
+        }
+}
+
+static void make_whole(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
+    const whole_work *w = rows->work;
+    (void)from, (void)to;
+    if (w->dtype != GT_BF16)
+        multiply(&w->job, w->dtype, scratch);
+    else if (!gt__gemm_bf16(&w->job, &one_matrix))
+        multiply_plainly(&w->job);
+}
+
+static bool matmul_begin_whole(gt_call *call, gt_rows *rows) {
+    const gt_array *a = &call->in[0], *out = &call->out[0];
+    const bool half = a->dtype == GT_BF16;
+    if (gt_numel(a->shape) == 0 || gt_numel(out->shape) == 0) return true;
+    const batch all = batch_of(a, &call->in[1], out);
+    const gt__gemm_job *job = &all.first;
+    if (all.rank || (half && !gt__gemm_bf16_takes(job, &one_matrix))) return true;
+    whole_work *w = gt_scratch(call, sizeof *w);
+    if (!w) return false;
+    *w = (whole_work){*job, a->dtype};
+    const size_t size = gt_dtype_size(out->dtype);
+    *rows = (gt_rows){.make = make_whole,
+                      .work = w,
+                      .scratch = half ? 0 : gt__gemm_scratch(job->m, job->n, job->k, size),
+                      .together = job->m};
+    return true;
+}
+
 /* ---- products that are added up --------------------------------------------------------------- */
 
 /* May pairs of matrices that lie like the first be added by one call, with the bits of adding their products? */
@@ -599,7 +649,8 @@ static gt_tensor matmul_samples(gt_samples *s, int i) {
 const gt_op gt__op_matmul =
     GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
           .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES, .linear = 3, .prepares = 2,
-          .accumulate = matmul_accumulate, .begin_rows = matmul_begin_rows, .emit = matmul_emit,
+          .accumulate = matmul_accumulate, .begin_rows = matmul_begin_rows,
+          .begin_whole = matmul_begin_whole, .emit = matmul_emit,
           .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */

@@ -166,6 +166,22 @@ static bool tell_training(const story *s, gt_tape *tape) {
     return ok;
 }
 
+/* Gradients large enough to be made right before what they update: of a matrix, of one by bf16, of two matrices. */
+static bool tell_large_matrix(const story *s, gt_tape *tape) {
+    gt_params *params = gt_tape_params(tape);
+    const bool two = s->seed == 3;
+    gt_optim *opt = gt_sgd(params, (gt_sgd_options){.momentum = 0.9});
+    const gt_tensor x = gt_randn(tape, two ? GT_SHAPE(2, 2, 520) : GT_SHAPE(2, 520), GT_F32);
+    const gt_tensor w = gt_param(tape, "w", two ? GT_SHAPE(2, 520, 512) : GT_SHAPE(520, 512),
+                                 GT_F32, gt_init_xavier_uniform());
+    gt_autocast(tape, s->seed == 2);
+    const gt_tensor loss = gt_mean(gt_square(gt_matmul(x, w)), GT_ALL, false);
+    const bool ok = opt && gt_valid(loss) && minimize(s, opt, loss) && gt_item(loss) > 0;
+    gt_autocast(tape, false);
+    gt_optim_free(opt);
+    return ok;
+}
+
 static bool tell_small_batches(const story *s, gt_tape *tape) {
     gt_params *params = gt_tape_params(tape);
     gt_optim *opt =
@@ -374,6 +390,8 @@ void sweep_faults(FILE *out, const char *only, score *total) {
     maybe_tell(&t, only, (story){"adam", tell_training, 2, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"adamw", tell_training, 3, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"small batches", tell_small_batches, 1, NULL, NULL, 0, NULL});
+    for (uint64_t k = 1; k <= 3; k++)
+        maybe_tell(&t, only, (story){"large matrix", tell_large_matrix, k, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"derivatives", tell_derivatives, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"checkpoint", tell_checkpoint, 1, NULL, NULL, 0, NULL});
     maybe_tell(&t, only, (story){"bookkeeping", tell_bookkeeping, 1, NULL, NULL, 0, NULL});
