@@ -60,11 +60,74 @@ static bool site_id(gt_tape *tape, uint32_t *id) {
     return true;
 }
 
-gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
-    uint32_t site;
-    if (!make_room(tape) || !site_id(tape, &site)) return NULL;
+/* ---- what is recorded again ----------------------------------------------------------------------
+
+ * A rewind leaves nodes where they are, and a loop mostly records what it recorded before. While that is so
+ * (gt_tape.same), an operation on the same operands, with the same attribute and numbers, has the same results: they
+ * stand there already, and its shape rule is not asked. */
+
+/* From node i on there is something else than before the last rewind. */
+static inline void forget_same(gt_tape *tape, uint32_t i) {
+    if (tape->same > i) tape->same = i;
+}
+
+/* All that operations on a leaf depend on. */
+static bool is_same_leaf(const gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    if (tape->size >= tape->same) return false;
+    const gt__node *was = gt__node_at(tape, tape->size);
+    return was->flags & GT__LEAF && was->op == op && was->shape == shape &&
+           was->dtype == (uint8_t)dtype;
+}
+
+static bool are_same_operands(const gt_tape *tape, const gt__node *n, const gt_tensor *in,
+                              int n_in) {
+    if (gt__n_in(n) != (uint32_t)n_in) return false;
+    if (n->arity == GT__WIDE && n->in[0] != tape->side_size) return false;
+    const uint32_t *was = gt__in(tape, n);
+    for (int k = 0; k < n_in; k++)
+        if (was[k] != in[k].index) return false;
+    return true;
+}
+
+/* A random operation's ordinal, the last of its numbers, may be another. */
+static bool are_same_args(const gt_tape *tape, const gt__node *n, const gt_arg *arg, int n_arg) {
+    const bool random = (n->op->more.traits & GT_RANDOM) != 0;
+    if (n_arg == 0 && !random) return n->arg == 0;
+    const gt_arg *was = tape->arg + n->arg;
+    return n->arg == tape->arg_size + 1 && was[-1].integer == n_arg + random &&
+           (n_arg == 0 || memcmp(was, arg, (size_t)n_arg * sizeof *arg) == 0);
+}
+
+/* Do its results stand there? Operands are valid; attributes and numbers not yet written. */
+static bool is_same(const gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
+                    uint32_t attr, const gt_arg *arg, int n_arg) {
+    if (tape->size >= tape->same) return false;
+    const gt__node *n = gt__node_at(tape, tape->size);
+    return n->op == op && n->attr == attr && are_same_operands(tape, n, in, n_in) &&
+           are_same_args(tape, n, arg, n_arg);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------- */
+
+/* What differs where the same is recorded again. */
+static inline void date_node(const gt_tape *tape, gt__node *n) {
+    n->value.data = NULL;
+    n->name = 0;
+    n->clock = tape->dated ? tape->date : tape->params->clock;
+    n->generation = tape->generation;
+}
+
+static bool open_node(gt_tape *tape, uint32_t *site) {
+    if (!make_room(tape) || !site_id(tape, site)) return false;
     if (tape->size == 0) tape->begun = tape->params->clock;
     tape->scalars.ready = 0;
+    return true;
+}
+
+gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dtype) {
+    uint32_t site;
+    if (!open_node(tape, &site)) return NULL;
+    if (!is_same_leaf(tape, op, shape, dtype)) forget_same(tape, tape->size);
     const bool number = shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
     const unsigned rule = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
     gt__node *n = gt__node_at(tape, tape->size++);
@@ -210,6 +273,40 @@ static bool append_results(gt_tape *tape, const gt_call *call, const uint32_t *i
     return true;
 }
 
+/* Of the results that stand there (is_same), those of the operation's that are next. */
+static uint32_t count_same_results(const gt_tape *tape, const gt_op *op) {
+    uint32_t count = 1;
+    for (; tape->size + count < tape->same; count++) {
+        const gt__node *n = gt__node_at(tape, tape->size + count);
+        if (n->op != op || n->out != (count & 15u)) break;
+    }
+    return count;
+}
+
+static bool repeat_results(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in,
+                           uint32_t arg) {
+    unsigned flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
+    for (int k = 0; k < n_in; k++) {
+        gt__node *input = gt__node_at(tape, in[k]);
+        flags |= input->flags & GT__TRAINED;
+        if (tape->recorder == GT_BY_USER) input->flags |= GT__USED;
+    }
+    const uint32_t count = count_same_results(tape, op);
+    const uint32_t beside = (uint32_t)n_in + (op->more.traits & GT_VIEW ? 1 : 0);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t site;
+        if (!open_node(tape, &site)) return false;
+        gt__node *n = gt__node_at(tape, tape->size++);
+        date_node(tape, n);
+        n->site = site;
+        n->arg = arg;
+        n->flags = (uint16_t)((n->flags & (GT__NUMBER | GT__SCALAR)) | flags |
+                              (k > 0 ? (unsigned)GT__UNASKED : 0u));
+        if (n->arity == GT__WIDE) tape->side_size += beside;
+    }
+    return true;
+}
+
 /* Effects are listed, so that a commit finds them without a search. */
 static bool note_effect(gt_tape *tape, const gt_op *op, uint32_t index) {
     if (!(op->more.traits & GT_EFFECT)) return true;
@@ -236,15 +333,14 @@ static bool copy_args(gt_tape *tape, const gt_op *op, const gt_arg *arg, int n_a
     return true;
 }
 
-static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in, uint32_t attr,
+/* Asks the shape rule, and appends what it says. */
+static bool record_anew(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in, uint32_t attr,
                         uint32_t arg) {
-    const uint32_t start = tape->size, side = tape->side_size;
-    const bool failed_before = tape->failed;
-    if (!gt__reserve_arrays(tape, (uint32_t)n_in)) return gt__poison(tape);
+    if (!gt__reserve_arrays(tape, (uint32_t)n_in)) return false;
     describe_operands(tape, in, n_in);
     gt__context context;
     context.tape = tape;
-    context.node = start;
+    context.node = tape->size;
     context.index = in;
     context.scratch = NULL;
     context.next_text = 0;
@@ -256,10 +352,19 @@ static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int 
                     .in = tape->array,
                     .out = tape->array + n_in,
                     .internal = &context};
-    const bool ok = op->shape(&call) && sound_results(&call) &&
-                    append_results(tape, &call, in, attr, arg) && note_effect(tape, op, start);
+    const bool ok =
+        op->shape(&call) && sound_results(&call) && append_results(tape, &call, in, attr, arg);
     gt__free_scratch(&context);
-    if (ok) return gt__tensor(tape, start);
+    return ok;
+}
+
+static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in, uint32_t attr,
+                        uint32_t arg, bool same) {
+    const uint32_t start = tape->size, side = tape->side_size;
+    const bool failed_before = tape->failed;
+    const bool appended =
+        same ? repeat_results(tape, op, in, n_in, arg) : record_anew(tape, op, in, n_in, attr, arg);
+    if (appended && note_effect(tape, op, start)) return gt__tensor(tape, start);
     if (!tape->failed) gt_fail(tape, "%s: the shape rule refused its operands", op->name);
     tape->size = start;
     tape->side_size = side;
@@ -269,12 +374,12 @@ static gt_tensor record(gt_tape *tape, const gt_op *op, const uint32_t *in, int 
 
 /* The indices of operands: on the stack when few, else scratch of the pool. */
 static gt_tensor record_over(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
-                             uint32_t attr, uint32_t arg) {
+                             uint32_t attr, uint32_t arg, bool same) {
     uint32_t few[8] = {0}, *index = few;
     if (n_in > 8) index = gt__pool_take(&tape->pool, (size_t)n_in * sizeof *index);
     if (!index) return gt__out_of_memory(tape, "operands"), gt__poison(tape);
     for (int k = 0; k < n_in; k++) index[k] = in[k].index;
-    const gt_tensor t = record(tape, op, index, n_in, attr, arg);
+    const gt_tensor t = record(tape, op, index, n_in, attr, arg, same);
     if (n_in > 8) gt__pool_give(&tape->pool, index);
     return t;
 }
@@ -297,8 +402,9 @@ gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_i
             return gt__poison(own);
         }
     }
+    const bool same = is_same(own, op, in, n_in, attr_id, arg, n_arg);
     if (!copy_args(own, op, arg, n_arg, &first_arg)) return gt__poison(own);
-    return record_over(own, op, in, n_in, attr_id, first_arg);
+    return record_over(own, op, in, n_in, attr_id, first_arg, same);
 }
 
 /* ---- operations on numbers ------------------------------------------------------------------------- */
@@ -339,14 +445,6 @@ static inline void write_node(const gt_tape *tape, gt__node *n, const gt_op *op,
     n->arg = arg;
     n->arity = arity & 7u;
     n->out = 0;
-}
-
-/* What differs where the same is recorded again. */
-static inline void date_node(const gt_tape *tape, gt__node *n) {
-    n->value.data = NULL;
-    n->name = 0;
-    n->clock = tape->dated ? tape->date : tape->params->clock;
-    n->generation = tape->generation;
 }
 
 static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity, const gt_arg *arg,
@@ -391,6 +489,19 @@ static inline ALWAYS_INLINE void append_next(gt_tape *tape, gt__node *n, gt_tens
     tape->scalars.coded = ++tape->size;
 }
 
+/* Is the node this operation on numbers, on these operands? One of a list has a place and a count for them. */
+static inline bool stands_there(const gt__node *n, const gt_op *op, gt_tensor a, gt_tensor b,
+                                uint32_t arg) {
+    return n->op == op && n->in[0] == a.index && n->in[1] == b.index && n->arg == arg && !n->attr &&
+           n->arity != GT__WIDE;
+}
+
+/* Of what is about to be appended as an operation on numbers. */
+static void forget_others(gt_tape *tape, const gt_op *op, gt_tensor a, gt_tensor b, uint32_t arg) {
+    const uint32_t i = tape->size;
+    if (i < tape->same && !stands_there(gt__node_at(tape, i), op, a, b, arg)) forget_same(tape, i);
+}
+
 static inline bool is_by(gt_recorder recorder, const gt__node *n) {
     return (n->flags / GT__RULE & 1u) == (unsigned)recorder;
 }
@@ -403,9 +514,9 @@ static inline ALWAYS_INLINE bool repeat_coded(const gt_op *op, gt_tensor a, gt_t
     if (!tape || b.tape != tape || !can_append_coded(tape) || tape->size >= tape->scalars.same)
         return false;
     gt__node *n = tape->scalars.next;
-    if (n->op != op || n->in[0] != a.index || n->in[1] != b.index || n->arg != arg || n->attr ||
-        a.generation != tape->generation || b.generation != tape->generation ||
-        !is_by(tape->recorder, n) || !known_site(tape, &n->site))
+    if (!stands_there(n, op, a, b, arg) || a.generation != tape->generation ||
+        b.generation != tape->generation || !is_by(tape->recorder, n) ||
+        !known_site(tape, &n->site))
         return false;
     n->flags &= GT__NUMBER | GT__SCALAR | GT__TRAINED | GT__RULE;
     tape->scalars.code[tape->size].flags &= (uint16_t)~GT__CODE_USED;
@@ -427,6 +538,7 @@ static NEVER_INLINE bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b,
     const unsigned kind = x & y & (GT__CODE_F32 | GT__CODE_F64), wide = kind / GT__CODE_F64;
     const unsigned trained = (x | y) & GT__CODE_TRAINED, gives = op->more.scalar.gives & 3u;
     if (!kind || !known_site(tape, &n->site)) return false;
+    forget_others(tape, op, a, b, arg);
     gt__forget_same(&tape->scalars, tape->size);
     code[tape->size] = (gt_code){.what = (uint16_t)(op->more.scalar.code + wide),
                                  .flags = (uint16_t)(kind | trained | gives * GT__CODE_TO_A),
@@ -464,6 +576,7 @@ static NEVER_INLINE gt_tensor record_one(const gt_op *op, gt_tensor x, const gt_
     }
     if (!x.tape || !are_plain(op, x, x, &in))
         return gt_record(NULL, op, &x, 1, NULL, 0, arg, n_arg);
+    forget_others(x.tape, op, x, x, first);
     gt__node *n = append_plain(op, &in, 1, arg, n_arg);
     if (!n) return gt__poison(x.tape);
     n->in[0] = n->in[1] = x.index;
@@ -475,6 +588,7 @@ static NEVER_INLINE gt_tensor record_two(const gt_op *op, gt_tensor a, gt_tensor
     if (a.tape && append_coded(op, a, b, 2, 0)) return last(a.tape);
     if (!a.tape || !are_plain(op, a, b, &in))
         return gt_record(NULL, op, (const gt_tensor[]){a, b}, 2, NULL, 0, NULL, 0);
+    forget_others(a.tape, op, a, b, 0);
     gt__node *n = append_plain(op, &in, 2, NULL, 0);
     if (!n) return gt__poison(a.tape);
     n->in[0] = a.index;
@@ -518,6 +632,7 @@ gt_tensor gt_record_list(const gt_op *op, gt_list in) {
     if (!are_all_plain(op, in)) return gt_record(NULL, op, in.at, in.count, NULL, 0, NULL, 0);
     gt_tape *tape = in.at[0].tape;
     gt__node *x = gt__node_at(tape, in.at[0].index);
+    forget_same(tape, tape->size);
     gt__node *n = append_plain(op, &(numbers){tape, x, x}, GT__WIDE, NULL, 0);
     if (!n) return gt__poison(tape);
     if (!link_list(tape, n, in)) return tape->size--, gt__poison(tape);
@@ -552,7 +667,7 @@ gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in) {
     uint32_t attr = n->attr, arg = n->arg;
     if (!common_tape(tape, n->op, in, n_in)) return gt__poison(tape);
     if (tape != t.tape && !adopt(tape, t, &attr, &arg)) return gt__poison(tape);
-    return record_over(tape, n->op, in, n_in, attr, arg);
+    return record_over(tape, n->op, in, n_in, attr, arg, false);
 }
 
 gt_tensor gt_record_copy(gt_tensor t, const gt_tensor *in) {

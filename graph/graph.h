@@ -588,7 +588,9 @@ typedef struct gt_op_more {
 /* An operation. Build it with GT_OP, which will not compile with a part missing. */
 struct gt_op {
     const char *name;
-    bool (*shape)(gt_call *call); /* checks inputs, sets dtype and shape of each result */
+    /* Checks inputs, sets dtype and shape of each result. May depend on kinds and shapes of the inputs, on attribute and
+     * numbers alone: it is not asked again where a loop records the same again. */
+    bool (*shape)(gt_call *call);
     /* Computes; outputs are uninitialized, and contiguous, but for what gt_op_more.order allows. */
     bool (*kernel)(gt_call *call);
     gt_gradient gradient;

@@ -133,6 +133,7 @@ static bool is_fresh(const gt_tape *tape, uint32_t size) {
 
 static void rewind_to(gt_tape *tape, gt_marker mark) {
     if (is_fresh(tape, mark.size)) tape->begun = tape->params->clock;
+    if (tape->same < tape->size) tape->same = tape->size;
     release_stored(tape, mark.size);
     while (tape->n_effects && tape->effect[tape->n_effects - 1] >= mark.size) tape->n_effects--;
     if (tape->n_ranges > mark.n_ranges) tape->n_ranges = mark.n_ranges;
@@ -173,7 +174,7 @@ static void bound_tables(gt_tape *tape) {
         if (tables[i]->count <= MANY) continue;
         gt__plans_clear(tape); /* they speak of shapes by number */
         gt__table_clear(tables[i]);
-        tape->scalars.same = 0; /* nodes do, too */
+        tape->same = tape->scalars.same = 0; /* nodes do, too */
     }
     if (!tape->shapes.count) tape->scalar_shape = 0;
     if (!tape->sites.count) memset(tape->known_site, 0, sizeof tape->known_site);

@@ -121,6 +121,8 @@ struct gt_tape {
     gt__node **chunk;
     uint32_t n_chunks, chunk_room, size, generation, limit;
     uint32_t room; /* nodes that can be appended without asking for more */
+    uint32_t
+        same; /* nodes before this one are as before the last rewind, those to be recorded included */
     uint32_t *side;
     uint32_t side_size, side_room;
     gt_arg *arg;
