@@ -403,6 +403,8 @@ gt_tensor gt_record(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_i
         }
     }
     const bool same = is_same(own, op, in, n_in, attr_id, arg, n_arg);
+    /* Its numbers are written even if it is refused. */
+    if (!same) forget_same(own, own->size);
     if (!copy_args(own, op, arg, n_arg, &first_arg)) return gt__poison(own);
     return record_over(own, op, in, n_in, attr_id, first_arg, same);
 }
@@ -666,6 +668,7 @@ gt_tensor gt_record_copy_on(gt_tape *tape, gt_tensor t, const gt_tensor *in) {
     const int n_in = (int)gt__n_in(n);
     uint32_t attr = n->attr, arg = n->arg;
     if (!common_tape(tape, n->op, in, n_in)) return gt__poison(tape);
+    forget_same(tape, tape->size);
     if (tape != t.tape && !adopt(tape, t, &attr, &arg)) return gt__poison(tape);
     return record_over(tape, n->op, in, n_in, attr, arg, false);
 }

@@ -589,7 +589,8 @@ typedef struct gt_op_more {
 struct gt_op {
     const char *name;
     /* Checks inputs, sets dtype and shape of each result. May depend on kinds and shapes of the inputs, on attribute and
-     * numbers alone: it is not asked again where a loop records the same again. */
+     * numbers alone: it is not asked again where a loop records the same again. An operation must stay as it is as long
+     * as there are tapes that recorded it. */
     bool (*shape)(gt_call *call);
     /* Computes; outputs are uninitialized, and contiguous, but for what gt_op_more.order allows. */
     bool (*kernel)(gt_call *call);

@@ -275,8 +275,10 @@ static bool begin_final(gt_tape *tape, const gt__plan *plan, uint32_t k, size_t 
         return true;
     }
     struct gt__begun *b = &p->begun[p->n_begun++];
-    const bool ok = gt__begin_whole(tape, p->index[step->first], &b->context, &b->rows);
+    const uint32_t i = p->index[step->first];
+    const bool ok = gt__begin_whole(tape, i, &b->context, &b->rows);
     *bytes = b->rows.scratch;
+    if (ok && b->rows.make) tape->slot[i].data = NULL; /* nobody shall take it for computed */
     return ok;
 }
 
@@ -316,8 +318,10 @@ bool gt__run_planned(gt_tape *tape, uint32_t low, uint32_t high) {
     return reserve_final(tape, plan);
 }
 
-static void make_begun(const struct gt__begun *b, void *scratch) {
-    if (b->rows.make) b->rows.make(&b->rows, 0, b->rows.together, scratch);
+/* Its place is in the arena, which is there. */
+static void make_begun(gt_tape *tape, uint32_t i, const struct gt__begun *b, void *scratch) {
+    if (b->rows.make && gt__place_value(tape, i))
+        b->rows.make(&b->rows, 0, b->rows.together, scratch);
 }
 
 void gt__run_final(gt_tape *tape) {
@@ -330,7 +334,7 @@ void gt__run_final(gt_tape *tape) {
         if (step->is_group)
             gt__run_group(tape, plan, &plan->group[step->first], NULL, block);
         else
-            make_begun(begun++, block);
+            make_begun(tape, tape->plans.index[step->first], begun++, block);
     }
 }
 

@@ -180,3 +180,17 @@ Test(again, a_list_may_be_shorter) {
     }
     gt_tape_free(tape);
 }
+
+/* The numbers of a refused operation stand where those of the one before stood. */
+Test(again, what_was_refused_is_refused_again) {
+    const int32_t value[2] = {3, 4};
+    gt_tape *tape = gt_tape_new(NULL);
+    for (int round = 0; round < 6; round++) {
+        gt_tape_reset(tape);
+        const gt_tensor x = gt_input(tape, value, GT_SHAPE(2), GT_I32);
+        const gt_tensor y = gt_add_scalar(x, round % 3 ? 0.5 : 2);
+        cr_assert_eq(gt_valid(y), round % 3 == 0, "round %d", round);
+        cr_assert_eq(gt_failed(tape), round % 3 != 0);
+    }
+    gt_tape_free(tape);
+}
