@@ -1,18 +1,10 @@
 /* graph/append.c: recording: an operation's operands are checked, its shape rule is asked, its results are appended.
  * Nothing is computed. The one assertion of the library stands in link_inputs: inputs before their node. */
+#include "graph/inline.h"
 #include "graph/tape.h"
 
 #include <assert.h>
 #include <string.h>
-
-#if defined(__GNUC__)
-/* What is run millions of times a second shall have its registers to itself. */
-#define ALWAYS_INLINE __attribute__((always_inline))
-#define NEVER_INLINE __attribute__((noinline))
-#else
-#define ALWAYS_INLINE
-#define NEVER_INLINE
-#endif
 
 static bool add_chunk(gt_tape *tape) {
     if (!gt__grow(tape->allocator, &tape->chunk, &tape->chunk_room, (uint64_t)tape->n_chunks + 1,

@@ -2,14 +2,7 @@
 #ifndef GT_OPS_UNROLL_H
 #define GT_OPS_UNROLL_H
 
-#if defined(__GNUC__)
-/* Else a function would not get its caller's instruction set. */
-#define ALWAYS_INLINE __attribute__((always_inline))
-#define NEVER_INLINE __attribute__((noinline))
-#else
-#define ALWAYS_INLINE
-#define NEVER_INLINE
-#endif
+#include "graph/inline.h"
 
 /* Sums kept in an array stay in registers only if the loops over it are unrolled. gcc's sanitizers look at each
  * access: there it would take minutes, and gain nothing. */
