@@ -109,6 +109,10 @@ static inline void date_node(const gt_tape *tape, gt__node *n) {
     n->generation = tape->generation;
 }
 
+static inline unsigned rule_flag(const gt_tape *tape) {
+    return tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
+}
+
 static bool open_node(gt_tape *tape, uint32_t *site) {
     if (!make_room(tape) || !site_id(tape, site)) return false;
     if (tape->size == 0) tape->begun = tape->params->clock;
@@ -121,7 +125,6 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
     if (!open_node(tape, &site)) return NULL;
     if (!is_same_leaf(tape, op, shape, dtype)) forget_same(tape, tape->size);
     const bool number = shape == tape->scalar_shape && (dtype == GT_F32 || dtype == GT_F64);
-    const unsigned rule = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
     gt__node *n = gt__node_at(tape, tape->size++);
     *n = (gt__node){.op = op,
                     .shape = shape,
@@ -129,7 +132,7 @@ gt__node *gt__append(gt_tape *tape, const gt_op *op, uint32_t shape, gt_dtype dt
                     .clock = tape->dated ? tape->date : tape->params->clock,
                     .generation = tape->generation,
                     .dtype = (uint8_t)dtype,
-                    .flags = (uint16_t)(rule | (number ? GT__NUMBER : 0u))};
+                    .flags = (uint16_t)(rule_flag(tape) | (number ? GT__NUMBER : 0u))};
     return n;
 }
 
@@ -277,7 +280,7 @@ static uint32_t count_same_results(const gt_tape *tape, const gt_op *op) {
 
 static bool repeat_results(gt_tape *tape, const gt_op *op, const uint32_t *in, int n_in,
                            uint32_t arg) {
-    unsigned flags = tape->recorder == GT_BY_RULE ? GT__RULE : 0u;
+    unsigned flags = rule_flag(tape);
     for (int k = 0; k < n_in; k++) {
         gt__node *input = gt__node_at(tape, in[k]);
         flags |= input->flags & GT__TRAINED;
@@ -445,8 +448,7 @@ static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity
                               int n_arg) {
     gt_tape *tape = in->tape;
     uint32_t site, first_arg = 0;
-    if ((n_arg && !copy_args(tape, op, arg, n_arg, &first_arg)) || !make_room(tape) ||
-        !site_id(tape, &site))
+    if ((n_arg && !copy_args(tape, op, arg, n_arg, &first_arg)) || !open_node(tape, &site))
         return NULL;
     gt__node *n = gt__node_at(tape, tape->size++);
     write_node(tape, n, op, arity, first_arg);
@@ -454,7 +456,6 @@ static gt__node *append_plain(const gt_op *op, const numbers *in, unsigned arity
     n->site = site;
     n->flags = link_numbers(in);
     n->dtype = in->x->dtype;
-    tape->scalars.ready = 0;
     return n;
 }
 
@@ -542,7 +543,7 @@ static NEVER_INLINE bool append_coded(const gt_op *op, gt_tensor a, gt_tensor b,
     n->in[0] = a.index;
     n->in[1] = b.index;
     n->flags = (uint16_t)(GT__NUMBER | GT__SCALAR | trained * (GT__TRAINED / GT__CODE_TRAINED) |
-                          (tape->recorder == GT_BY_USER ? 0u : (unsigned)GT__RULE));
+                          rule_flag(tape));
     n->dtype = (uint8_t)wide;
     write_node(tape, n, op, arity, arg);
     append_next(tape, n, a, b);

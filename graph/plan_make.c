@@ -63,7 +63,7 @@ static void find_finals(gt__maker *m) {
  * As the gradient of a matrix of weights. They are made right before it, so that it finds them in a cache and they
  * share one place in memory; but they are begun before anything is overwritten, and then cannot fail (begin_whole). */
 
-/* The one unit outside of its own that reads each value, or GT__NONE. */
+/* The one unit outside of its own that reads each value; where there is none, or more than one, no node's number. */
 static void find_only_readers(gt__maker *m, uint32_t *reader) {
     const uint32_t nobody = m->n;
     for (uint32_t k = 0; k < m->n; k++) reader[k] = nobody;
@@ -73,8 +73,6 @@ static void find_only_readers(gt__maker *m, uint32_t *reader) {
             if (gt__is_external(j) || unit == gt__unit_of(m, j)) continue;
             reader[j] = reader[j] == nobody || reader[j] == unit ? unit : GT__NONE;
         }
-    for (uint32_t k = 0; k < m->n; k++)
-        if (reader[k] == nobody) reader[k] = GT__NONE;
 }
 
 static int64_t bytes_of(const gt__maker *m, uint32_t value) {
@@ -102,7 +100,7 @@ static void find_late(gt__maker *m) {
     for (uint32_t k = 0; k < m->n; k++) {
         const gt__plan_node *n = &m->work->node[k];
         if (m->joins[k] || !n->op->more.begin_whole || m->outside[k] != GT__BY_A_STEP) continue;
-        if (n->state & (GT__FUSED | GT__MERGED) || reader[k] == GT__NONE) continue;
+        if (n->state & (GT__FUSED | GT__MERGED) || reader[k] >= m->n) continue;
         m->final[k] = m->final[reader[k]] && m->joins[reader[k]] && can_be_late(m, k);
         m->plan->n_late += m->final[k];
     }

@@ -166,18 +166,11 @@ Test(scalars_again, loops_that_record_much_the_same_give_what_is_recorded_once) 
 
 /* ---- one thing each ------------------------------------------------------------------------------------------ */
 
-enum { LONG = 400 }; /* more nodes than a small graph has */
-
-static gt_tensor lengthened(gt_tensor f) {
-    for (int i = 0; i < LONG; i++) f = gt_add_scalar(f, i % 2 ? 0.25 : -0.25);
-    return f;
-}
-
 static gt_tensor negated(gt_tensor x) { return gt_neg(x); }
 
 /* Numbers from a parameter and a product of it, which is recorded by whom it says, and used or not. */
 static gt_tensor product_of(gt_tape *tape, gt_recorder recorder, bool used, gt_tensor *y) {
-    const gt_tensor w = quick_param(tape, "w", 3), x = lengthened(negated(w));
+    const gt_tensor w = quick_param(tape, "w", 3), x = quick_lengthened(negated(w));
     gt_record_as(tape, recorder);
     *y = gt_mul(w, x);
     gt_record_as(tape, GT_BY_USER);
@@ -212,7 +205,7 @@ Test(scalars_again, old_tensors_stay_void) {
         const gt_tensor was = y;
         gt_tape_reset(tape);
         const gt_tensor w = quick_param(tape, "w", 3);
-        y = gt_mul(w, lengthened(negated(w)));
+        y = gt_mul(w, quick_lengthened(negated(w)));
         negated(round < 2 ? y : was);
         cr_assert_eq(gt_failed(tape), round == 2);
     }
@@ -224,7 +217,7 @@ Test(scalars_again, what_a_long_sum_adds_up_is_looked_at_anew) {
     for (int round = 0; round < 6; round++) {
         gt_tape_reset(tape);
         const gt_tensor a = quick_param(tape, "a", 3), b = quick_param(tape, "b", 5);
-        const gt_tensor x = lengthened(gt_neg(a)), y = gt_neg(b),
+        const gt_tensor x = quick_lengthened(gt_neg(a)), y = gt_neg(b),
                         in[] = {x, x, x, round % 2 ? y : x};
         gt_zero_grad(gt_tape_params(tape), "*");
         cr_assert(gt_backward(gt_accumulate(gt_list_of(4, in))), "%s", gt_error(tape));
@@ -242,7 +235,7 @@ Test(scalars_again, a_vector_may_have_another_length) {
     gt_tape *tape = gt_tape_new(NULL);
     for (int round = 0; round < 6; round++) {
         gt_tape_reset(tape);
-        const gt_tensor x = lengthened(gt_neg(quick_param(tape, "w", 3)));
+        const gt_tensor x = quick_lengthened(gt_neg(quick_param(tape, "w", 3)));
         const gt_tensor v = gt_full(tape, GT_SHAPE(2 + round / 3), 0.25, GT_F64), z = gt_neg(x);
         const gt_tensor y = gt_mul(gt_sum(gt_add(v, v), GT_ALL, false), z);
         cr_assert_eq(gt_item(y), round < 3 ? 3 : 4.5, "%s", gt_error(tape));
@@ -254,7 +247,7 @@ Test(scalars_again, what_another_root_reached_is_forgotten) {
     gt_tape *tape = gt_tape_new(NULL);
     for (int round = 0; round < 4; round++) {
         gt_tape_reset(tape);
-        const gt_tensor x = lengthened(gt_neg(quick_param(tape, "a", 3)));
+        const gt_tensor x = quick_lengthened(gt_neg(quick_param(tape, "a", 3)));
         if (round % 2) cr_assert(gt_backward_for(x, "none*"), "%s", gt_error(tape));
         const gt_tensor both = gt_add(x, gt_neg(quick_param(tape, "b", 5))), one = gt_square(x);
         gt_zero_grad(gt_tape_params(tape), "*");

@@ -3,14 +3,6 @@
 
 #include "support/quick.h"
 
-enum { LONG = 400 }; /* more nodes than a small graph has */
-
-/* A graph that ends in a long chain: large, but what it computes is f. */
-static gt_tensor lengthened(gt_tensor f) {
-    for (int i = 0; i < LONG; i++) f = gt_add_scalar(f, i % 2 ? 0.25 : -0.25);
-    return f;
-}
-
 static gt_tensor param(gt_tape *tape, const char *name, double value, gt_dtype dtype) {
     return gt_param(tape, name, GT_SCALAR, dtype, gt_init_constant(value));
 }
@@ -46,7 +38,7 @@ static void compare_gradients(const char *name, gt_tensor loss, const gt_tensor 
 static void compare_bits(const gt_op *op, gt_dtype dtype, double a, double b) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor leaf[2] = {param(tape, "a", a, dtype), param(tape, "b", b, dtype)};
-    compare_gradients(op->name, lengthened(forked(op, leaf[0], leaf[1])), leaf);
+    compare_gradients(op->name, quick_lengthened(forked(op, leaf[0], leaf[1])), leaf);
     gt_tape_free(tape);
 }
 
@@ -70,8 +62,8 @@ Test(scalars, rules_that_are_zero_or_one_multiply_nothing) {
     const gt_tensor leaf[2] = {param(tape, "a", 3, GT_F64), param(tape, "b", 0.5, GT_F64)};
     const gt_tensor h = gt_mul(leaf[0], leaf[1]);
     const gt_tensor steep = gt_mul_scalar(gt_floor(h), (double)INFINITY);
-    compare_gradients("floor", lengthened(gt_add(steep, h)), leaf);
-    compare_gradients("add", lengthened(gt_mul_scalar(gt_add(leaf[0], leaf[1]), -0.0)), leaf);
+    compare_gradients("floor", quick_lengthened(gt_add(steep, h)), leaf);
+    compare_gradients("add", quick_lengthened(gt_mul_scalar(gt_add(leaf[0], leaf[1]), -0.0)), leaf);
     gt_tape_free(tape);
 }
 
@@ -91,7 +83,7 @@ static void choose(gt_dtype dtype, double a, double b, bool flag) {
     const uint64_t expected = quick_bits(gt_data(few), dtype);
     const gt_tensor less = gt_less(leaf[0], leaf[1]);
     const gt_tensor many = chosen(leaf[0], leaf[1], on);
-    compare_gradients("where", lengthened(many), leaf);
+    compare_gradients("where", quick_lengthened(many), leaf);
     cr_assert_eq(quick_bits(gt_data(many), dtype), expected, "%g, %g: %s", a, b, gt_error(tape));
     cr_assert_eq(gt_item(less), a < b);
     cr_assert_eq(*(const unsigned char *)gt_data(less), a < b);
@@ -111,7 +103,7 @@ Test(scalars, a_replay_chooses_anew) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor flag = gt_input(tape, &yes, GT_SCALAR, GT_BOOL);
     const gt_tensor a = param(tape, "a", 3, GT_F64), b = param(tape, "b", 4, GT_F64);
-    const gt_tensor y = lengthened(gt_where(flag, a, b)), both = gt_logical_and(flag, flag);
+    const gt_tensor y = quick_lengthened(gt_where(flag, a, b)), both = gt_logical_and(flag, flag);
     cr_assert_eq(gt_item(y), 3);
     cr_assert(gt_set(flag, &no));
     gt_replay(tape);
@@ -155,7 +147,7 @@ Test(scalars, the_short_way_of_the_sweep_gives_what_the_general_one_gives) {
 
 Test(scalars, a_replay_before_any_read_takes_what_was_overwritten) {
     gt_tape *tape = gt_tape_new(NULL);
-    const gt_tensor x = quick_scalar(tape, 2), y = lengthened(gt_square(x));
+    const gt_tensor x = quick_scalar(tape, 2), y = quick_lengthened(gt_square(x));
     const double now = 5;
     gt_set(x, &now);
     gt_replay(tape);
@@ -168,7 +160,7 @@ Test(scalars, a_replay_is_a_recording_with_the_present_values) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_optim *opt = gt_sgd(gt_tape_params(tape), (gt_sgd_options){.rate = 0.1});
     const gt_tensor w = quick_param(tape, "w", 3), x = quick_scalar(tape, 2);
-    const gt_tensor loss = lengthened(gt_square(gt_mul(w, x)));
+    const gt_tensor loss = quick_lengthened(gt_square(gt_mul(w, x)));
     cr_assert(gt_minimize(opt, loss), "%s", gt_error(tape));
     cr_assert_eq(gt_item(loss), 36);
     double now = 3 - 0.1 * (2 * 3 * 2) * 2;
@@ -194,7 +186,7 @@ static double trained(bool rewinds) {
     for (int step = 0; step < 5; step++) {
         gt_tensor y = gt_mul(x, x);
         const gt_tensor unread = gt_sin(x);
-        for (int i = 0; i < LONG; i++)
+        for (int i = 0; i < QUICK_LONG; i++)
             y = gt_mul_scalar(gt_add(y, gt_where(gt_less(y, x), x, y)), 0.5);
         cr_assert(gt_minimize(opt, y), "%s", gt_error(tape));
         cr_assert_eq(gt_item(unread), gt_item(unread), "a sink is stored");
@@ -221,7 +213,7 @@ Test(scalars, steps_that_rewind_are_those_that_begin_anew) {
 Test(scalars, old_values_and_new_are_never_mixed) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor w = quick_param(tape, "w", 3), x = quick_scalar(tape, 2);
-    const gt_tensor loss = lengthened(gt_mul(w, x));
+    const gt_tensor loss = quick_lengthened(gt_mul(w, x));
     cr_assert_eq(gt_item(loss), 6);
     const double other = 5;
     gt_set(x, &other);
@@ -234,7 +226,7 @@ Test(scalars, old_values_and_new_are_never_mixed) {
 Test(scalars, what_is_overwritten_before_it_is_read_is_stale) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor x = quick_scalar(tape, 2);
-    const gt_tensor y = lengthened(gt_square(x));
+    const gt_tensor y = quick_lengthened(gt_square(x));
     const double other = 5;
     gt_set(x, &other);
     cr_assert(isnan(gt_item(y)));
@@ -246,7 +238,7 @@ Test(scalars, a_parameter_that_only_a_zero_gradient_reaches_stays_alone) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_param_info a, b;
     const gt_tensor loss =
-        lengthened(gt_mul(quick_param(tape, "a", 2), gt_sign(quick_param(tape, "b", 3))));
+        quick_lengthened(gt_mul(quick_param(tape, "a", 2), gt_sign(quick_param(tape, "b", 3))));
     cr_assert(gt_backward(loss), "%s", gt_error(tape));
     gt_params_find(gt_tape_params(tape), "a", &a);
     gt_params_find(gt_tape_params(tape), "b", &b);
@@ -259,7 +251,7 @@ Test(scalars, backward_for_and_grad_of_work_on_them) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_param_info a, b;
     const gt_tensor p = quick_param(tape, "net/a", 3), h = gt_square(p);
-    const gt_tensor loss = lengthened(gt_mul(h, quick_param(tape, "head/b", 5)));
+    const gt_tensor loss = quick_lengthened(gt_mul(h, quick_param(tape, "head/b", 5)));
     cr_assert(gt_backward_for(loss, "net/*"), "%s", gt_error(tape));
     gt_params_find(gt_tape_params(tape), "net/a", &a);
     gt_params_find(gt_tape_params(tape), "head/b", &b);
@@ -286,7 +278,7 @@ Test(scalars, a_value_that_nobody_read_is_stale_when_a_leaf_was_overwritten) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor x = quick_scalar(tape, 2), other = quick_scalar(tape, 3);
     const gt_tensor h = gt_square(x), kept = gt_keep(gt_neg(h)), apart = gt_square(other);
-    const gt_tensor y = lengthened(gt_add(h, apart));
+    const gt_tensor y = quick_lengthened(gt_add(h, apart));
     cr_assert_eq(gt_item(y), 13);
     const double now = 5;
     gt_set(x, &now);
@@ -301,7 +293,7 @@ Test(scalars, a_value_that_nobody_read_is_stale_when_a_leaf_was_overwritten) {
 Test(scalars, a_replay_begins_anew_where_values_were_stale) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor x = quick_scalar(tape, 2), h = gt_square(x);
-    const gt_tensor y = lengthened(h);
+    const gt_tensor y = quick_lengthened(h);
     const double now = 5;
     cr_assert_eq(gt_item(y), 4);
     gt_set(x, &now);
@@ -365,7 +357,7 @@ Test(scalars, several_ways_back_keep_apart) {
     gt_tape *tape = gt_tape_new(NULL);
     gt_param_info a, b;
     const gt_tensor p = quick_param(tape, "a", 3), q = quick_param(tape, "b", 5);
-    const gt_tensor first = lengthened(gt_mul(p, q)), second = lengthened(gt_square(q));
+    const gt_tensor first = quick_lengthened(gt_mul(p, q)), second = quick_lengthened(gt_square(q));
     cr_assert(gt_backward(first) && gt_backward(second), "%s", gt_error(tape));
     gt_params_find(gt_tape_params(tape), "a", &a);
     gt_params_find(gt_tape_params(tape), "b", &b);
