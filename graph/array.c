@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "graph/threads.h"
 #include "graph/wide.h"
 
 /* ---- kinds ------------------------------------------------------------------------------------------ */
@@ -230,22 +231,26 @@ void gt__gather(char *to, const gt_array *a, int64_t start, int64_t count) {
     }
 }
 
+typedef struct copying {
+    char *to;
+    gt_array from; /* merged */
+    int64_t numel, share;
+} copying;
+
+static void copy_share(const void *job, int64_t i, int thread) {
+    const copying *c = job;
+    const int64_t start = i * c->share, left = c->numel - start;
+    (void)thread;
+    gt__gather(c->to + (size_t)start * gt_dtype_size(c->from.dtype), &c->from, start,
+               left < c->share ? left : c->share);
+}
+
 void gt__copy_strided(void *to, const gt_array *from) {
-    gt_array merged = *from;
-    const int64_t numel = gt_numel(from->shape);
-    gt__merge_axes(&merged);
-#ifdef GT_WITH_OPENMP
-    enum { SHARE = 1 << 14 }; /* elements */
-    const size_t size = gt_dtype_size(from->dtype);
-    if (numel >= 4 * SHARE) {
-#pragma omp parallel for schedule(dynamic)
-        for (int64_t start = 0; start < numel; start += SHARE)
-            gt__gather((char *)to + (size_t)start * size, &merged, start,
-                       numel - start < SHARE ? numel - start : SHARE);
-        return;
-    }
-#endif
-    if (numel) gt__gather(to, &merged, 0, numel);
+    enum { SHARE = 1 << 14, LEAST = 4 }; /* elements of a share; shares worth several threads */
+    copying c = {to, *from, gt_numel(from->shape), SHARE};
+    gt__merge_axes(&c.from);
+    if (c.numel < LEAST * SHARE) c.share = c.numel;
+    if (c.numel) gt__share((c.numel + c.share - 1) / c.share, gt__threads(), copy_share, &c);
 }
 
 bool gt__is_contiguous(const gt_array *a) {

@@ -1,6 +1,7 @@
 /* graph/plan.c: what a run is to compute, written down as a key; the plans that are known by such keys; and
  * going through a plan's steps. */
 #include "graph/run.h"
+#include "graph/threads.h"
 
 #include <string.h>
 

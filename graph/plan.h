@@ -177,8 +177,6 @@ bool gt__plan_order(gt_tape *tape, gt__plan *plan);
 bool gt__plan_memory(gt_tape *tape, gt__plan *plan);
 
 /* ---- tiles.c */
-/* How many threads there are. */
-int gt__threads(void);
 /* Rows so long, of a result that has yet to be made when the group runs. */
 typedef struct gt__made {
     gt_rows rows;

@@ -12,6 +12,7 @@
  * follow it within the group, and all else waits for a later stage. Folds of all elements, or of all rows to one, end
  * a group: nothing in it reads them. */
 #include "graph/plan_make.h"
+#include "graph/threads.h"
 
 /* ---- who may be a member ------------------------------------------------------------------------------------- */
 

@@ -2,13 +2,10 @@
  * into scratch that stays in the nearest caches, the operations' kernels see contiguous tiles only, and of a
  * group's results only those go to memory that are needed elsewhere. */
 #include "graph/run.h"
+#include "graph/threads.h"
 #include "graph/wide.h"
 
 #include <string.h>
-
-#ifdef GT_WITH_OPENMP
-#include <omp.h>
-#endif
 
 /* ---- tiles -------------------------------------------------------------------------------------------- */
 
@@ -87,14 +84,6 @@ static void run_tiles(const gt_call *call, gt_tile tile, const loader *l, int64_
     }
 }
 
-int gt__threads(void) {
-#ifdef GT_WITH_OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
-
 /* Are so many parts worth several threads? */
 static bool are_many(int64_t parts) { return parts >= 8 * SHARE; }
 
@@ -102,6 +91,21 @@ static bool are_many(int64_t parts) { return parts >= 8 * SHARE; }
 gt_tile gt__tile_of(const gt_tape *tape, const gt_op *op, gt_dtype in, gt_dtype out, int rank) {
     const bool exact = op->more.exact && (tape->exact || rank == 0);
     return (exact ? op->more.exact : op->more.tile)(in, out);
+}
+
+/* One operation alone. */
+typedef struct single {
+    const gt_call *call;
+    gt_tile tile;
+    loader loader[3];
+    int64_t tiles;
+} single;
+
+static void run_tiles_of(const void *job, int64_t share, int thread) {
+    const single *s = job;
+    const int64_t end = (share + 1) * SHARE;
+    (void)thread;
+    run_tiles(s->call, s->tile, s->loader, share * SHARE, end < s->tiles ? end : s->tiles);
 }
 
 bool gt__run_elementwise(gt_call *call) {
@@ -117,24 +121,10 @@ bool gt__run_elementwise(gt_call *call) {
         tile(out->data, x, call->arg, 1);
         return true;
     }
-    const int64_t numel = gt_numel(out->shape), tiles = (numel + PART - 1) / PART;
-    loader l[3];
-    for (int k = 0; k < call->n_in; k++) l[k] = make_loader(&call->in[k], out->shape, PART);
-#ifdef GT_WITH_OPENMP
-    if (are_many(tiles)) {
-        const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(dynamic)
-        for (int64_t share = 0; share < (tiles + SHARE - 1) / SHARE; share++) {
-            const int64_t end = (share + 1) * SHARE;
-            const unsigned own = gt_float_mode();
-            gt_set_float_mode(mode);
-            run_tiles(call, tile, l, share * SHARE, end < tiles ? end : tiles);
-            gt_set_float_mode(own);
-        }
-        return true;
-    }
-#endif
-    run_tiles(call, tile, l, 0, tiles);
+    single s = {.call = call, .tile = tile, .tiles = (gt_numel(out->shape) + PART - 1) / PART};
+    for (int k = 0; k < call->n_in; k++) s.loader[k] = make_loader(&call->in[k], out->shape, PART);
+    const int64_t shares = (s.tiles + SHARE - 1) / SHARE;
+    gt__share(shares, are_many(s.tiles) ? gt__threads() : 1, run_tiles_of, &s);
     return true;
 }
 
@@ -158,6 +148,7 @@ typedef struct job {
     const gt_arg **arg; /* of each member */
     char *part;         /* of each fold to one number, of each part */
     char *lines;        /* of each fold to one row, of each part */
+    char *workers;      /* scratch, each one's behind the other's */
     size_t slot_bytes, line_bytes, worker_bytes;
     int64_t rows, block;  /* rows of the group, and how many of them make a tile */
     int64_t share;        /* tiles that run together */
@@ -339,20 +330,19 @@ static void run_unit(const job *j, char *scratch, int64_t first, int64_t last, i
         run_share(j, scratch, first, first + share < last ? first + share : last);
 }
 
-static void run_shares(const job *j, char *scratch, int threads) {
+static void run_own_unit(const void *of, int64_t i, int thread) {
+    const job *j = of;
+    const int64_t tiles = tiles_of(j), first = i * j->unit;
+    run_unit(j, j->workers + (size_t)thread * j->worker_bytes, first,
+             first + j->unit < tiles ? first + j->unit : tiles, j->share);
+}
+
+static void run_shares(const job *j, int threads) {
     const int64_t tiles = tiles_of(j);
-#ifdef GT_WITH_OPENMP
-    if (threads > 1) {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (int64_t first = 0; first < tiles; first += j->unit) {
-            char *own = scratch + (size_t)omp_get_thread_num() * j->worker_bytes;
-            run_unit(j, own, first, first + j->unit < tiles ? first + j->unit : tiles, j->share);
-        }
-        return;
-    }
-#endif
-    (void)threads;
-    run_unit(j, scratch, 0, tiles, j->made ? j->share : tiles);
+    if (threads > 1)
+        gt__share((tiles + j->unit - 1) / j->unit, threads, run_own_unit, j);
+    else
+        run_unit(j, j->workers, 0, tiles, j->made ? j->share : tiles);
 }
 
 /* The shape of a value whose rows are so long; where the group is not by rows, all have its shape. Axes are in the order
@@ -542,6 +532,7 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .lines = block + c.lines,
                    .slot_bytes = c.slot_bytes,
                    .line_bytes = c.line_bytes,
+                   .workers = block + c.workers,
                    .worker_bytes = c.worker_bytes,
                    .rows = c.rows,
                    .block = c.block,
@@ -550,7 +541,7 @@ static bool run_tensors(gt_tape *tape, const gt__plan *plan, const gt__group *g,
                    .flushes = gt__flushes(tape),
                    .made = made};
     if (!find_places(&j)) return false;
-    run_shares(&j, block + c.workers, c.threads);
+    run_shares(&j, c.threads);
     finish_folds(&j);
     return true;
 }

@@ -5,17 +5,18 @@
 
 #include <math.h>
 
+#include "graph/threads.h"
 #include "graph/wide.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
-#include "ops/threads.h"
 #include "ops/unroll.h"
 
 enum {
     LANES = 16,
     VECTOR_BYTES = 32,
-    PART = 1024, /* elements that are added up before a double takes over */
-    FAR = 4      /* squared distance from the mean, in variances */
+    WORTH_THREADS = 1 << 14, /* elements */
+    PART = 1024,             /* elements that are added up before a double takes over */
+    FAR = 4                  /* squared distance from the mean, in variances */
 };
 
 /* x as [n, channels, run]. */
@@ -91,18 +92,26 @@ static bool gradient_shape(gt_call *call) {
 typedef void (*channel_loop)(const gt_call *call, const images *m, int64_t channel);
 
 /* Channels are apart, so that threads may share them. */
+typedef struct batch_job {
+    const gt_call *call;
+    images images;
+    channel_loop loop;
+} batch_job;
+
+static void do_channel(const void *of, int64_t channel, int thread) {
+    const batch_job *c = of;
+    (void)thread;
+    c->loop(c->call, &c->images, channel);
+}
+
 static bool run(const gt_call *call, channel_loop f32, channel_loop f64) {
     const gt_shape shape = call->in[0].shape;
-    const channel_loop loop = call->in[0].dtype == GT_F32 ? f32 : f64;
-    images m = {shape.dim[0], shape.dim[1], 1, *(const double *)call->attr};
-    for (int d = 2; d < shape.rank; d++) m.run *= shape.dim[d];
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static)
-    for (int64_t channel = 0; channel < m.channels; channel++) {
-        const unsigned own = gt__enter(mode);
-        loop(call, &m, channel);
-        gt_set_float_mode(own);
-    }
+    batch_job c = {.call = call,
+                   .images = {shape.dim[0], shape.dim[1], 1, *(const double *)call->attr},
+                   .loop = call->in[0].dtype == GT_F32 ? f32 : f64};
+    for (int d = 2; d < shape.rank; d++) c.images.run *= shape.dim[d];
+    const bool many = gt_numel(shape) >= WORTH_THREADS;
+    gt__share(c.images.channels, many ? gt__threads() : 1, do_channel, &c);
     return true;
 }
 

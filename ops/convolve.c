@@ -20,9 +20,9 @@
 
 #include <string.h>
 
+#include "graph/threads.h"
 #include "ops/gemm.h"
 #include "ops/onednn.h"
-#include "ops/threads.h"
 #include "ops/windows.h"
 #include "ops/winograd.h"
 
@@ -241,31 +241,20 @@ static work begin(const gt__conv *c) {
     return k;
 }
 
+static char *memory_of(const work *k, int thread) {
+    return k->memory + (size_t)thread * k->task_bytes;
+}
+
 /* Memory for every thread: m, n, k are of the largest product. */
 static bool provide(const gt_call *call, work *k, int64_t m, int64_t n, int64_t depth) {
     const tile at = tile_at(k->c, &k->t, 0);
     const int64_t lines = k->t.depth * at.line;
+    const gt__gemm_job product = {.m = m, .n = n, .k = depth};
     k->line_bytes = k->t.direct ? 0 : aligned(lines * k->size);
     k->turned_bytes = at.images > 1 ? aligned(k->c->out * at.pixels * k->size) : 0;
-    k->task_bytes = k->line_bytes + k->turned_bytes +
-                    aligned((int64_t)gt__gemm_scratch(m, n, depth, (size_t)k->size));
+    k->task_bytes = k->line_bytes + k->turned_bytes + gt__gemm_scratch(&product, (size_t)k->size);
     k->memory = gt_scratch(call, (size_t)gt__threads_for(k->tasks) * k->task_bytes + 64);
     return k->memory != NULL;
-}
-
-static void run_tasks(const work *k, void (*task)(const work *k, int64_t i, char *memory)) {
-#ifdef GT_WITH_OPENMP
-    const int threads = gt__threads_for(k->tasks);
-#pragma omp parallel num_threads(threads)
-    {
-        omp_set_num_threads(1); /* here only: bits of oneDNN's products depend on it */
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < k->tasks; i++)
-            task(k, i, k->memory + (size_t)omp_get_thread_num() * k->task_bytes);
-    }
-#else
-    for (int64_t i = 0; i < k->tasks; i++) task(k, i, k->memory);
-#endif
 }
 
 /* Weights as [group, slab, out, tap of the slab]: copies them there or back. */
@@ -378,7 +367,9 @@ bool gt__convolve_rows(const gt_call *call, const gt__conv *c, gt__made makes, c
 
 /* ---- y from x and w -------------------------------------------------------------------------- */
 
-static void forward_task(const work *k, int64_t i, char *memory) {
+static void forward_task(const void *of, int64_t i, int thread) {
+    const work *k = of;
+    char *memory = memory_of(k, thread);
     const tile at = tile_at(k->c, &k->t, i / k->c->groups);
     const int64_t group = i % k->c->groups;
     const void *lines = lines_of_x(k, &at, group, memory);
@@ -420,11 +411,12 @@ static void *clear_plane(const work *k, int64_t i, int64_t elements) {
     return plane;
 }
 
-static void forward_plane(const work *k, int64_t i, char *memory) {
+static void forward_plane(const void *of, int64_t i, int thread) {
+    const work *k = of;
     const gt__conv *c = k->c;
     const int64_t o = i % c->out, group = i / c->out % c->groups, image = i / c->out / c->groups;
     void *y = clear_plane(k, i, c->y[0] * c->y[1]);
-    (void)memory;
+    (void)thread;
     for (int64_t channel = 0; channel < c->in; channel++)
         k->loop->plane(c, x_plane(k, image, group, channel), filter(k, group, o, channel), y);
 }
@@ -448,13 +440,13 @@ bool gt__convolve(const gt_call *call, const gt__conv *c, const void *x, const v
     k.result = y;
     if (call->exact || by_planes(c)) {
         k.tasks = c->n * c->groups * c->out;
-        run_tasks(&k, forward_plane);
+        gt__share(k.tasks, gt__threads(), forward_plane, &k);
         return true;
     }
     k.tasks = k.t.blocks * k.t.down * k.t.across * c->groups;
     if (!weights_in_order(call, &k, w)) return false;
     if (!provide(call, &k, c->out, tile_at(c, &k.t, 0).pixels, k.t.depth)) return false;
-    run_tasks(&k, forward_task);
+    gt__share(k.tasks, gt__threads(), forward_task, &k);
     return true;
 }
 
@@ -484,7 +476,9 @@ static void input_tile(const work *k, const tile *at, int64_t group, char *memor
 }
 
 /* Tiles of one image meet in x: one task takes them all. */
-static void input_task(const work *k, int64_t i, char *memory) {
+static void input_task(const void *of, int64_t i, int thread) {
+    const work *k = of;
+    char *memory = memory_of(k, thread);
     const gt__conv *c = k->c;
     const int64_t tiles = k->t.down * k->t.across, first = i / c->groups * tiles;
     const int64_t group = i % c->groups;
@@ -498,11 +492,12 @@ static void input_task(const work *k, int64_t i, char *memory) {
     }
 }
 
-static void input_plane(const work *k, int64_t i, char *memory) {
+static void input_plane(const void *of, int64_t i, int thread) {
+    const work *k = of;
     const gt__conv *c = k->c;
     const int64_t channel = i % c->in, group = i / c->in % c->groups, image = i / c->in / c->groups;
     void *x = clear_plane(k, i, c->x[0] * c->x[1]);
-    (void)memory;
+    (void)thread;
     for (int64_t o = 0; o < c->out; o++)
         k->loop->plane_input(c, y_plane(k, image, group, o), filter(k, group, o, channel), x);
 }
@@ -519,13 +514,13 @@ bool gt__convolve_input(const gt_call *call, const gt__conv *c, const void *y, c
     k.result = x;
     if (call->exact || by_planes(c)) {
         k.tasks = c->n * c->groups * c->in;
-        run_tasks(&k, input_plane);
+        gt__share(k.tasks, gt__threads(), input_plane, &k);
         return true;
     }
     k.tasks = k.t.blocks * c->groups;
     if (!weights_in_order(call, &k, w)) return false;
     if (!provide(call, &k, k.t.depth, tile_at(c, &k.t, 0).pixels, c->out)) return false;
-    run_tasks(&k, input_task);
+    gt__share(k.tasks, gt__threads(), input_task, &k);
     return true;
 }
 
@@ -551,21 +546,23 @@ static void weight_tile(const work *k, const tile *at, int64_t group, void *sums
 }
 
 /* One part of the tiles, into sums of its own. */
-static void weight_task(const work *k, int64_t part, char *memory) {
+static void weight_task(const void *of, int64_t part, int thread) {
+    const work *k = of;
     const int64_t tiles = k->t.blocks * k->t.down * k->t.across;
     void *sums = place_of(k, k->weights, part * weight_count(k->c));
     for (int64_t t = tiles * part / k->parts; t < tiles * (part + 1) / k->parts; t++) {
         const tile at = tile_at(k->c, &k->t, t);
         for (int64_t group = 0; group < k->c->groups; group++)
-            weight_tile(k, &at, group, sums, memory);
+            weight_tile(k, &at, group, sums, memory_of(k, thread));
     }
 }
 
-static void weight_plane(const work *k, int64_t i, char *memory) {
+static void weight_plane(const void *of, int64_t i, int thread) {
+    const work *k = of;
     const gt__conv *c = k->c;
     const int64_t channel = i % c->in, o = i / c->in % c->out, group = i / c->in / c->out;
     void *w = clear_plane(k, i, c->k[0] * c->k[1]);
-    (void)memory;
+    (void)thread;
     for (int64_t image = 0; image < c->n; image++)
         k->loop->plane_weight(c, x_plane(k, image, group, channel), y_plane(k, image, group, o), w);
 }
@@ -582,7 +579,7 @@ bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, 
     k.result = w;
     if (call->exact || by_planes(c)) {
         k.tasks = c->groups * c->out * c->in;
-        run_tasks(&k, weight_plane);
+        gt__share(k.tasks, gt__threads(), weight_plane, &k);
         return true;
     }
     const int64_t tiles = k.t.blocks * k.t.down * k.t.across;
@@ -591,7 +588,7 @@ bool gt__convolve_weight(const gt_call *call, const gt__conv *c, const void *x, 
     if (!k.weights) return false;
     memset(k.weights, 0, (size_t)(k.parts * n * k.size));
     if (!provide(call, &k, c->out, k.t.depth, tile_at(c, &k.t, 0).pixels)) return false;
-    run_tasks(&k, weight_task);
+    gt__share(k.tasks, gt__threads(), weight_task, &k);
     for (int64_t part = 1; part < k.parts; part++)
         k.loop->add(k.weights, at_element(&k, k.weights, part * n), n);
     if (k.t.slabs == 1)

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/threads.h"
 #include "graph/wide.h"
-#include "ops/threads.h"
 #include "ops/unroll.h"
 
 /* ---- loops for every kind -------------------------------------------------------------------- */
@@ -254,7 +254,8 @@ typedef struct walk {
     int64_t inner, inner_stride; /* the last kept axis: results that are neighbours */
     bool columns;
     int64_t tile, tiles; /* results in a tile, tiles along the inner axis */
-    size_t work_bytes;   /* for one thread */
+    char *work;
+    size_t work_bytes; /* for one thread */
     const char *in;
     char *out;
 } walk;
@@ -288,21 +289,22 @@ static void gather(const walk *w, const char *x, int64_t first, int64_t n, char 
     }
 }
 
-/* Where n elements of a fold stand, from the first-th on, if they do so together: most of a long last axis do. */
-static const char *together(const walk *w, const char *x, int64_t first, int64_t n) {
+/* How far behind x's first element n elements of a fold stand, from the first-th on, if they do so together, as most of
+ * a long last axis do; negative where they do not, or stand before it. */
+static int64_t together(const walk *w, int64_t first, int64_t n) {
     const nest *over = &w->folded;
     const int last = over->rank - 1;
-    if (last >= 0 && over->stride[last] != 1) return NULL;
-    if (last <= 0) return x + first * (int64_t)w->f->in_size;
+    if (last >= 0 && over->stride[last] != 1) return -1;
+    if (last <= 0) return first;
     const place p = place_of(over, first);
-    return over->dim[last] - p.at[last] < n ? NULL : x + p.offset * (int64_t)w->f->in_size;
+    return over->dim[last] - p.at[last] < n ? -1 : p.offset;
 }
 
 static void row_chunk(const walk *w, const char *x, int64_t first, int64_t n, char *to,
                       char *spare) {
-    const char *from = together(w, x, first, n);
-    if (!from) gather(w, x, first, n, spare);
-    w->f->chunks(to, from ? from : spare, 1, n);
+    const int64_t offset = together(w, first, n);
+    if (offset < 0) gather(w, x, first, n, spare);
+    w->f->chunks(to, offset < 0 ? spare : x + offset * (int64_t)w->f->in_size, 1, n);
 }
 
 /* n elements of the fold, each for `width` results; 16 at once where they follow one another in memory. */
@@ -381,7 +383,9 @@ static void fold_chunks(const walk *w, const char *x, int64_t width, char *out, 
     memcpy(out, levels, (size_t)width * w->f->out_size);
 }
 
-static void fold_tile(const walk *w, int64_t job, char *work) {
+static void fold_tile(const void *of, int64_t job, int thread) {
+    const walk *w = of;
+    char *work = w->work + (size_t)thread * w->work_bytes;
     const int64_t size = (int64_t)w->f->in_size, outer = job / w->tiles;
     const int64_t first = job % w->tiles * w->tile;
     const int64_t width = w->inner - first < w->tile ? w->inner - first : w->tile;
@@ -395,26 +399,13 @@ static void fold_tile(const walk *w, int64_t job, char *work) {
         fold_chunks(w, x + i * w->inner_stride * size, 1, out + (size_t)i * w->f->out_size, work);
 }
 
-static int threads_for(int64_t elements, int64_t jobs) {
-    return elements >= PARALLEL ? gt__threads_for(jobs) : 1;
-}
-
-static bool run_walk(const gt_call *call, const walk *w) {
+static bool run_walk(const gt_call *call, walk *w) {
     const int64_t jobs = w->outer.count * w->tiles;
-    const int threads = threads_for(w->outer.count * w->inner * w->folded.count, jobs);
-    char *work = gt_scratch(call, (size_t)threads * w->work_bytes);
-    if (!work) return false;
-#ifdef GT_WITH_OPENMP
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-    for (int64_t job = 0; job < jobs; job++) {
-        const unsigned own = gt__enter(mode);
-        fold_tile(w, job, work + (size_t)omp_get_thread_num() * w->work_bytes);
-        gt_set_float_mode(own);
-    }
-#else
-    for (int64_t job = 0; job < jobs; job++) fold_tile(w, job, work);
-#endif
+    const bool many = w->outer.count * w->inner * w->folded.count >= PARALLEL;
+    const int threads = many ? gt__threads_for(jobs) : 1;
+    w->work = gt_scratch(call, (size_t)threads * w->work_bytes);
+    if (!w->work) return false;
+    gt__share(jobs, threads, fold_tile, w);
     return true;
 }
 

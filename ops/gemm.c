@@ -5,9 +5,11 @@
  * order in which the tile loop reads them; the tile loop (gemm_kernel.h, compiled for each
  * instruction set and chosen when called) keeps a tile of C in registers, and a panel of B in the
  * first-level cache. Where copying costs more than it gains, because few tiles read the copy or
- * memory has that order already, A or B is read where it lies. Threads share the panels and divide
- * the tiles, so each element of C is computed by one thread, and scratch does not depend on their
- * number. Thin products have a loop of their own.
+ * memory has that order already, A or B is read where it lies. Thin products have a loop of their own.
+ *
+ * Threads have nothing in common but what they read: each makes parts of C, from what it packs itself.
+ * That packs some of A or B twice, but nobody waits for another, and what a core reads again it has in
+ * its own caches: from another's it would come more slowly than from memory.
  *
  * This file wants -ffp-contract=fast, so that a * b + c is one fused instruction where the
  * processor has it: half the time, one rounding less. Without, it is right but slower.
@@ -16,8 +18,8 @@
 
 #include <string.h>
 
+#include "graph/threads.h"
 #include "graph/wide.h"
-#include "threads.h"
 #include "unroll.h"
 
 #ifdef GT_WITH_CBLAS
@@ -39,8 +41,11 @@ typedef struct {
     bool accumulate;
     const gt__gemm_pair *more;
     int64_t n_more;
-    const void *packed; /* B, never when turned */
-    bool turned;        /* more has a and b in each other's place */
+    int64_t skip_a,
+        skip_b;  /* elements of A and B, and of those of all pairs, before the first that is read */
+    bool turned; /* more has a and b in each other's place */
+    const void *packed; /* B, never when turned; of it the panels from skip_panels on are read */
+    int64_t packed_lines, skip_panels;
 } product;
 
 #define PACK_PARAMETERS                                                                            \
@@ -85,11 +90,13 @@ enum {
     FEW_COLUMNS = 128,    /* of C, likewise of A */
     MAX_TILE_ROWS = 8,
     MAX_TILE_COLUMNS = 48,
-    THIN_COLUMNS = 256, /* of C per task of a thin product */
+    THIN_COLUMNS = 256, /* of C per part of a thin product, at least */
     THIN = 8,           /* rows: up to here packing costs more than it gains */
     WORTH_THREADS =
         1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
     WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
+    WORTH_A_PART = 1 << 21,  /* multiplications: parts that are larger may be divided, ... */
+    PARTS = 4 /* ... up to so many for each thread: one may be slower than the next */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -192,31 +199,6 @@ static const kernel *kernel_for(size_t element_size) {
     return single ? &kernel_f32 : &kernel_f64;
 }
 
-/* Does n tasks; so many threads of a team, which all call this, divide them as they get done: on a machine with other
-   work a thread may take twice as long as the next one. Returns when none is left to begin. */
-static void share_out(int threads, int64_t n, void (*task)(const void *job, int64_t i),
-                      const void *job) {
-#ifdef GT_WITH_OPENMP
-    if (threads > 1) {
-#pragma omp for schedule(dynamic) nowait
-        for (int64_t i = 0; i < n; i++) task(job, i);
-        return;
-    }
-#endif
-    (void)threads;
-    for (int64_t i = 0; i < n; i++) task(job, i);
-}
-
-/* Waits until all threads of the team are done with what they have begun. */
-static void meet(int threads) {
-#ifdef GT_WITH_OPENMP
-    if (threads > 1) {
-#pragma omp barrier
-    }
-#endif
-    (void)threads;
-}
-
 static const void *element(const kernel *kr, const void *base, int64_t index) {
     return (const char *)base + index * (int64_t)kr->size;
 }
@@ -233,6 +215,7 @@ static product transposed(const product *g) {
         .b = g->a, .b_row = g->a_col, .b_col = g->a_row,
         .c = g->c, .c_row = g->c_col, .c_col = g->c_row,
         .more = g->more, .n_more = g->n_more, .turned = !g->turned,
+        .skip_a = g->skip_b, .skip_b = g->skip_a,
     };
     /* clang-format on */
 }
@@ -248,30 +231,21 @@ static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
     return least(m, n) <= THIN ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
 }
 
-static gt__gemm_pair pair_of(const product *g, int64_t i) {
-    if (i == 0) return (gt__gemm_pair){g->a, g->b};
-    const gt__gemm_pair *p = &g->more[i - 1];
-    return g->turned ? (gt__gemm_pair){p->b, p->a} : *p;
+/* The first elements that are read. */
+static gt__gemm_pair pair_of(const kernel *kr, const product *g, int64_t i) {
+    gt__gemm_pair p = {g->a, g->b};
+    if (i > 0) p = g->more[i - 1];
+    if (i > 0 && g->turned) p = (gt__gemm_pair){p.b, p.a};
+    return (gt__gemm_pair){element(kr, p.a, g->skip_a), element(kr, p.b, g->skip_b)};
 }
 
-typedef struct {
-    const kernel *kr;
-    product g;
-} thin_job;
-
-static void make_strip(const void *job, int64_t i) {
-    const thin_job *t = job;
-    t->kr->thin(&t->g, i * THIN_COLUMNS, least((i + 1) * THIN_COLUMNS, t->g.n));
-}
-
-static void run_thin(const kernel *kr, const product *g, int threads) {
-    thin_job one = {kr, *g};
+static void run_thin(const kernel *kr, const product *g) {
     for (int64_t i = 0; i <= g->n_more; i++) {
-        const gt__gemm_pair pair = pair_of(g, i);
-        one.g.a = pair.a, one.g.b = pair.b;
-        one.g.accumulate = g->accumulate || i > 0;
-        share_out(threads, ceil_div(g->n, THIN_COLUMNS), make_strip, &one);
-        meet(threads);
+        product one = *g;
+        const gt__gemm_pair pair = pair_of(kr, g, i);
+        one.a = pair.a, one.b = pair.b;
+        one.accumulate = g->accumulate || i > 0;
+        kr->thin(&one, 0, g->n);
     }
 }
 
@@ -306,47 +280,34 @@ static void pack_panel(const pack_job *k, int64_t i, int64_t from, int64_t depth
                               end - start, k->across, depth, k->along);
 }
 
-static void pack_one(const void *job, int64_t i) {
-    const pack_job *k = job;
-    pack_panel(k, i, 0, k->depth);
-}
-
 /* Lines that are neighbours stand in common cache lines: some elements of all, before the next ones. */
-static void pack_some_of_all(const void *job, int64_t i) {
-    const pack_job *k = job;
-    const int64_t from = i * PACK_DEPTH, panels = ceil_div(k->count, k->width);
-    for (int64_t p = 0; p < panels; p++) pack_panel(k, p, from, least(k->depth - from, PACK_DEPTH));
-}
-
-static void pack(const pack_job *k, int threads) {
-    if (k->across == 1)
-        share_out(threads, ceil_div(k->depth, PACK_DEPTH), pack_some_of_all, k);
-    else
-        share_out(threads, ceil_div(k->count, k->width), pack_one, k);
+static void pack(const pack_job *k) {
+    const int64_t step = k->across == 1 ? PACK_DEPTH : k->depth,
+                  panels = ceil_div(k->count, k->width);
+    for (int64_t from = 0; from < k->depth; from += step)
+        for (int64_t p = 0; p < panels; p++) pack_panel(k, p, from, least(k->depth - from, step));
 }
 
 /* Rows of A, from `first` on; a panel has the pairs' elements one after the other. */
 static void pack_rows(const kernel *kr, const product *g, const stretch *s, void *panels,
-                      int64_t first, int64_t rows, int threads) {
+                      int64_t first, int64_t rows) {
     for (int64_t i = 0; i < s->pairs; i++)
         pack(&(pack_job){kr, true, kr->rows, place(kr, panels, i * s->depth * kr->rows),
                          s->pairs * s->depth * kr->rows,
-                         element(kr, pair_of(g, s->pair + i).a,
+                         element(kr, pair_of(kr, g, s->pair + i).a,
                                  first * g->a_row + s->from * g->a_col),
-                         rows, g->a_row, s->depth, g->a_col},
-             threads);
+                         rows, g->a_row, s->depth, g->a_col});
 }
 
 /* Columns of B, likewise. */
 static void pack_columns(const kernel *kr, const product *g, const stretch *s, void *panels,
-                         int64_t first, int64_t columns, int threads) {
+                         int64_t first, int64_t columns) {
     for (int64_t i = 0; i < s->pairs; i++)
         pack(&(pack_job){kr, false, kr->columns, place(kr, panels, i * s->depth * kr->columns),
                          s->pairs * s->depth * kr->columns,
-                         element(kr, pair_of(g, s->pair + i).b,
+                         element(kr, pair_of(kr, g, s->pair + i).b,
                                  s->from * g->b_row + first * g->b_col),
-                         columns, g->b_col, s->depth, g->b_row},
-             threads);
+                         columns, g->b_col, s->depth, g->b_row});
 }
 
 /* Columns of B: panels; or rows where they lie, `row` elements apart, and the last panel packed if it has to be. */
@@ -382,8 +343,7 @@ static const void *find_panel(const multiply_job *k, int64_t panel, int64_t *row
 }
 
 /* A panel of B and some tiles' rows. */
-static void multiply_panel(const void *job, int64_t task) {
-    const multiply_job *k = job;
+static void multiply_panel(const multiply_job *k, int64_t task) {
     const kernel *kr = k->kr;
     const int64_t panels = ceil_div(k->c.columns, kr->columns), height = height_of(k);
     const int64_t tile = task / panels * height, i = tile * kr->rows;
@@ -399,9 +359,10 @@ static void multiply_panel(const void *job, int64_t task) {
                         panel_start(kr, c.columns, panel + 1) - j, c.row, c.col, c.add});
 }
 
-static void multiply_block(const multiply_job *k, int threads) {
+static void multiply_block(const multiply_job *k) {
     const int64_t down = ceil_div(ceil_div(k->c.rows, k->kr->rows), height_of(k));
-    share_out(threads, down * ceil_div(k->c.columns, k->kr->columns), multiply_panel, k);
+    const int64_t tasks = down * ceil_div(k->c.columns, k->kr->columns);
+    for (int64_t i = 0; i < tasks; i++) multiply_panel(k, i);
 }
 
 /* Lines of all panels that `columns` columns of B take. */
@@ -421,42 +382,40 @@ static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
     return pairs == 1 && (along || (g->a_row == 1 && g->n <= FEW_COLUMNS && tiles));
 }
 
-static void pack_last_panel(const void *job, int64_t i) {
-    (void)i;
-    const pack_job *k = job;
-    pack_panel(k, ceil_div(k->count, k->width) - 1, 0, k->depth);
-}
-
 /* B as it lies. */
 static right_columns read_columns(const kernel *kr, const product *g, const stretch *s,
-                                  void *scratch, int threads) {
-    const void *rows = element(kr, pair_of(g, s->pair).b, s->from * g->b_row);
+                                  void *scratch) {
+    const void *rows = element(kr, pair_of(kr, g, s->pair).b, s->from * g->b_row);
     const bool ends = kr->masks || g->n % kr->lanes == 0;
-    if (!ends)
-        share_out(threads, 1, pack_last_panel,
-                  &(pack_job){kr, false, kr->columns, scratch, 0, rows, g->n, 1, s->depth,
-                              g->b_row});
+    const pack_job k = {kr, false, kr->columns, scratch, 0, rows, g->n, 1, s->depth, g->b_row};
+    if (!ends) pack_panel(&k, ceil_div(g->n, kr->columns) - 1, 0, s->depth);
     return (right_columns){NULL, rows, ends ? NULL : scratch, g->b_row};
 }
 
-/* One thread packs so much of B at a time as its second-level cache holds, and finds it there; several, which have to
-   wait for each other, more. Or B was packed before. */
+/* B as it was packed before: a block of k after the other, each with all panels. */
+static right_columns take_panels(const kernel *kr, const product *g, const stretch *s) {
+    const int64_t skipped = g->skip_panels * kr->columns * s->depth;
+    return (right_columns){.panels = element(kr, g->packed, s->from * g->packed_lines + skipped)};
+}
+
+/* So much of B is packed at a time as the second-level cache holds, and found there. */
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
-                     int64_t rows, void *scratch, int threads) {
+                     int64_t rows, void *scratch) {
     const int64_t depth = s->pairs * s->depth;
-    const bool direct = reads_rows(kr, g, s->pairs),
-               whole = g->packed || reads_columns(kr, g, s->pairs);
-    const int64_t width = whole ? g->n : threads > 1 ? BLOCK_COLUMNS : CHUNK_COLUMNS;
-    right_columns b = {.panels = g->packed ? element(kr, g->packed, s->from * padded(kr, g->n))
-                                           : scratch};
+    const bool direct = reads_rows(kr, g, s->pairs), lies = reads_columns(kr, g, s->pairs);
+    const int64_t width = g->packed || lies ? g->n : CHUNK_COLUMNS;
     void *const packed =
-        place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, BLOCK_COLUMNS)) * depth);
+        place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, CHUNK_COLUMNS)) * depth);
+    right_columns b = {.panels = scratch};
     left_rows a = {packed, rows, 1, kr->rows};
     if (direct)
-        a = (left_rows){element(kr, pair_of(g, s->pair).a, first * g->a_row + s->from * g->a_col),
+        a = (left_rows){element(kr, pair_of(kr, g, s->pair).a,
+                                first * g->a_row + s->from * g->a_col),
                         rows, g->a_row, g->a_col};
     else
-        pack_rows(kr, g, s, packed, first, rows, threads);
+        pack_rows(kr, g, s, packed, first, rows);
+    if (g->packed) b = take_panels(kr, g, s);
+    if (lies) b = read_columns(kr, g, s, scratch);
     for (int64_t j = 0; j < g->n; j += width) {
         const part c = {place(kr, g->c, first * g->c_row + j * g->c_col),
                         rows,
@@ -464,19 +423,13 @@ static void run_rows(const kernel *kr, const product *g, const stretch *s, int64
                         g->c_row,
                         g->c_col,
                         g->accumulate || s->pair > 0 || s->from > 0};
-        if (!whole)
-            pack_columns(kr, g, s, scratch, j, c.columns, threads);
-        else if (!g->packed)
-            b = read_columns(kr, g, s, scratch, threads);
-        meet(threads);
-        multiply_block(&(multiply_job){kr, s, a, kr->rows * (direct ? g->a_row : depth), b, c},
-                       threads);
-        meet(threads);
+        if (!g->packed && !lies) pack_columns(kr, g, s, scratch, j, c.columns);
+        multiply_block(&(multiply_job){kr, s, a, kr->rows * (direct ? g->a_row : depth), b, c});
     }
 }
 
 /* Pairs are taken so many at a time as make a block together. */
-static void run_packed(const kernel *kr, const product *g, void *scratch, int threads) {
+static void run_packed(const kernel *kr, const product *g, void *scratch) {
     const int64_t block = block_depth(g->k), pairs = g->n_more + 1;
     const int64_t at_once = pairs > 1 ? GT__GEMM_BLOCK / g->k : 1;
     for (int64_t pair = 0; pair < pairs; pair += at_once)
@@ -484,23 +437,117 @@ static void run_packed(const kernel *kr, const product *g, void *scratch, int th
             const stretch s = {pair, least(at_once, pairs - pair), from, least(g->k - from, block)};
             const int64_t rows = reads_rows(kr, g, s.pairs) ? g->m : BLOCK_ROWS;
             for (int64_t i = 0; i < g->m; i += rows)
-                run_rows(kr, g, &s, i, least(g->m - i, rows), scratch, threads);
+                run_rows(kr, g, &s, i, least(g->m - i, rows), scratch);
         }
 }
 
-static void run(const kernel *kr, const product *g, void *scratch, int threads) {
+static void run(const kernel *kr, const product *g, void *scratch) {
     if (g->m <= THIN)
-        run_thin(kr, g, threads);
+        run_thin(kr, g);
     else
-        run_packed(kr, g, scratch, threads);
+        run_packed(kr, g, scratch);
 }
 
-size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size) {
+/* Multiplications. In doubles, whose product cannot overflow. */
+static double work_of(const gt__gemm_job *job) {
+    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1);
+}
+
+bool gt__gemm_is_large(const gt__gemm_job *job) { return work_of(job) >= WORTH_THREADS; }
+
+/* How many make it. */
+static int threads_of(const gt__gemm_job *job) {
+    return job->threads > 1 && gt__gemm_is_large(job) ? job->threads : 1;
+}
+
+/* ---- parts of C, for threads ----------------------------------------------------------------- */
+
+typedef struct cuts {
+    int64_t down, across; /* parts of C's rows, and of its columns */
+} cuts;
+
+/* The places at which rows and columns may be cut: whole tiles, and what a thin product is made of. */
+static int64_t places_down(const kernel *kr, const product *g) {
+    return g->m <= THIN ? 1 : ceil_div(g->m, kr->rows);
+}
+static int64_t places_across(const kernel *kr, const product *g) {
+    return ceil_div(g->n, g->m <= THIN ? THIN_COLUMNS : kr->columns);
+}
+
+/* What the parts cost that a thread makes, in cycles for each element of k: lines of A and B are read, and packed, for
+ * each part, which matters most where they are turned. */
+static double cost_of(const kernel *kr, const product *g, cuts c, int threads) {
+    const double read = 0.125, copy = 0.25, turn = 1;
+    const int64_t rows = ceil_div(places_down(kr, g), c.down) * kr->rows,
+                  columns = ceil_div(places_across(kr, g), c.across) * kr->columns;
+    const bool lies = g->packed || (g->b_col == 1 && rows <= FEW_TILES * kr->rows);
+    const double a = g->a_col == 1   ? read
+                     : g->a_row == 1 ? copy
+                                     : turn,
+                 b = lies            ? read
+                     : g->b_col == 1 ? copy
+                                     : turn;
+    const double each = (double)rows * a + (double)columns * b +
+                        (double)rows * (double)columns / (double)kr->lanes / 2;
+    return each * (double)ceil_div(c.down * c.across, threads);
+}
+
+/* The cheapest of some ways to make `parts` parts, or fewer where there are not so many places. */
+static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) {
+    cuts best = {1, 1};
+    double least_cost = cost_of(kr, g, best, threads);
+    for (int64_t down = least(parts, places_down(kr, g)); down > 0; down--) {
+        const cuts c = {down, least(ceil_div(parts, down), places_across(kr, g))};
+        const double cost = cost_of(kr, g, c, threads);
+        if (cost < least_cost) {
+            least_cost = cost;
+            best = c;
+        }
+    }
+    return best;
+}
+
+typedef struct parts_job {
+    const kernel *kr;
+    const product *g;
+    cuts cuts;
+    char *scratch;
+    size_t scratch_bytes; /* of a thread */
+} parts_job;
+
+static void make_part(const void *job, int64_t i, int thread) {
+    const parts_job *k = job;
+    const kernel *kr = k->kr;
+    product g = *k->g;
+    const int64_t down = places_down(kr, &g), across = places_across(kr, &g);
+    const int64_t row = i / k->cuts.across, column = i % k->cuts.across;
+    const int64_t first_row = down * row / k->cuts.down * kr->rows,
+                  first = across * column / k->cuts.across,
+                  end = across * (column + 1) / k->cuts.across;
+    const bool thin = g.m <= THIN;
+    const int64_t first_column = thin ? first * THIN_COLUMNS : panel_start(kr, g.n, first);
+    const int64_t end_column = thin ? least(end * THIN_COLUMNS, g.n) : panel_start(kr, g.n, end);
+    g.m = least(down * (row + 1) / k->cuts.down * kr->rows, g.m) - first_row;
+    g.n = end_column - first_column;
+    g.skip_a += first_row * g.a_row;
+    g.skip_b += first_column * g.b_col;
+    g.skip_panels = first;
+    g.c = place(kr, g.c, first_row * g.c_row + first_column * g.c_col);
+    run(kr, &g, k->scratch ? k->scratch + (size_t)thread * k->scratch_bytes : NULL);
+}
+
+/* What a thread packs: some of B, and A, which is the larger of the two at most. Which becomes which is not known yet. */
+static size_t thread_scratch(int64_t m, int64_t n, int64_t k, size_t element_size) {
     if (least(m, n) <= THIN) return 0;
-    const int64_t most = m < n ? n : m, less = least(m, n); /* either may become C's columns */
     const int64_t lines =
-        least(less, BLOCK_ROWS) + least(most, BLOCK_ROWS) + MAX_TILE_ROWS + MAX_TILE_COLUMNS;
-    return (size_t)(lines * block_depth(k)) * element_size;
+        least(m < n ? n : m, BLOCK_ROWS) + CHUNK_COLUMNS + MAX_TILE_ROWS + MAX_TILE_COLUMNS;
+    return ((size_t)(lines * block_depth(k)) * element_size + 63) / 64 * 64;
+}
+
+size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size) {
+    const int64_t all = job->k * (job->n_more + 1);
+    const int64_t k = job->n_more ? least(all, GT__GEMM_BLOCK) : job->k;
+    return (size_t)threads_of(job) * thread_scratch(job->m, job->n, k, element_size);
 }
 
 static void clear(const gt__gemm_job *job, size_t size) {
@@ -522,16 +569,19 @@ static product product_of(const gt__gemm_job *job) {
 
 static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     const kernel *kr = kernel_for(size);
+    const int threads = threads_of(job);
     product g = product_of(job);
     if (!g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
-#ifdef GT_WITH_OPENMP
-    if (gt__gemm_is_large(job)) { /* a region of one thread would cost time, too */
-#pragma omp parallel
-        run(kr, &g, scratch, omp_get_num_threads());
+    g.packed_lines = padded(kr, g.n);
+    if (threads == 1) {
+        run(kr, &g, scratch);
         return;
     }
-#endif
-    run(kr, &g, scratch, 1);
+    const int64_t worth = (int64_t)(work_of(job) / WORTH_A_PART);
+    const int64_t parts = threads * least(worth / threads > 1 ? worth / threads : 1, PARTS);
+    const parts_job k = {kr, &g, cut(kr, &g, parts, threads), scratch,
+                         gt__gemm_scratch(job, size) / (size_t)threads};
+    gt__share(k.cuts.down * k.cuts.across, threads, make_part, &k);
 }
 
 /* If only the strides are right. */
@@ -556,33 +606,37 @@ size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 
-static void pack_all(const kernel *kr, const product *g, void *to, int threads) {
-    const int64_t block = block_depth(g->k);
+typedef struct pack_all_job {
+    const kernel *kr;
+    product g;
+    void *to;
+    int64_t parts;
+} pack_all_job;
+
+/* Some panels, of all blocks of k. */
+static void pack_part(const void *job, int64_t i, int thread) {
+    const pack_all_job *k = job;
+    const kernel *kr = k->kr;
+    const product *g = &k->g;
+    const int64_t panels = ceil_div(g->n, kr->columns), block = block_depth(g->k);
+    const int64_t first = panels * i / k->parts, end = panels * (i + 1) / k->parts;
+    const int64_t column = panel_start(kr, g->n, first);
+    (void)thread;
     for (int64_t from = 0; from < g->k; from += block) {
         const stretch s = {0, 1, from, least(g->k - from, block)};
-        pack_columns(kr, g, &s, place(kr, to, from * padded(kr, g->n)), 0, g->n, threads);
+        pack_columns(kr, g, &s,
+                     place(kr, k->to, from * padded(kr, g->n) + first * kr->columns * s.depth),
+                     column, panel_start(kr, g->n, end) - column);
     }
 }
 
 void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
     const kernel *kr = kernel_for(size);
-    const product g = product_of(job);
-#ifdef GT_WITH_OPENMP
-    if (g.n * g.k > WORTH_PACKING) {
-#pragma omp parallel
-        pack_all(kr, &g, to, omp_get_num_threads());
-        return;
-    }
-#endif
-    pack_all(kr, &g, to, 1);
+    pack_all_job k = {kr, product_of(job), to, 1};
+    if (job->n * job->k > WORTH_PACKING)
+        k.parts = least(ceil_div(job->n, kr->columns), job->threads > 1 ? job->threads : 1);
+    gt__share(k.parts, (int)k.parts, pack_part, &k);
 }
-
-/* Multiplications. In doubles, whose product cannot overflow. */
-static double work_of(const gt__gemm_job *job) {
-    return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1);
-}
-
-bool gt__gemm_is_large(const gt__gemm_job *job) { return work_of(job) >= WORTH_THREADS; }
 
 int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
     const int threads = gt__threads_for(count);

@@ -12,8 +12,7 @@
  * multiply-adds: not on m, n, strides, threads, or its place in C. With oneDNN or CBLAS that holds
  * only for the products they do not take.
  *
- * Threads are used only with GT_WITH_OPENMP, for work that is worth it; a caller that is itself one
- * of a team's threads gets no further ones, unless it has asked OpenMP for nested teams.
+ * Threads are used only as far as the caller says, and for work that is worth it.
  *
  * Nothing here allocates or fails. NaN and infinities propagate: 0 * NaN is NaN. With k = 0 the
  * product is zeros (C stays as it is if accumulating); with m = 0 or n = 0 nothing is read or
@@ -43,12 +42,13 @@ typedef struct {
     const gt__gemm_pair *more;
     int64_t n_more;
     const void *packed; /* B as gt__gemm_pack has left it, or NULL */
+    int threads;        /* that may share the work; 0 is 1 */
 } gt__gemm_job;
 
-/* Bytes of scratch that a product of this size needs, for all threads together: about 2 MB at most
-   for floats, 4 for doubles, 0 for a thin product. element_size is that of a float or a double. With further pairs k is
-   that of all of them, or GT__GEMM_BLOCK if that is less. */
-size_t gt__gemm_scratch(int64_t m, int64_t n, int64_t k, size_t element_size);
+/* Bytes of scratch that this product needs, or a smaller one with as many threads: about 1.3 MB at most for floats for
+   each thread, 2.6 for doubles, 0 for a thin product. element_size is that of a float or a double. Its matrices, and
+   further pairs, need not be there yet, but how many. */
+size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size);
 
 /* The size of the blocks that k is cut into; the last may be smaller. It is k up to GT__GEMM_BLOCK. */
 enum { GT__GEMM_BLOCK = 256 };

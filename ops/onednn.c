@@ -56,7 +56,7 @@ bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
     if (!gt__onednn_takes(job)) return false;
 #ifdef GT_WITH_OPENMP
     const int threads = omp_get_max_threads();
-    if (size_of(job) < LEAST_SHARED) omp_set_num_threads(1);
+    omp_set_num_threads(job->threads > 1 && size_of(job) >= LEAST_SHARED ? job->threads : 1);
     const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
     omp_set_num_threads(threads);
     return done;

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/threads.h"
 #include "graph/wide.h"
 #include "ops/ops.h"
 #include "ops/pooling_emit.h"
 #include "ops/rows.h"
-#include "ops/threads.h"
 #include "ops/unroll.h"
 
 /* Rows or columns of one window, those beyond the image cut off; count is what a mean divides by.
@@ -283,6 +283,25 @@ static gt_tensor bad_windows(gt_samples *s, int i, gt_tensor (*f)(gt_tensor, gt_
     }
 }
 
+/* ---- planes ---------------------------------------------------------------------------------- */
+
+/* What a kernel goes over plane by plane; an image has as many as there are channels. */
+typedef struct planes {
+    grid g;
+    const kernels *loop;
+    const gt_array *from, *to, *index;
+    int64_t first; /* of those that are gone over now */
+    int64_t n;     /* elements of a plane of index */
+    size_t bytes;  /* of a plane of `to` */
+} planes;
+
+/* Planes are apart, so that threads may share them, where the images, of which x is a batch, are large. */
+static void go_over(planes *p, int64_t n, const gt_array *x, gt__task *task) {
+    gt__share(n, gt_numel(x->shape) >= WORTH_THREADS ? gt__threads() : 1, task, p);
+}
+
+static int64_t planes_in(const gt_array *x) { return x->shape.dim[0] * x->shape.dim[1]; }
+
 /* ---- max_pool: largest elements, and their places -------------------------------------------- */
 
 static bool max_shape(gt_call *call) {
@@ -297,21 +316,24 @@ static bool max_shape(gt_call *call) {
     return true;
 }
 
+static void find_largest(const void *of, int64_t i, int thread) {
+    const planes *p = of;
+    const int64_t plane = p->first + i;
+    (void)thread;
+    p->loop->largest(&p->g, plane_in(p->from, plane), plane_of(p->to, plane),
+                     plane_of(p->index, plane));
+}
+
 static bool max_kernel(gt_call *call) {
-    const gt_array *x = &call->in[0], *y = &call->out[0], *index = &call->out[1];
-    grid g;
-    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
+    const gt_array *x = &call->in[0], *y = &call->out[0];
+    planes p = {.loop = loops_of(x->dtype), .from = x, .to = y, .index = &call->out[1]};
+    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &p.g)) return false;
     const int64_t images = x->shape.dim[0], channels = x->shape.dim[1];
     const int64_t alike = ((const setting *)call->attr)->rule == RANDOM ? 1 : images;
-    const unsigned mode = gt_float_mode();
     for (int64_t n = 0; n < images; n += alike) {
-        draw_windows(call, n, &g);
-#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
-        for (int64_t p = n * channels; p < (n + alike) * channels; p++) {
-            const unsigned own = gt__enter(mode);
-            loops_of(x->dtype)->largest(&g, plane_in(x, p), plane_of(y, p), plane_of(index, p));
-            gt_set_float_mode(own);
-        }
+        draw_windows(call, n, &p.g);
+        p.first = n * channels;
+        go_over(&p, alike * channels, x, find_largest);
     }
     return true;
 }
@@ -450,20 +472,21 @@ static bool in_range(const gt_call *call, gt_shape plane) {
     return true;
 }
 
+static void put_back(const void *of, int64_t i, int thread) {
+    const planes *p = of;
+    (void)thread;
+    if (p->bytes) memset(plane_of(p->to, i), 0, p->bytes);
+    p->loop->put(plane_in(p->from, i), plane_of(p->to, i), plane_in(p->index, i), p->n);
+}
+
 static bool unpool_kernel(gt_call *call) {
-    const gt_array *from = &call->in[0], *index = &call->in[1], *to = &call->out[0];
-    const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
-    const size_t bytes = (size_t)(to->shape.dim[2] * to->shape.dim[3]) * gt_dtype_size(to->dtype);
+    const gt_array *index = &call->in[1], *to = &call->out[0];
+    const int64_t *size = &to->shape.dim[2];
+    planes p = {.loop = loops_of(to->dtype), .from = &call->in[0], .to = to, .index = index};
+    p.n = index->shape.dim[2] * index->shape.dim[3];
+    p.bytes = (size_t)(size[0] * size[1]) * gt_dtype_size(to->dtype);
     if (!in_range(call, to->shape)) return false;
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) if (gt_numel(to->shape) >= WORTH_THREADS)
-    for (int64_t p = 0; p < planes; p++) {
-        const unsigned own = gt__enter(mode);
-        if (bytes) memset(plane_of(to, p), 0, bytes);
-        loops_of(to->dtype)->put(plane_in(from, p), plane_of(to, p), plane_in(index, p),
-                                 n / planes);
-        gt_set_float_mode(own);
-    }
+    go_over(&p, planes_in(to), to, put_back);
     return true;
 }
 
@@ -527,15 +550,18 @@ static bool take_shape(gt_call *call) {
     return true;
 }
 
+static void take_out(const void *of, int64_t i, int thread) {
+    const planes *p = of;
+    (void)thread;
+    p->loop->take(plane_in(p->from, i), plane_of(p->to, i), plane_in(p->index, i), p->n);
+}
+
 static bool take_kernel(gt_call *call) {
     const gt_array *from = &call->in[0], *index = &call->in[1], *to = &call->out[0];
-    const int64_t planes = to->shape.dim[0] * to->shape.dim[1], n = gt_numel(index->shape);
+    planes p = {.loop = loops_of(to->dtype), .from = from, .to = to, .index = index};
+    p.n = index->shape.dim[2] * index->shape.dim[3];
     if (!in_range(call, from->shape)) return false;
-    if (n == 0) return true;
-#pragma omp parallel for schedule(static) if (gt_numel(from->shape) >= WORTH_THREADS)
-    for (int64_t p = 0; p < planes; p++)
-        loops_of(to->dtype)->take(plane_in(from, p), plane_of(to, p), plane_in(index, p),
-                                  n / planes);
+    if (gt_numel(index->shape)) go_over(&p, planes_in(to), from, take_out);
     return true;
 }
 
@@ -582,18 +608,18 @@ static gt_tensor take(gt_tensor x, gt_tensor index) {
 
 /* ---- avg_pool and its transpose -------------------------------------------------------------- */
 
+static void take_means(const void *of, int64_t i, int thread) {
+    const planes *p = of;
+    (void)thread;
+    p->loop->mean(&p->g, plane_in(p->from, i), plane_of(p->to, i));
+}
+
 static bool mean_kernel(gt_call *call) {
     const gt_array *x = &call->in[0], *y = &call->out[0];
-    grid g;
-    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
-    draw_windows(call, 0, &g);
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
-    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
-        const unsigned own = gt__enter(mode);
-        loops_of(x->dtype)->mean(&g, plane_in(x, p), plane_of(y, p));
-        gt_set_float_mode(own);
-    }
+    planes p = {.loop = loops_of(x->dtype), .from = x, .to = y};
+    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &p.g)) return false;
+    draw_windows(call, 0, &p.g);
+    go_over(&p, planes_in(x), x, take_means);
     return true;
 }
 
@@ -658,20 +684,21 @@ static bool spread_shape(gt_call *call) {
     return true;
 }
 
+static void spread_means(const void *of, int64_t i, int thread) {
+    const planes *p = of;
+    (void)thread;
+    if (p->bytes) memset(plane_of(p->to, i), 0, p->bytes);
+    p->loop->spread(&p->g, plane_in(p->from, i), plane_of(p->to, i));
+}
+
 static bool spread_kernel(gt_call *call) {
     const gt_array *y = &call->in[0], *x = &call->out[0];
-    const int64_t size = gt_numel(x->shape);
-    grid g;
-    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &g)) return false;
-    draw_windows(call, 0, &g);
-    if (size) memset(x->data, 0, (size_t)size * gt_dtype_size(x->dtype));
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(static) if (gt_numel(x->shape) >= WORTH_THREADS)
-    for (int64_t p = 0; p < x->shape.dim[0] * x->shape.dim[1]; p++) {
-        const unsigned own = gt__enter(mode);
-        loops_of(x->dtype)->spread(&g, plane_in(y, p), plane_of(x, p));
-        gt_set_float_mode(own);
-    }
+    const int64_t *size = &x->shape.dim[2];
+    planes p = {.loop = loops_of(x->dtype), .from = y, .to = x};
+    p.bytes = (size_t)(size[0] * size[1]) * gt_dtype_size(x->dtype);
+    if (!lay(call, size, &y->shape.dim[2], &p.g)) return false;
+    draw_windows(call, 0, &p.g);
+    go_over(&p, planes_in(x), x, spread_means);
     return true;
 }
 

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/threads.h"
 #include "ops/bf16.h"
 #include "ops/gemm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
-#include "ops/threads.h"
 
 /* ---- what fits ------------------------------------------------------------------------------- */
 
@@ -139,7 +139,7 @@ static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt
         .m = a->shape.dim[row_a], .n = b->shape.dim[row_b + 1], .k = b->shape.dim[row_b],
         .a = a->data, .a_row = a->stride[row_a], .a_col = a->stride[row_a + 1],
         .b = b->data, .b_row = b->stride[row_b], .b_col = b->stride[row_b + 1],
-        .c = out->data, .ldc = b->shape.dim[row_b + 1],
+        .c = out->data, .ldc = b->shape.dim[row_b + 1], .threads = gt__threads(),
     };
     /* clang-format on */
 }
@@ -182,26 +182,19 @@ static int64_t count_of(const batch *all, const gt_array *out) {
     return count;
 }
 
-/* Each thread has `bytes` of scratch. */
-static void multiply_all(const batch *all, gt_dtype dtype, const gt_array *out, char *scratch,
-                         size_t bytes, int threads) {
-    const int64_t count = count_of(all, out);
-#ifdef GT_WITH_OPENMP
-    if (threads > 1) {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (int64_t i = 0; i < count; i++) {
-            const gt__gemm_job job = product_at(all, dtype, out, i);
-            multiply(&job, dtype, bytes ? scratch + (size_t)omp_get_thread_num() * bytes : NULL);
-        }
-        return;
-    }
-#endif
-    (void)bytes;
-    (void)threads;
-    for (int64_t i = 0; i < count; i++) {
-        const gt__gemm_job job = product_at(all, dtype, out, i);
-        multiply(&job, dtype, scratch);
-    }
+/* All of them; each thread that shares them has `bytes` of scratch. */
+typedef struct products {
+    const batch *all;
+    const gt_array *out;
+    gt_dtype dtype;
+    char *scratch;
+    size_t bytes;
+} products;
+
+static void multiply_one(const void *job, int64_t i, int thread) {
+    const products *p = job;
+    const gt__gemm_job product = product_at(p->all, p->dtype, p->out, i);
+    multiply(&product, p->dtype, p->scratch ? p->scratch + (size_t)thread * p->bytes : NULL);
 }
 
 /* False where oneDNN does not take bf16. */
@@ -226,13 +219,15 @@ static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_arra
                            const gt_array *out) {
     const size_t size = gt_dtype_size(out->dtype);
     batch all = batch_of(a, b, out);
-    const gt__gemm_job *job = &all.first;
-    const int threads = gt__gemm_threads(job, count_of(&all, out), size);
-    const size_t bytes = (gt__gemm_scratch(job->m, job->n, job->k, size) + 63) / 64 * 64;
-    char *scratch = bytes ? gt_scratch(call, (size_t)threads * bytes) : NULL;
-    if (bytes && !scratch) return false;
+    const int64_t count = count_of(&all, out);
+    const int threads = gt__gemm_threads(&all.first, count, size);
     if (out == call->out && !prepare(call, &all, size)) return false;
-    multiply_all(&all, a->dtype, out, scratch, bytes, threads);
+    if (threads > 1) all.first.threads = 1;
+    products p = {.all = &all, .out = out, .dtype = a->dtype};
+    p.bytes = gt__gemm_scratch(&all.first, size);
+    p.scratch = p.bytes ? gt_scratch(call, (size_t)threads * p.bytes) : NULL;
+    if (p.bytes && !p.scratch) return false;
+    gt__share(count, threads, multiply_one, &p);
     return true;
 }
 
@@ -267,6 +262,7 @@ static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scrat
     const int64_t size = (int64_t)gt_dtype_size(w->dtype);
     gt__gemm_job job = w->job;
     job.m = to - from;
+    job.threads = 1;
     job.a = (const char *)job.a + from * job.a_row * size;
     job.c = (char *)job.c + from * job.ldc * size;
     multiply(&job, w->dtype, scratch);
@@ -349,7 +345,7 @@ static bool matmul_begin_whole(gt_call *call, gt_rows *rows) {
     const size_t size = gt_dtype_size(out->dtype);
     *rows = (gt_rows){.make = make_whole,
                       .work = w,
-                      .scratch = half ? 0 : gt__gemm_scratch(job->m, job->n, job->k, size),
+                      .scratch = half ? 0 : gt__gemm_scratch(job, size),
                       .together = job->m};
     return true;
 }
@@ -380,8 +376,7 @@ static int add_pairs(const gt_call *call, const gt_array *in, int n_pairs, const
     job.more = more;
     job.n_more = count - 1;
     job.accumulate = true;
-    const int64_t k = count * job.k < GT__GEMM_BLOCK ? count * job.k : GT__GEMM_BLOCK;
-    const size_t bytes = gt__gemm_scratch(job.m, job.n, k, gt_dtype_size(out->dtype));
+    const size_t bytes = gt__gemm_scratch(&job, gt_dtype_size(out->dtype));
     void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
     if (bytes && !scratch) return 0;
     multiply(&job, out->dtype, scratch);

@@ -14,8 +14,8 @@
 
 #include <string.h>
 
+#include "graph/threads.h"
 #include "ops/pixels.h"
-#include "ops/threads.h"
 
 enum {
     BLOCK_BYTES =
@@ -357,30 +357,25 @@ static void add_block(const work *k, const block *b, int64_t group, float *sums,
     }
 }
 
-static void make_share(const work *k, int64_t share, char *memory) {
+static char *memory_of(const work *k, int thread) {
+    return k->memory + (size_t)thread * k->thread_bytes;
+}
+
+static void make_task(const void *of, int64_t task, int thread) {
+    const work *k = of;
+    make_pixels(k, task, memory_of(k, thread));
+}
+
+static void make_share(const void *of, int64_t share, int thread) {
+    const work *k = of;
     const int64_t n = k->c->groups * k->group_weights;
     float *sums = k->weights + share * n;
     memset(sums, 0, (size_t)n * sizeof *sums);
     for (int64_t i = k->blocks * share / k->shares; i < k->blocks * (share + 1) / k->shares; i++) {
         const block b = block_at(k, i);
         for (int64_t group = 0; group < k->c->groups; group++)
-            add_block(k, &b, group, sums, memory);
+            add_block(k, &b, group, sums, memory_of(k, thread));
     }
-}
-
-static void run(const work *k, int64_t tasks,
-                void (*task)(const work *k, int64_t i, char *memory)) {
-#ifdef GT_WITH_OPENMP
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(dynamic) num_threads(gt__threads_for(tasks))
-    for (int64_t i = 0; i < tasks; i++) {
-        const unsigned own = gt__enter(mode);
-        task(k, i, k->memory + (size_t)omp_get_thread_num() * k->thread_bytes);
-        gt_set_float_mode(own);
-    }
-#else
-    for (int64_t i = 0; i < tasks; i++) task(k, i, k->memory);
-#endif
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -449,7 +444,7 @@ static gt__outcome make_images(const gt_call *call, work *k, filters w, gt_rows 
         next.weights += ceil_div(k->out, width) * width * p->slabs * p->depth;
     }
     if (rows) return begin_rows(call, k, rows);
-    run(k, tasks, make_pixels);
+    gt__share(tasks, gt__threads(), make_task, k);
     return GT__DONE;
 }
 
@@ -470,7 +465,7 @@ static gt__outcome make_weights(const gt_call *call, work *k, filters w) {
     }
     for (int64_t i = 0; i < k->images * result_rows(k); i++)
         p->slab[i] = place_in(k, i / result_rows(k), i % result_rows(k) * k->a[0].in_step, 0);
-    run(k, k->shares, make_share);
+    gt__share(k->shares, gt__threads(), make_share, k);
     for (int64_t share = 1; share < k->shares; share++)
         for (int64_t i = 0; i < n; i++) k->weights[i] += k->weights[share * n + i];
     for (int64_t group = 0; group < c->groups; group++)

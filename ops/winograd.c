@@ -18,8 +18,8 @@
 
 #include <string.h>
 
+#include "graph/threads.h"
 #include "ops/pixels.h"
-#include "ops/threads.h"
 #include "ops/unroll.h"
 
 enum {
@@ -259,8 +259,10 @@ static void make_lines(const work *k, int64_t first, int64_t end, room r) {
     }
 }
 
-static void make_block(const work *k, int64_t block, room r) {
-    make_lines(k, k->lines * block / k->blocks, k->lines * (block + 1) / k->blocks, r);
+static void make_block(const void *of, int64_t block, int thread) {
+    const work *k = of;
+    make_lines(k, k->lines * block / k->blocks, k->lines * (block + 1) / k->blocks,
+               room_of(k, thread));
 }
 
 static void add_products(const work *k, int64_t block, room r, float *sums) {
@@ -273,7 +275,9 @@ static void add_products(const work *k, int64_t block, room r, float *sums) {
                  sums + place * weights_apart(k), true);
 }
 
-static void make_share(const work *k, int64_t share, room r) {
+static void make_share(const void *of, int64_t share, int thread) {
+    const work *k = of;
+    const room r = room_of(k, thread);
     float *sums = k->weights + share * PLACES * weights_apart(k);
     clear(sums, PLACES * weights_apart(k));
     for (int64_t b = k->blocks * share / k->shares; b < k->blocks * (share + 1) / k->shares; b++)
@@ -287,20 +291,6 @@ static void add_shares(const work *k) {
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
-
-static void run(const work *k, int64_t tasks, void (*task)(const work *k, int64_t i, room r)) {
-#ifdef GT_WITH_OPENMP
-    const unsigned mode = gt_float_mode();
-#pragma omp parallel for schedule(dynamic) num_threads(gt__threads_for(tasks))
-    for (int64_t i = 0; i < tasks; i++) {
-        const unsigned own = gt__enter(mode);
-        task(k, i, room_of(k, omp_get_thread_num()));
-        gt_set_float_mode(own);
-    }
-#else
-    for (int64_t i = 0; i < tasks; i++) task(k, i, room_of(k, 0));
-#endif
-}
 
 static size_t aligned(int64_t elements) {
     return ((size_t)elements * sizeof(float) + 63) & ~(size_t)63;
@@ -379,7 +369,7 @@ static gt__outcome make_weights(const gt_call *call, const work *plan, filters w
     k.shares = least(SHARES, k.blocks);
     if (!provide(call, &k, k.shares, k.from.padded)) return GT__FAILED;
     place_rows(&k, 1, k.from.padded);
-    run(&k, k.shares, make_share);
+    gt__share(k.shares, gt__threads(), make_share, &k);
     add_shares(&k);
     collect_weights(&k, w);
     return GT__DONE;
@@ -419,7 +409,7 @@ static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w,
     place_rows(&k, k.from.padded, tiles);
     spread_weights(&k, w, turned);
     if (rows) return begin_rows(call, &k, images, rows);
-    run(&k, k.blocks, make_block);
+    gt__share(k.blocks, gt__threads(), make_block, &k);
     return GT__DONE;
 }
 
