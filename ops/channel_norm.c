@@ -1,9 +1,11 @@
 /* ops/channel_norm.c: batch normalization of images, and its gradient, as operations of their own.
- * A channel of a batch mostly fits the second-level cache: it is gone over several times there,
- * where separate operations would go over all of memory. */
+ * In planes, a channel of a batch mostly fits the second-level cache: it is gone over several times there, where
+ * separate operations would go over all of memory. Images that stand channels last, as between convolutions, are
+ * measured, and then written, one by one, so that each stays with the thread that convolves it. */
 #include "ops/channel_norm.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "graph/threads.h"
 #include "graph/wide.h"
@@ -15,14 +17,18 @@ enum {
     LANES = 16,
     VECTOR_BYTES = 32,
     WORTH_THREADS = 1 << 14, /* elements */
+    LEAST_LAST = 64,         /* pixels of an image, to stand channels last, and ... */
+    MOST_LAST = 128,         /* ... channels: a line and its sums are to fit the nearest caches */
     PART = 1024,             /* elements that are added up before a double takes over */
     FAR = 4                  /* squared distance from the mean, in variances */
 };
 
-/* x as [n, channels, run]. */
+/* x as [n, channels, run], of which y or gx is made, and y's gradient, or NULL. */
 typedef struct images {
     int64_t n, channels, run;
     double epsilon;
+    const void *x, *g;
+    void *y;
 } images;
 
 typedef struct lane_sums {
@@ -42,6 +48,189 @@ static double total(const double lane[LANES]) {
 #define REAL double
 #define NAME(x) x##_f64
 #include "ops/channel_norm_kernel.h"
+
+/* ---- channels last ---------------------------------------------------------------------------
+ *
+ * Of floats alone, as convolutions are. An image is lines of LANES pixels, each with all its channels: element j of a line belongs to lane j / channels of
+ * channel j mod channels. So lines are added up element by element, parts of them in floats and then in doubles, in
+ * the order in which add_run adds up a run: the bits are the same. Parts are added up in order whoever has made them. */
+
+typedef struct images_last {
+    images m;
+    int64_t line;              /* elements */
+    int64_t parts;             /* of an image, the last of which may be less than a line */
+    float *shift, *sums;       /* a line; of each part a line of each sum */
+    double *total;             /* a line of each sum */
+    const float *constants[4]; /* lines of what elements are computed with */
+} images_last;
+
+GT__WIDE_VECTORS static void add_squares(const float *restrict x, const float *restrict shift,
+                                         int64_t n, float *restrict plain,
+                                         float *restrict product) {
+    for (int64_t j = 0; j < n; j++) {
+        const float u = x[j] - shift[j];
+        plain[j] += u;
+        product[j] += u * u;
+    }
+}
+
+GT__WIDE_VECTORS static void add_met(const float *restrict x, const float *restrict shift,
+                                     const float *restrict g, int64_t n, float *restrict plain,
+                                     float *restrict product) {
+    for (int64_t j = 0; j < n; j++) {
+        plain[j] += g[j];
+        product[j] += g[j] * (x[j] - shift[j]);
+    }
+}
+
+/* Elements of part p of an image: whole lines, or what is less than one. */
+static int64_t part(const images_last *l, int64_t p, int64_t *first) {
+    const int64_t channels = l->m.channels, lines = l->m.run / LANES, most = PART / LANES;
+    const int64_t line = p * most < lines ? p * most : lines;
+    *first = line * l->line;
+    if (line == lines) return l->m.run * channels - *first;
+    return (lines - line < most ? lines - line : most) * l->line;
+}
+
+/* Elements of a part's sums: of x, and of g where there is one. */
+static int64_t sums_size(const images_last *l) { return l->m.g ? 4 * l->line : 2 * l->line; }
+
+static void add_image(const void *of, int64_t image, int thread) {
+    const images_last *l = of;
+    const int64_t at = image * l->m.run * l->m.channels, each = sums_size(l);
+    (void)thread;
+    for (int64_t p = 0, first; p < l->parts; p++) {
+        const int64_t n = part(l, p, &first);
+        const float *x = (const float *)l->m.x + at + first;
+        const float *g = l->m.g ? (const float *)l->m.g + at + first : NULL;
+        float *sum = l->sums + (image * l->parts + p) * each;
+        memset(sum, 0, (size_t)each * sizeof *sum);
+        for (int64_t i = 0; i < n; i += l->line) {
+            const int64_t count = n - i < l->line ? n - i : l->line;
+            add_squares(x + i, l->shift, count, sum, sum + l->line);
+            if (g) add_met(x + i, l->shift, g + i, count, sum + 2 * l->line, sum + 3 * l->line);
+        }
+    }
+}
+
+/* Lanes beyond those of an incomplete line are zeros. */
+GT__WIDE_VECTORS static void add_parts(const float *restrict sums, int64_t parts, int64_t n,
+                                       double *restrict total) {
+    for (int64_t j = 0; j < n; j++) total[j] = 0;
+    for (int64_t p = 0; p < parts; p++, sums += n)
+        for (int64_t j = 0; j < n; j++) total[j] += (double)sums[j];
+}
+
+static lane_sums lanes_of(const images_last *l, int sum, int64_t channel) {
+    lane_sums lanes = {0};
+    for (int i = 0; i < LANES; i++) {
+        const double *at = l->total + sum * l->line + i * l->m.channels + channel;
+        lanes.plain[i] = at[0];
+        lanes.product[i] = at[l->line];
+    }
+    return lanes;
+}
+
+static void repeat(float *line, int64_t channels) {
+    for (int64_t i = 1; i < LANES; i++)
+        memcpy(line + i * channels, line, (size_t)channels * sizeof *line);
+}
+
+/* Sums about the shifts; those of channels that are measured already stay. */
+static void measure_about(const images_last *l, int threads, bool *far, sums_f32 *s) {
+    const images *m = &l->m;
+    repeat(l->shift, m->channels);
+    gt__share(m->n, threads, add_image, l);
+    add_parts(l->sums, m->n * l->parts, sums_size(l), l->total);
+    for (int64_t c = 0; c < m->channels; c++) {
+        if (!far[c]) continue;
+        const lane_sums of_x = lanes_of(l, 0, c), none = {0};
+        const lane_sums of_g = m->g ? lanes_of(l, 2, c) : none;
+        s[c] = sums_of_f32(m, l->shift[c], &of_x, &of_g);
+    }
+}
+
+static void measure_last(const images_last *l, int threads, bool *far, sums_f32 *s) {
+    const images *m = &l->m;
+    bool any = false;
+    for (int64_t c = 0; c < m->channels; c++) {
+        far[c] = true;
+        l->shift[c] = m->n > 0 && m->run > 0 ? ((const float *)m->x)[c] : 0;
+    }
+    measure_about(l, threads, far, s);
+    for (int64_t c = 0; c < m->channels; c++) {
+        far[c] = is_far_f32(s[c], l->shift[c]);
+        if (far[c]) l->shift[c] = (float)s[c].mean;
+        any = any || far[c];
+    }
+    if (any) measure_about(l, threads, far, s);
+}
+
+GT__WIDE_VECTORS static void write_line(const float *restrict x, const float *const *constants,
+                                        float *restrict y, int64_t n) {
+    const float *restrict middle = constants[0], *restrict factor = constants[1],
+                          *restrict shift = constants[2];
+    for (int64_t j = 0; j < n; j++) y[j] = (x[j] - middle[j]) * factor[j] + shift[j];
+}
+
+GT__WIDE_VECTORS static void write_slopes(const float *restrict x, const float *restrict g,
+                                          const float *const *constants, float *restrict gx,
+                                          int64_t n) {
+    const float *restrict middle = constants[0], *restrict factor = constants[1],
+                          *restrict mean = constants[2], *restrict slope = constants[3];
+    for (int64_t j = 0; j < n; j++)
+        gx[j] = factor[j] * (g[j] - mean[j] - (x[j] - middle[j]) * slope[j]);
+}
+
+static void write_image(const void *of, int64_t image, int thread) {
+    const images_last *l = of;
+    const int64_t n = l->m.run * l->m.channels, at = image * n;
+    const float *x = (const float *)l->m.x + at, *g = (const float *)l->m.g;
+    float *y = (float *)l->m.y + at;
+    (void)thread;
+    for (int64_t i = 0; i < n; i += l->line) {
+        const int64_t count = n - i < l->line ? n - i : l->line;
+        if (g)
+            write_slopes(x + i, g + at + i, l->constants, y + i, count);
+        else
+            write_line(x + i, l->constants, y + i, count);
+    }
+}
+
+static void set_constants(const gt_call *call, const images_last *l, const sums_f32 *s,
+                          float *line) {
+    float *k[4] = {line, line + l->line, line + 2 * l->line, line + 3 * l->line};
+    for (int64_t c = 0; c < l->m.channels; c++)
+        if (l->m.g) {
+            const slopes_f32 v = slope_f32(call, &l->m, c, s[c]);
+            k[0][c] = v.middle, k[1][c] = v.factor, k[2][c] = v.mean, k[3][c] = v.slope;
+        } else {
+            const scales_f32 v = scale_f32(call, &l->m, c, s[c]);
+            k[0][c] = v.middle, k[1][c] = v.factor, k[2][c] = v.shift, k[3][c] = 0;
+        }
+    for (int i = 0; i < 4; i++) repeat(k[i], l->m.channels);
+}
+
+/* All of it, forward or, where there is a g, backward. False when memory is short. */
+static bool run_last(const gt_call *call, const images *m, int threads) {
+    images_last l = {.m = *m, .line = LANES * m->channels};
+    l.parts = (m->run / LANES * LANES + PART - 1) / PART + (m->run % LANES != 0);
+    const int64_t each = sums_size(&l), sums = m->n * l.parts * each;
+    const size_t measured = (size_t)m->channels * sizeof(sums_f32);
+    l.total = gt_scratch(call, (size_t)each * sizeof *l.total + measured +
+                                   (size_t)(sums + 5 * l.line) * sizeof(float) +
+                                   (size_t)m->channels * sizeof(bool));
+    if (!l.total) return false;
+    sums_f32 *s = (sums_f32 *)(void *)(l.total + each);
+    l.shift = (float *)(void *)(s + m->channels);
+    l.sums = l.shift + l.line;
+    float *const constants = l.sums + sums;
+    for (int i = 0; i < 4; i++) l.constants[i] = constants + i * l.line;
+    measure_last(&l, threads, (bool *)(void *)(constants + 4 * l.line), s);
+    set_constants(call, &l, s, constants);
+    gt__share(m->n, threads, write_image, &l);
+    return true;
+}
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -94,29 +283,90 @@ typedef void (*channel_loop)(const gt_call *call, const images *m, int64_t chann
 /* Channels are apart, so that threads may share them. */
 typedef struct batch_job {
     const gt_call *call;
-    images images;
+    const images *images;
     channel_loop loop;
 } batch_job;
 
 static void do_channel(const void *of, int64_t channel, int thread) {
     const batch_job *c = of;
     (void)thread;
-    c->loop(c->call, &c->images, channel);
+    c->loop(c->call, c->images, channel);
 }
 
-static bool run(const gt_call *call, channel_loop f32, channel_loop f64) {
-    const gt_shape shape = call->in[0].shape;
-    batch_job c = {.call = call,
-                   .images = {shape.dim[0], shape.dim[1], 1, *(const double *)call->attr},
-                   .loop = call->in[0].dtype == GT_F32 ? f32 : f64};
-    for (int d = 2; d < shape.rank; d++) c.images.run *= shape.dim[d];
-    const bool many = gt_numel(shape) >= WORTH_THREADS;
-    gt__share(c.images.channels, many ? gt__threads() : 1, do_channel, &c);
+static void run_planes(const gt_call *call, const images *m, int threads) {
+    const bool single = call->in[0].dtype == GT_F32;
+    const channel_loop forward = single ? forward_f32 : forward_f64,
+                       backward = single ? backward_f32 : backward_f64;
+    const batch_job c = {call, m, m->g ? backward : forward};
+    gt__share(m->channels, threads, do_channel, &c);
+}
+
+/* Planes become channels last, or the other way round. */
+static void turn(const images *m, const void *from, void *to, size_t size, bool to_last) {
+    const int64_t rows = to_last ? m->channels : m->run, columns = to_last ? m->run : m->channels;
+    for (int64_t i = 0; i < m->n * rows * columns; i++) {
+        const int64_t image = i / (rows * columns), row = i / columns % rows, column = i % columns;
+        const int64_t at = (image * columns + column) * rows + row;
+        memcpy((char *)to + (size_t)at * size, (const char *)from + (size_t)i * size, size);
+    }
+}
+
+/* Where some stand channels last and some do not, which is rare, all are brought into planes. */
+static bool run_mixed(const gt_call *call, images m, const bool last[3], int threads) {
+    const gt_array *x = &call->in[0];
+    const size_t size = gt_dtype_size(x->dtype), bytes = (size_t)gt_numel(x->shape) * size;
+    char *copy = gt_scratch(call, 3 * bytes);
+    if (!copy) return false;
+    void *const y = m.y;
+    if (last[0]) turn(&m, m.x, copy, size, false), m.x = copy;
+    if (last[1]) turn(&m, m.g, copy + bytes, size, false), m.g = copy + bytes;
+    if (last[2]) m.y = copy + 2 * bytes;
+    run_planes(call, &m, threads);
+    if (last[2]) turn(&m, m.y, y, size, true);
     return true;
 }
 
-static bool norm_kernel(gt_call *call) { return run(call, forward_f32, forward_f64); }
-static bool gradient_kernel(gt_call *call) { return run(call, backward_f32, backward_f64); }
+static images images_of(const gt_call *call, const gt_array *g) {
+    const gt_array *x = &call->in[0];
+    images m = {.n = x->shape.dim[0],
+                .channels = x->shape.dim[1],
+                .run = 1,
+                .epsilon = *(const double *)call->attr,
+                .x = x->data,
+                .g = g ? g->data : NULL,
+                .y = call->out[0].data};
+    for (int d = 2; d < x->shape.rank; d++) m.run *= x->shape.dim[d];
+    return m;
+}
+
+static bool run(const gt_call *call, const gt_array *g) {
+    const gt_array *x = &call->in[0];
+    const images m = images_of(call, g);
+    const int threads = gt_numel(x->shape) >= WORTH_THREADS ? gt__threads() : 1;
+    const bool last[3] = {gt_is_channels_last(x), g && gt_is_channels_last(g),
+                          gt_is_channels_last(&call->out[0])};
+    if (x->dtype == GT_F32 && last[0] && last[2] && (!g || last[1]))
+        return run_last(call, &m, threads);
+    if (last[0] || last[1] || last[2]) return run_mixed(call, m, last, threads);
+    run_planes(call, &m, threads);
+    return true;
+}
+
+static bool norm_kernel(gt_call *call) { return run(call, NULL); }
+static bool gradient_kernel(gt_call *call) { return run(call, &call->in[2]); }
+
+/* x and y; x, its gradient and y's. With few pixels sums would be as large as what is summed. */
+static gt_order norm_order(const gt_call *call) {
+    const gt_shape *x = &call->in[0].shape;
+    const int64_t lines = x->dim[0] * x->dim[1];
+    const bool large = x->dim[1] <= MOST_LAST && gt_numel(*x) >= lines * LEAST_LAST;
+    const bool may = !call->exact && call->in[0].dtype == GT_F32 && large;
+    return may ? (gt_order){1, 1} : (gt_order){0, 0};
+}
+static gt_order gradient_order(const gt_call *call) {
+    const gt_order order = norm_order(call);
+    return order.out ? (gt_order){5, 1} : order;
+}
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
@@ -240,7 +490,7 @@ static bool norm_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_channel_norm =
     GT_OP("channel_norm", norm_shape, norm_kernel, GT_PULL(norm_pull), norm_samples, .traits = 0,
-          .emit = norm_emit,
+          .order = norm_order, .emit = norm_emit,
           .meaning = "x standardized in each channel, times a weight, plus a bias");
 
 gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double epsilon) {
@@ -283,7 +533,7 @@ static bool gradient_emit(gt_emitter *e, const gt_call *call) {
 
 const gt_op gt__op_channel_norm_gradient =
     GT_OP("channel_norm_gradient", gradient_shape, gradient_kernel, GT_PULL(gradient_pull),
-          gradient_samples, .traits = 0, .emit = gradient_emit,
+          gradient_samples, .traits = 0, .order = gradient_order, .emit = gradient_emit,
           .meaning = "what x, weight and bias of channel_norm get from its gradient");
 
 static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, double epsilon) {

@@ -40,8 +40,16 @@ typedef struct NAME(sums) {
 } NAME(sums);
 
 static NAME(sums)
-    NAME(sums_about)(const images *m, int64_t channel, const REAL *x, const REAL *g, REAL shift) {
+    NAME(sums_of)(const images *m, REAL shift, const lane_sums *of_x, const lane_sums *of_g) {
     const double n = (double)(m->n * m->run);
+    const double off = total(of_x->plain) / n, variance = total(of_x->product) / n - off * off;
+    const double sum_g = total(of_g->plain);
+    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, sum_g,
+                        total(of_g->product) - off * sum_g};
+}
+
+static NAME(sums)
+    NAME(sums_about)(const images *m, int64_t channel, const REAL *x, const REAL *g, REAL shift) {
     lane_sums of_x = {0}, of_g = {0};
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
@@ -49,18 +57,19 @@ static NAME(sums)
         NAME(add_run)(x + at, shift, x + at, shift, m->run, ahead, &of_x);
         if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, ahead, &of_g);
     }
-    const double off = total(of_x.plain) / n, variance = total(of_x.product) / n - off * off;
-    const double sum_g = total(of_g.plain);
-    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, sum_g,
-                        total(of_g.product) - off * sum_g};
+    return NAME(sums_of)(m, shift, &of_x, &of_g);
 }
 
 /* Once is enough where the first element is no stranger to the channel: else differences lose digits. */
+static bool NAME(is_far)(NAME(sums) s, REAL first) {
+    const double off = s.mean - (double)first;
+    return off * off > FAR * s.variance;
+}
+
 static NAME(sums) NAME(measure)(const images *m, int64_t channel, const REAL *x, const REAL *g) {
     const REAL first = m->n > 0 && m->run > 0 ? x[channel * m->run] : 0;
     const NAME(sums) s = NAME(sums_about)(m, channel, x, g, first);
-    const double off = s.mean - (double)first;
-    return off * off > FAR * s.variance ? NAME(sums_about)(m, channel, x, g, (REAL)s.mean) : s;
+    return NAME(is_far)(s, first) ? NAME(sums_about)(m, channel, x, g, (REAL)s.mean) : s;
 }
 
 GT__WIDE_VECTORS static void NAME(write_run)(const REAL *restrict x, REAL middle, REAL factor,
@@ -68,16 +77,30 @@ GT__WIDE_VECTORS static void NAME(write_run)(const REAL *restrict x, REAL middle
     for (int64_t i = 0; i < n; i++) y[i] = (x[i] - middle) * factor + shift;
 }
 
-static void NAME(forward)(const gt_call *call, const images *m, int64_t channel) {
-    const REAL *x = call->in[0].data, *weight = call->in[1].data, *bias = call->in[2].data;
-    REAL *y = call->out[0].data, *mean = call->out[1].data, *variance = call->out[2].data;
-    const NAME(sums) s = NAME(measure)(m, channel, x, NULL);
-    const REAL factor = weight[channel] * (REAL)(1 / sqrt(s.variance + m->epsilon));
+/* y = (x - middle) factor + shift */
+typedef struct NAME(scales) {
+    REAL middle, factor, shift;
+} NAME(scales);
+
+/* Of a channel that is measured; notes its mean and variance. */
+static NAME(scales)
+    NAME(scale)(const gt_call *call, const images *m, int64_t channel, NAME(sums) s) {
+    const REAL *weight = call->in[1].data, *bias = call->in[2].data;
+    REAL *mean = call->out[1].data, *variance = call->out[2].data;
     mean[channel] = (REAL)s.mean;
     variance[channel] = (REAL)s.variance;
+    return (NAME(scales)){mean[channel],
+                          weight[channel] * (REAL)(1 / sqrt(s.variance + m->epsilon)),
+                          bias[channel]};
+}
+
+static void NAME(forward)(const gt_call *call, const images *m, int64_t channel) {
+    const REAL *x = m->x;
+    REAL *y = m->y;
+    const NAME(scales) s = NAME(scale)(call, m, channel, NAME(measure)(m, channel, x, NULL));
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
-        NAME(write_run)(x + at, mean[channel], factor, bias[channel], y + at, m->run);
+        NAME(write_run)(x + at, s.middle, s.factor, s.shift, y + at, m->run);
     }
 }
 
@@ -94,16 +117,22 @@ GT__WIDE_VECTORS static void NAME(write_slope)(const REAL *restrict x, const REA
 
 /* With z = (x - mean) r and r = 1 / sqrt(variance + epsilon), g being y's gradient:
  * x gets weight r (g - mean of g - z mean of g z), weight gets the sum of g z, bias that of g. */
-static void NAME(backward)(const gt_call *call, const images *m, int64_t channel) {
-    const REAL *x = call->in[0].data, *weight = call->in[1].data, *g = call->in[2].data;
-    REAL *gx = call->out[0].data, *g_weight = call->out[1].data, *g_bias = call->out[2].data;
-    const NAME(sums) s = NAME(measure)(m, channel, x, g);
+static NAME(slopes)
+    NAME(slope)(const gt_call *call, const images *m, int64_t channel, NAME(sums) s) {
+    const REAL *weight = call->in[1].data;
+    REAL *g_weight = call->out[1].data, *g_bias = call->out[2].data;
     const double n = (double)(m->n * m->run), r = 1 / sqrt(s.variance + m->epsilon);
     const double met = r * s.met;
-    const NAME(slopes) slopes = {(REAL)((double)weight[channel] * r), (REAL)(s.g / n), (REAL)s.mean,
-                                 (REAL)(r * met / n)};
     g_weight[channel] = (REAL)met;
     g_bias[channel] = (REAL)s.g;
+    return (NAME(slopes)){(REAL)((double)weight[channel] * r), (REAL)(s.g / n), (REAL)s.mean,
+                          (REAL)(r * met / n)};
+}
+
+static void NAME(backward)(const gt_call *call, const images *m, int64_t channel) {
+    const REAL *x = m->x, *g = m->g;
+    REAL *gx = m->y;
+    const NAME(slopes) slopes = NAME(slope)(call, m, channel, NAME(measure)(m, channel, x, g));
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
         NAME(write_slope)(x + at, g + at, slopes, gx + at, m->run);

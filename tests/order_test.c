@@ -9,6 +9,7 @@
 #include <omp.h>
 #endif
 
+#include "ops/channel_norm.h"
 #include "support/harness.h"
 #include "support/quick.h"
 
@@ -63,6 +64,13 @@ static gt_tensor element_wise(network *n, gt_tensor x) {
     }
 }
 
+/* About a first element that is no stranger to its channel, mostly: else sums are made twice. */
+static gt_tensor normalized(network *n, gt_tensor x) {
+    const gt_shape each = GT_SHAPE(channels(x));
+    if (draw(n, 4) == 0) x = gt_add_scalar(x, 100);
+    return gt__channel_norm(x, weight(n, each), weight(n, each), 1e-3);
+}
+
 /* What does not know the order, folds included. */
 static gt_tensor otherwise(network *n, gt_tensor x) {
     switch (draw(n, 10)) {
@@ -93,6 +101,7 @@ static gt_tensor loss_of(network *n) {
     for (int i = 0; i < layers; i++) {
         const gt_tensor before = x;
         x = convolved(n, x);
+        if (draw(n, 3) == 0) x = normalized(n, x);
         if (draw(n, 4)) x = element_wise(n, x);
         if (draw(n, 2)) x = element_wise(n, x);
         if (draw(n, 3) == 0) x = otherwise(n, x);
@@ -178,4 +187,75 @@ Test(order, images_that_lie_so_have_the_same_results) {
         cr_assert(memcmp(gt_data(slope[0]), gt_data(slope[1]), 16 * 24 * 9 * sizeof(float)) == 0);
     }
     gt_tape_free(tape);
+}
+
+/* The same for batch norm, which has loops for both orders, brings what is mixed into one, and sums images in parts. */
+static void expect_the_same_norm(gt_dtype dtype, gt_shape lying, double away) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = gt_keep(gt_add_scalar(gt_randn(tape, lying, dtype), away));
+    const gt_tensor u = gt_keep(gt_randn(tape, lying, dtype));
+    const gt_shape each = GT_SHAPE(lying.dim[3]);
+    const gt_tensor w = gt_randn(tape, each, dtype), b = gt_randn(tape, each, dtype);
+    cr_assert(gt_data(x) && gt_data(u), "%s", gt_error(tape));
+    gt_tensor result[4][6];
+    for (int i = 0; i < 4; i++) {
+        gt_tensor in[2] = {gt_permute(x, GT_AXES(0, 3, 1, 2)), gt_permute(u, GT_AXES(0, 3, 1, 2))};
+        for (int k = 0; k < 2; k++)
+            if (i >> k & 1) in[k] = gt_keep(gt_mul_scalar(in[k], 1));
+        const gt_tensor y = gt__channel_norm(in[0], w, b, 1e-5);
+        for (int k = 0; k < 3; k++) result[i][k] = gt_out(y, k);
+        const gt_tensor wanted[] = {in[0], w, b};
+        cr_assert(gt_vjps(y, in[1], wanted, 3, &result[i][3]), "%s", gt_error(tape));
+    }
+    for (int i = 1; i < 4; i++)
+        for (int k = 0; k < 6; k++) {
+            const void *one = gt_data(result[0][k]), *other = gt_data(result[i][k]);
+            const size_t n = (size_t)gt_numel(gt_shape_of(result[i][k])) * gt_dtype_size(dtype);
+            cr_assert(one && other, "%s", gt_error(tape));
+            cr_assert(memcmp(one, other, n) == 0, "result %d, copies %d", k, i);
+        }
+    gt_tape_free(tape);
+}
+
+Test(order, batch_norm_has_the_same_bits_in_either) {
+    static const gt_shape lying[] = {{4, {5, 13, 14, 24}},
+                                     {4, {3, 40, 33, 8}},
+                                     {4, {6, 8, 8, 1}},
+                                     {4, {2, 64, 32, 3}}};
+    for (size_t i = 0; i < sizeof lying / sizeof *lying; i++)
+        for (int away = 0; away < 2; away++) {
+            expect_the_same_norm(GT_F32, lying[i], 100.0 * away);
+            expect_the_same_norm(GT_F64, lying[i], 100.0 * away);
+        }
+}
+
+/* Batch norms alone stand channels last between each other, but not doubles. */
+static gt_tensor chain_of_norms(gt_tape *tape, gt_dtype dtype, bool reference) {
+    gt_reference(tape, reference);
+    const gt_tensor x = gt_randn(tape, GT_SHAPE(6, 20, 9, 31), dtype);
+    const gt_tensor w = gt_randn(tape, GT_SHAPE(20), dtype),
+                    b = gt_randn(tape, GT_SHAPE(20), dtype);
+    gt_tensor y = x;
+    for (int i = 0; i < 4; i++) y = gt_tanh(gt__channel_norm(y, w, b, 1e-5));
+    const gt_tensor loss = gt_sum(gt_square(y), GT_ALL, false);
+    gt_tensor slope[3];
+    cr_assert(gt_grads(loss, (gt_tensor[]){x, w, b}, 3, slope), "%s", gt_error(tape));
+    for (int i = 0; i < 3; i++) slope[i] = gt_flatten(slope[i], 0, -1);
+    return gt_concat(gt_list_of(3, slope), 0);
+}
+
+static void expect_chains_alike(gt_dtype dtype) {
+    gt_tape *tape[2] = {gt_tape_new(NULL), gt_tape_new(NULL)};
+    const gt_tensor slope[2] = {chain_of_norms(tape[0], dtype, false),
+                                chain_of_norms(tape[1], dtype, true)};
+    const void *data[2] = {gt_data(slope[0]), gt_data(slope[1])};
+    cr_assert(data[0] && data[1], "%s%s", gt_error(tape[0]), gt_error(tape[1]));
+    cr_assert_eq(stands_last(tape[0]), dtype == GT_F32);
+    cr_assert(memcmp(data[0], data[1], (size_t)gt_dim(slope[0], 0) * gt_dtype_size(dtype)) == 0);
+    for (int i = 0; i < 2; i++) gt_tape_free(tape[i]);
+}
+
+Test(order, chains_of_batch_norms_have_the_bits_of_the_reference) {
+    expect_chains_alike(GT_F32);
+    expect_chains_alike(GT_F64);
 }
