@@ -399,9 +399,23 @@ static void fold_tile(const void *of, int64_t job, int thread) {
         fold_chunks(w, x + i * w->inner_stride * size, 1, out + (size_t)i * w->f->out_size, work);
 }
 
+/* As many results in a tile as fit, or so few that each of several threads gets some tiles; of columns, no few. */
+static int64_t tile_of(const walk *w, int threads) {
+    enum { EACH = 3, FEWEST = 64 };
+    const int64_t most = TILE_BYTES / (int64_t)w->f->out_size;
+    const int64_t wanted = (EACH * threads + w->outer.count - 1) / w->outer.count;
+    int64_t tile = (w->inner + wanted - 1) / wanted;
+    if (threads == 1) return most;
+    if (w->columns)
+        tile = tile < FEWEST ? FEWEST : (tile + FOLD_LANES - 1) / FOLD_LANES * FOLD_LANES;
+    return tile < most ? tile : most;
+}
+
 static bool run_walk(const gt_call *call, walk *w) {
-    const int64_t jobs = w->outer.count * w->tiles;
     const bool many = w->outer.count * w->inner * w->folded.count >= PARALLEL;
+    w->tile = tile_of(w, many ? gt__threads() : 1);
+    w->tiles = (w->inner + w->tile - 1) / w->tile;
+    const int64_t jobs = w->outer.count * w->tiles;
     const int threads = many ? gt__threads_for(jobs) : 1;
     w->work = gt_scratch(call, (size_t)threads * w->work_bytes);
     if (!w->work) return false;
@@ -428,8 +442,6 @@ bool gt__fold(const gt_call *call, unsigned mask, const gt__folder *folder) {
     const int64_t step = w.folded.rank ? w.folded.stride[w.folded.rank - 1] : 1;
     const bool near = w.inner_stride == 1 && step != 1;
     w.columns = w.inner >= FOLD_LANES / 2 && (near || w.folded.count < FEW);
-    w.tile = TILE_BYTES / (int64_t)folder->out_size;
-    w.tiles = (w.inner + w.tile - 1) / w.tile;
     int levels = 2;
     while (levels < MOST_LEVELS && w.folded.count >> (levels + 6)) levels++;
     w.work_bytes = (size_t)(FOLD_LANES + levels) * TILE_BYTES;

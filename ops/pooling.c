@@ -5,6 +5,7 @@
  * largest element goes to its place, which max_pool gives as a second result: both are linear
  * operations of their own, each the gradient of its counterpart, to any order. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "graph/threads.h"
@@ -290,9 +291,10 @@ typedef struct planes {
     grid g;
     const kernels *loop;
     const gt_array *from, *to, *index;
-    int64_t first; /* of those that are gone over now */
-    int64_t n;     /* elements of a plane of index */
-    size_t bytes;  /* of a plane of `to` */
+    int64_t first;        /* of those that are gone over now */
+    int64_t n;            /* elements of a plane of index */
+    size_t bytes;         /* of a plane of `to` */
+    atomic_bool *strayed; /* set where a plane's index has places that it has not */
 } planes;
 
 /* Planes are apart, so that threads may share them, where the images, of which x is a batch, are large. */
@@ -459,35 +461,41 @@ GT__WIDE_VECTORS static bool all_below(const int64_t *place, int64_t n, int64_t 
     return !above;
 }
 
-/* Every place is one of the plane's. */
-static bool in_range(const gt_call *call, gt_shape plane) {
-    const gt_array *index = &call->in[1];
-    const int64_t n = gt_numel(index->shape), size = plane.dim[2] * plane.dim[3];
-    const int64_t *place = index->data;
-    if (all_below(place, n, size)) return true;
-    for (int64_t i = 0; i < n; i++)
-        if (place[i] < 0 || place[i] >= size)
-            return gt_call_fail(call, "index %lld in %s is out of range: a plane has %lld elements",
-                                (long long)place[i], gt_operand(call, 1), (long long)size);
-    return true;
+/* Places of a plane's elements, all of which it has; else NULL, and that is noted. */
+static const int64_t *places_in(const planes *p, int64_t plane, int64_t size) {
+    const int64_t *place = plane_in(p->index, plane);
+    if (all_below(place, p->n, size)) return place;
+    atomic_store_explicit(p->strayed, true, memory_order_relaxed);
+    return NULL;
 }
+
+static bool fail_for_place(const gt_call *call, int64_t size) {
+    const gt_array *index = &call->in[1];
+    const int64_t *place = index->data;
+    while (*place >= 0 && *place < size) place++;
+    return gt_call_fail(call, "index %lld in %s is out of range: a plane has %lld elements",
+                        (long long)*place, gt_operand(call, 1), (long long)size);
+}
+
+static int64_t plane_size(const gt_array *x) { return x->shape.dim[2] * x->shape.dim[3]; }
 
 static void put_back(const void *of, int64_t i, int thread) {
     const planes *p = of;
     (void)thread;
+    const int64_t *place = places_in(p, i, plane_size(p->to));
     if (p->bytes) memset(plane_of(p->to, i), 0, p->bytes);
-    p->loop->put(plane_in(p->from, i), plane_of(p->to, i), plane_in(p->index, i), p->n);
+    if (place) p->loop->put(plane_in(p->from, i), plane_of(p->to, i), place, p->n);
 }
 
 static bool unpool_kernel(gt_call *call) {
     const gt_array *index = &call->in[1], *to = &call->out[0];
-    const int64_t *size = &to->shape.dim[2];
+    atomic_bool strayed = false;
     planes p = {.loop = loops_of(to->dtype), .from = &call->in[0], .to = to, .index = index};
-    p.n = index->shape.dim[2] * index->shape.dim[3];
-    p.bytes = (size_t)(size[0] * size[1]) * gt_dtype_size(to->dtype);
-    if (!in_range(call, to->shape)) return false;
+    p.n = plane_size(index);
+    p.bytes = (size_t)plane_size(to) * gt_dtype_size(to->dtype);
+    p.strayed = &strayed;
     go_over(&p, planes_in(to), to, put_back);
-    return true;
+    return !strayed || fail_for_place(call, plane_size(to));
 }
 
 static bool unpool_pull(gt_pull *p) {
@@ -553,16 +561,18 @@ static bool take_shape(gt_call *call) {
 static void take_out(const void *of, int64_t i, int thread) {
     const planes *p = of;
     (void)thread;
-    p->loop->take(plane_in(p->from, i), plane_of(p->to, i), plane_in(p->index, i), p->n);
+    const int64_t *place = places_in(p, i, plane_size(p->from));
+    if (place) p->loop->take(plane_in(p->from, i), plane_of(p->to, i), place, p->n);
 }
 
 static bool take_kernel(gt_call *call) {
     const gt_array *from = &call->in[0], *index = &call->in[1], *to = &call->out[0];
+    atomic_bool strayed = false;
     planes p = {.loop = loops_of(to->dtype), .from = from, .to = to, .index = index};
-    p.n = index->shape.dim[2] * index->shape.dim[3];
-    if (!in_range(call, from->shape)) return false;
+    p.n = plane_size(index);
+    p.strayed = &strayed;
     if (gt_numel(index->shape)) go_over(&p, planes_in(to), from, take_out);
-    return true;
+    return !strayed || fail_for_place(call, plane_size(from));
 }
 
 static bool take_pull(gt_pull *p) {
@@ -693,10 +703,9 @@ static void spread_means(const void *of, int64_t i, int thread) {
 
 static bool spread_kernel(gt_call *call) {
     const gt_array *y = &call->in[0], *x = &call->out[0];
-    const int64_t *size = &x->shape.dim[2];
     planes p = {.loop = loops_of(x->dtype), .from = y, .to = x};
-    p.bytes = (size_t)(size[0] * size[1]) * gt_dtype_size(x->dtype);
-    if (!lay(call, size, &y->shape.dim[2], &p.g)) return false;
+    p.bytes = (size_t)plane_size(x) * gt_dtype_size(x->dtype);
+    if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &p.g)) return false;
     draw_windows(call, 0, &p.g);
     go_over(&p, planes_in(x), x, spread_means);
     return true;
