@@ -102,6 +102,11 @@ sed -n 's/^model name[^:]*: */processor: /p' /proc/cpuinfo 2>/dev/null | sort | 
 if [ -n "$torch" ]; then
     "$torch" -c 'import torch; print("PyTorch", torch.__version__)'
     (peer_settings; echo "OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE-} LD_LIBRARY_PATH=${LD_LIBRARY_PATH-}")
+    case ${OPENBLAS_CORETYPE-SKYLAKEX} in
+        SKYLAKEX | COOPERLAKE | SAPPHIRERAPIDS) ;;
+        *) ! grep -q avx512f /proc/cpuinfo 2>/dev/null ||
+            echo "note: OPENBLAS_CORETYPE is set; with SKYLAKEX PyTorch is faster on this processor" ;;
+    esac
 fi
 echo "load before: $(uptime | sed 's/.*average[s]*: //'); $rounds rounds of $seconds s"
 

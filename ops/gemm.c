@@ -41,9 +41,8 @@ typedef struct {
     bool accumulate;
     const gt__gemm_pair *more;
     int64_t n_more;
-    int64_t skip_a,
-        skip_b;  /* elements of A and B, and of those of all pairs, before the first that is read */
-    bool turned; /* more has a and b in each other's place */
+    int64_t skip_a, skip_b; /* elements of A and B, and of all pairs', before those that are read */
+    bool turned;            /* more has a and b in each other's place */
     const void *packed; /* B, never when turned; of it the panels from skip_panels on are read */
     int64_t packed_lines, skip_panels;
 } product;
@@ -215,7 +214,6 @@ static product transposed(const product *g) {
         .b = g->a, .b_row = g->a_col, .b_col = g->a_row,
         .c = g->c, .c_row = g->c_col, .c_col = g->c_row,
         .more = g->more, .n_more = g->n_more, .turned = !g->turned,
-        .skip_a = g->skip_b, .skip_b = g->skip_a,
     };
     /* clang-format on */
 }
