@@ -136,34 +136,32 @@ static void repeat(float *line, int64_t channels) {
         memcpy(line + i * channels, line, (size_t)channels * sizeof *line);
 }
 
-/* Sums about the shifts; those of channels that are measured already stay. */
-static void measure_about(const images_last *l, int threads, bool *far, sums_f32 *s) {
+/* Sums about the shifts. */
+static void measure_about(const images_last *l, int threads, sums_f32 *s) {
     const images *m = &l->m;
     repeat(l->shift, m->channels);
     gt__share(m->n, threads, add_image, l);
     add_parts(l->sums, m->n * l->parts, sums_size(l), l->total);
     for (int64_t c = 0; c < m->channels; c++) {
-        if (!far[c]) continue;
         const lane_sums of_x = lanes_of(l, 0, c), none = {0};
         const lane_sums of_g = m->g ? lanes_of(l, 2, c) : none;
         s[c] = sums_of_f32(m, l->shift[c], &of_x, &of_g);
     }
 }
 
-static void measure_last(const images_last *l, int threads, bool *far, sums_f32 *s) {
+/* What is measured again about the same shift is the same. */
+static void measure_last(const images_last *l, int threads, sums_f32 *s) {
     const images *m = &l->m;
-    bool any = false;
-    for (int64_t c = 0; c < m->channels; c++) {
-        far[c] = true;
+    bool again = false;
+    for (int64_t c = 0; c < m->channels; c++)
         l->shift[c] = m->n > 0 && m->run > 0 ? ((const float *)m->x)[c] : 0;
-    }
-    measure_about(l, threads, far, s);
+    measure_about(l, threads, s);
     for (int64_t c = 0; c < m->channels; c++) {
-        far[c] = is_far_f32(s[c], l->shift[c]);
-        if (far[c]) l->shift[c] = (float)s[c].mean;
-        any = any || far[c];
+        if (!is_far_f32(s[c], l->shift[c])) continue;
+        l->shift[c] = (float)s[c].mean;
+        again = true;
     }
-    if (any) measure_about(l, threads, far, s);
+    if (again) measure_about(l, threads, s);
 }
 
 GT__WIDE_VECTORS static void write_line(const float *restrict x, const float *const *constants,
@@ -218,15 +216,14 @@ static bool run_last(const gt_call *call, const images *m, int threads) {
     const int64_t each = sums_size(&l), sums = m->n * l.parts * each;
     const size_t measured = (size_t)m->channels * sizeof(sums_f32);
     l.total = gt_scratch(call, (size_t)each * sizeof *l.total + measured +
-                                   (size_t)(sums + 5 * l.line) * sizeof(float) +
-                                   (size_t)m->channels * sizeof(bool));
+                                   (size_t)(sums + 5 * l.line) * sizeof(float));
     if (!l.total) return false;
     sums_f32 *s = (sums_f32 *)(void *)(l.total + each);
     l.shift = (float *)(void *)(s + m->channels);
     l.sums = l.shift + l.line;
     float *const constants = l.sums + sums;
     for (int i = 0; i < 4; i++) l.constants[i] = constants + i * l.line;
-    measure_last(&l, threads, (bool *)(void *)(constants + 4 * l.line), s);
+    measure_last(&l, threads, s);
     set_constants(call, &l, s, constants);
     gt__share(m->n, threads, write_image, &l);
     return true;

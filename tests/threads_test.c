@@ -110,6 +110,43 @@ static void *all_products(sizes s, int layouts, gt_dtype dtype, int threads, siz
     return copy;
 }
 
+/* Many products at once, each made by one thread in scratch of its own. */
+static void *batch_of_products(int layouts, gt_dtype dtype, int threads, size_t *bytes) {
+    enum { COUNT = 60, M = 64, N = 70, K = 90 };
+    omp_set_num_threads(threads);
+    gt_tape *tape = gt_tape_new(NULL);
+    gt_tensor a = gt_randn(tape, GT_SHAPE(COUNT, layouts & 1 ? K : M, layouts & 1 ? M : K), dtype);
+    gt_tensor b = gt_randn(tape, GT_SHAPE(COUNT, layouts & 2 ? N : K, layouts & 2 ? K : N), dtype);
+    if (layouts & 1) a = gt_transpose(a, 1, 2);
+    if (layouts & 2) b = gt_transpose(b, 1, 2);
+    const gt_tensor y = gt_matmul(a, b);
+    const void *data = gt_data(y);
+    cr_assert(data != NULL, "%s", gt_error(tape));
+    *bytes = (size_t)gt_numel(gt_shape_of(y)) * gt_dtype_size(dtype);
+    void *copy = malloc(*bytes);
+    cr_assert(copy != NULL);
+    memcpy(copy, data, *bytes);
+    gt_tape_free(tape);
+    return copy;
+}
+
+Test(threads, change_no_bit_of_a_batch_of_products) {
+    const int before = omp_get_max_threads();
+    for (int layouts = 0; layouts < 8; layouts++) {
+        const gt_dtype dtype = layouts & 4 ? GT_F64 : GT_F32;
+        size_t n, m;
+        void *one = batch_of_products(layouts, dtype, 1, &n);
+        for (int threads = 2; threads <= 7; threads++) {
+            void *several = batch_of_products(layouts, dtype, threads, &m);
+            cr_assert(n == m && memcmp(one, several, n) == 0, "layouts %d, %d threads", layouts,
+                      threads);
+            free(several);
+        }
+        free(one);
+    }
+    omp_set_num_threads(before);
+}
+
 static void expect_the_same_bits(gt_dtype dtype) {
     static const sizes cases[] = {{128, 130, 300}, {33, 1100, 70}, {600, 49, 90},
                                   {5, 2000, 300},  {9, 900, 300},  {300, 300, 40}};
