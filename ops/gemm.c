@@ -370,7 +370,8 @@ static int64_t padded(const kernel *kr, int64_t columns) {
 
 /* B need not be packed for few rows of C. */
 static bool reads_columns(const kernel *kr, const product *g, int64_t pairs) {
-    return pairs == 1 && !g->packed && g->b_col == 1 && g->m <= FEW_TILES * kr->rows;
+    const bool lies = g->b_col == 1 && g->b_row != 0; /* 0 would say that it is packed */
+    return pairs == 1 && !g->packed && lies && g->m <= FEW_TILES * kr->rows;
 }
 
 /* Nor A where its rows are read along memory, or whole tiles across it for few columns. */
@@ -478,7 +479,7 @@ static double cost_of(const kernel *kr, const product *g, cuts c, int threads) {
     const double read = 0.125, copy = 0.25, turn = 1;
     const int64_t rows = ceil_div(places_down(kr, g), c.down) * kr->rows,
                   columns = ceil_div(places_across(kr, g), c.across) * kr->columns;
-    const bool lies = g->packed || (g->b_col == 1 && rows <= FEW_TILES * kr->rows);
+    const bool lies = g->packed || (g->b_col == 1 && g->b_row != 0 && rows <= FEW_TILES * kr->rows);
     const double a = g->a_col == 1   ? read
                      : g->a_row == 1 ? copy
                                      : turn,
@@ -525,7 +526,7 @@ static void make_part(const void *job, int64_t i, int thread) {
     const bool thin = g.m <= THIN;
     const int64_t first_column = thin ? first * THIN_COLUMNS : panel_start(kr, g.n, first);
     const int64_t end_column = thin ? least(end * THIN_COLUMNS, g.n) : panel_start(kr, g.n, end);
-    g.m = least(down * (row + 1) / k->cuts.down * kr->rows, g.m) - first_row;
+    if (!thin) g.m = least(down * (row + 1) / k->cuts.down * kr->rows, g.m) - first_row;
     g.n = end_column - first_column;
     g.skip_a += first_row * g.a_row;
     g.skip_b += first_column * g.b_col;
@@ -535,17 +536,17 @@ static void make_part(const void *job, int64_t i, int thread) {
 }
 
 /* What a thread packs: some of B, and A, which is the larger of the two at most. Which becomes which is not known yet. */
-static size_t thread_scratch(int64_t m, int64_t n, int64_t k, size_t element_size) {
+static size_t thread_scratch(int64_t m, int64_t n, int64_t depth, size_t element_size) {
     if (least(m, n) <= THIN) return 0;
     const int64_t lines =
         least(m < n ? n : m, BLOCK_ROWS) + CHUNK_COLUMNS + MAX_TILE_ROWS + MAX_TILE_COLUMNS;
-    return ((size_t)(lines * block_depth(k)) * element_size + 63) / 64 * 64;
+    return ((size_t)(lines * depth) * element_size + 63) / 64 * 64;
 }
 
+/* Blocks of a smaller k may be larger: they are taken for as large as can be. */
 size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size) {
-    const int64_t all = job->k * (job->n_more + 1);
-    const int64_t k = job->n_more ? least(all, GT__GEMM_BLOCK) : job->k;
-    return (size_t)threads_of(job) * thread_scratch(job->m, job->n, k, element_size);
+    const int64_t depth = least(job->k * (job->n_more + 1), GT__GEMM_BLOCK);
+    return (size_t)threads_of(job) * thread_scratch(job->m, job->n, depth, element_size);
 }
 
 static void clear(const gt__gemm_job *job, size_t size) {
@@ -565,8 +566,7 @@ static product product_of(const gt__gemm_job *job) {
     /* clang-format on */
 }
 
-static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
-    const kernel *kr = kernel_for(size);
+static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch) {
     const int threads = threads_of(job);
     product g = product_of(job);
     if (!g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
@@ -578,7 +578,7 @@ static void built_in(const gt__gemm_job *job, size_t size, void *scratch) {
     const int64_t worth = (int64_t)(work_of(job) / WORTH_A_PART);
     const int64_t parts = threads * least(worth / threads > 1 ? worth / threads : 1, PARTS);
     const parts_job k = {kr, &g, cut(kr, &g, parts, threads), scratch,
-                         gt__gemm_scratch(job, size) / (size_t)threads};
+                         gt__gemm_scratch(job, kr->size) / (size_t)threads};
     gt__share(k.cuts.down * k.cuts.across, threads, make_part, &k);
 }
 
@@ -705,7 +705,7 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
 #if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
     if (!job->packed && all_by_library(job, size)) return;
 #endif
-    built_in(job, size, scratch);
+    multiply_by(kernel_for(size), job, scratch);
 }
 
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(float), scratch); }

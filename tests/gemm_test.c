@@ -1,0 +1,122 @@
+/* tests/gemm_test.c: the matrix product by each kernel that this processor has, not only by the quickest, on one thread
+ * and on several. Numbers are whole and sums exact. What stands around C, and the scratch, tell who writes where. */
+#include <criterion/criterion.h>
+
+/* Names of its own, so that the library's stand beside them. */
+#define gt__gemm_depth own_gemm_depth
+#define gt__gemm_packed own_gemm_packed
+#define gt__gemm_pack own_gemm_pack
+#define gt__gemm_rows_scratch own_gemm_rows_scratch
+#define gt__gemm_is_large own_gemm_is_large
+#define gt__gemm_threads own_gemm_threads
+#define gt__gemm_scratch own_gemm_scratch
+#define gt__gemm_f32 own_gemm_f32
+#define gt__gemm_f64 own_gemm_f64
+#define gt__gemm_bf16 own_gemm_bf16
+#define gt__gemm_bf16_takes own_gemm_bf16_takes
+#include "ops/gemm.c" // NOLINT(bugprone-suspicious-include): its kernels are its own
+
+#include <stdlib.h>
+
+typedef struct sizes {
+    int64_t m, n, k;
+} sizes;
+
+enum { LAYOUTS = 4, EXPANDED = 3 };
+
+static double number(int64_t i, int64_t j, int64_t seed) {
+    return (double)((i * 37 + j * 11 + seed * 5) % 13 - 6);
+}
+
+static double read_element(const void *x, size_t size, int64_t i) {
+    return size == sizeof(float) ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
+static void write_element(void *x, size_t size, int64_t i, double v) {
+    if (size == sizeof(float))
+        ((float *)x)[i] = (float)v;
+    else
+        ((double *)x)[i] = v;
+}
+
+static void *allocate(size_t bytes) {
+    void *x = NULL;
+    cr_assert_eq(posix_memalign(&x, 64, bytes + 64), 0);
+    memset(x, 0xff, bytes + 64); /* NaN */
+    return x;
+}
+
+/* A matrix in memory of its own size: along its rows, along its columns, with rows apart, or one row for all. */
+static void *matrix(int layout, int64_t rows, int64_t columns, size_t size, int64_t *row,
+                    int64_t *column) {
+    const int64_t apart = layout == 2 ? columns + 3 : columns;
+    *row = layout == 1 ? 1 : layout == EXPANDED ? 0 : apart;
+    *column = layout == 1 ? rows : 1;
+    const int64_t last = (rows - 1) * *row + (columns - 1) * *column;
+    void *x = allocate((size_t)(last + 1) * size);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            write_element(x, size, i * *row + j * *column,
+                          number(layout == EXPANDED ? 0 : i, j, layout));
+    return x;
+}
+
+static void expect_product(const kernel *kr, const gt__gemm_job *job) {
+    for (int64_t i = 0; i < job->m; i++)
+        for (int64_t j = 0; j < job->n; j++) {
+            double sum = 0;
+            for (int64_t p = 0; p < job->k; p++)
+                sum += read_element(job->a, kr->size, i * job->a_row + p * job->a_col) *
+                       read_element(job->b, kr->size, p * job->b_row + j * job->b_col);
+            cr_assert_eq(read_element(job->c, kr->size, i * job->ldc + j), sum,
+                         "[%d, %d] of %d x %d x %d, tiles of %d x %d, %d threads", (int)i, (int)j,
+                         (int)job->m, (int)job->n, (int)job->k, (int)kr->rows, (int)kr->columns,
+                         job->threads);
+        }
+}
+
+static void try_product(const kernel *kr, sizes s, int layouts, int threads) {
+    gt__gemm_job job = {.m = s.m, .n = s.n, .k = s.k, .ldc = s.n, .threads = threads};
+    void *a = matrix(layouts % LAYOUTS, s.m, s.k, kr->size, &job.a_row, &job.a_col);
+    void *b = matrix(layouts / LAYOUTS, s.k, s.n, kr->size, &job.b_row, &job.b_col);
+    void *c = allocate((size_t)(s.m * s.n) * kr->size);
+    void *scratch = allocate(gt__gemm_scratch(&job, kr->size));
+    job.a = a, job.b = b, job.c = c;
+    multiply_by(kr, &job, scratch);
+    expect_product(kr, &job);
+    free(a);
+    free(b);
+    free(c);
+    free(scratch);
+}
+
+/* The last ones are large enough for several threads. */
+static void try_kernel(const kernel *kr) {
+    static const sizes cases[] = {{16, 32, 48},   {5, 70, 300},   {70, 5, 300},   {33, 49, 257},
+                                  {130, 9, 20},   {8, 700, 380},  {6, 1000, 400}, {1000, 7, 400},
+                                  {200, 64, 170}, {64, 300, 110}, {129, 130, 130}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int layouts = 0; layouts < LAYOUTS * LAYOUTS; layouts++) {
+            try_product(kr, cases[i], layouts, 1);
+            try_product(kr, cases[i], layouts, 2 + layouts % 4);
+        }
+}
+
+Test(gemm, plain_kernels) {
+    try_kernel(&kernel_f32);
+    try_kernel(&kernel_f64);
+}
+
+#ifdef GEMM_X86
+Test(gemm, avx2_kernels) {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
+    try_kernel(&kernel_f32_avx2);
+    try_kernel(&kernel_f64_avx2);
+}
+
+Test(gemm, avx512_kernels) {
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("fma")) return;
+    try_kernel(&kernel_f32_avx512);
+    try_kernel(&kernel_f64_avx512);
+}
+#endif
