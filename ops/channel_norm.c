@@ -51,9 +51,10 @@ static double total(const double lane[LANES]) {
 
 /* ---- channels last ---------------------------------------------------------------------------
  *
- * Of floats alone, as convolutions are. An image is lines of LANES pixels, each with all its channels: element j of a line belongs to lane j / channels of
- * channel j mod channels. So lines are added up element by element, parts of them in floats and then in doubles, in
- * the order in which add_run adds up a run: the bits are the same. Parts are added up in order whoever has made them. */
+ * Of floats alone, as convolutions are. An image is lines of LANES pixels, each with all its channels: element j of a
+ * line belongs to lane j / channels of channel j mod channels. So lines are added up element by element, parts of them in
+ * floats and then in doubles, in the order in which add_run adds up a run: the bits are the same. Parts are added up in
+ * order whoever has made them. */
 
 typedef struct images_last {
     images m;

@@ -368,15 +368,15 @@ static int64_t padded(const kernel *kr, int64_t columns) {
     return ceil_div(columns, kr->columns) * kr->columns;
 }
 
-/* B need not be packed for few rows of C. */
-static bool reads_columns(const kernel *kr, const product *g, int64_t pairs) {
+/* B need not be packed for few rows of C, as a product has, or a part of it. */
+static bool reads_columns(const kernel *kr, const product *g, int64_t rows, int64_t pairs) {
     const bool lies = g->b_col == 1 && g->b_row != 0; /* 0 would say that it is packed */
-    return pairs == 1 && !g->packed && lies && g->m <= FEW_TILES * kr->rows;
+    return pairs == 1 && !g->packed && lies && rows <= FEW_TILES * kr->rows;
 }
 
 /* Nor A where its rows are read along memory, or whole tiles across it for few columns. */
 static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
-    const bool tiles = g->m % kr->rows == 0 || (kr->masks && reads_columns(kr, g, pairs));
+    const bool tiles = g->m % kr->rows == 0 || (kr->masks && reads_columns(kr, g, g->m, pairs));
     const bool along = g->a_col == 1 && g->a_row != 1;
     return pairs == 1 && (along || (g->a_row == 1 && g->n <= FEW_COLUMNS && tiles));
 }
@@ -401,7 +401,7 @@ static right_columns take_panels(const kernel *kr, const product *g, const stret
 static void run_rows(const kernel *kr, const product *g, const stretch *s, int64_t first,
                      int64_t rows, void *scratch) {
     const int64_t depth = s->pairs * s->depth;
-    const bool direct = reads_rows(kr, g, s->pairs), lies = reads_columns(kr, g, s->pairs);
+    const bool direct = reads_rows(kr, g, s->pairs), lies = reads_columns(kr, g, g->m, s->pairs);
     const int64_t width = g->packed || lies ? g->n : CHUNK_COLUMNS;
     void *const packed =
         place(kr, scratch, g->packed ? 0 : padded(kr, least(g->n, CHUNK_COLUMNS)) * depth);
@@ -479,7 +479,7 @@ static double cost_of(const kernel *kr, const product *g, cuts c, int threads) {
     const double read = 0.125, copy = 0.25, turn = 1;
     const int64_t rows = ceil_div(places_down(kr, g), c.down) * kr->rows,
                   columns = ceil_div(places_across(kr, g), c.across) * kr->columns;
-    const bool lies = g->packed || (g->b_col == 1 && g->b_row != 0 && rows <= FEW_TILES * kr->rows);
+    const bool lies = g->packed || reads_columns(kr, g, rows, 1);
     const double a = g->a_col == 1   ? read
                      : g->a_row == 1 ? copy
                                      : turn,
@@ -637,7 +637,7 @@ void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
 }
 
 int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
-    const int threads = gt__threads_for(count);
+    const int threads = (int)least(count, job->threads);
     const bool worth = (double)count * work_of(job) >= WORTH_THREADS;
     const bool divides_well = !gt__gemm_is_large(job) || count >= 4 * threads;
     return worth && divides_well && !is_for_library(job, size) ? threads : 1;

@@ -64,7 +64,7 @@ void gt__gemm_pack(const gt__gemm_job *job, size_t element_size, void *to);
 size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size);
 bool gt__gemm_is_large(const gt__gemm_job *job);
 
-/* How many threads best divide so many products like this one, each with scratch of its own; 1 where each is divided
+/* How many of its threads best divide so many products like this one, each with scratch of its own; 1 where each is divided
    among threads instead, or all are too small. */
 int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t element_size);
 

@@ -214,13 +214,15 @@ static bool pooled_shape(gt_call *call) {
     return true;
 }
 
+static int64_t plane_size(const gt_array *x) { return x->shape.dim[2] * x->shape.dim[3]; }
+static size_t plane_bytes(const gt_array *x) {
+    return (size_t)plane_size(x) * gt_dtype_size(x->dtype);
+}
 static const void *plane_in(const gt_array *x, int64_t plane) {
-    const int64_t size = (int64_t)gt_dtype_size(x->dtype) * x->shape.dim[2] * x->shape.dim[3];
-    return (const char *)x->data + plane * size;
+    return (const char *)x->data + (size_t)plane * plane_bytes(x);
 }
 static void *plane_of(const gt_array *x, int64_t plane) {
-    const int64_t size = (int64_t)gt_dtype_size(x->dtype) * x->shape.dim[2] * x->shape.dim[3];
-    return (char *)x->data + plane * size;
+    return (char *)x->data + (size_t)plane * plane_bytes(x);
 }
 
 static gt_tensor record(const gt_op *op, gt_tensor x, const setting *s) {
@@ -477,8 +479,6 @@ static bool fail_for_place(const gt_call *call, int64_t size) {
                         (long long)*place, gt_operand(call, 1), (long long)size);
 }
 
-static int64_t plane_size(const gt_array *x) { return x->shape.dim[2] * x->shape.dim[3]; }
-
 static void put_back(const void *of, int64_t i, int thread) {
     const planes *p = of;
     (void)thread;
@@ -492,7 +492,7 @@ static bool unpool_kernel(gt_call *call) {
     atomic_bool strayed = false;
     planes p = {.loop = loops_of(to->dtype), .from = &call->in[0], .to = to, .index = index};
     p.n = plane_size(index);
-    p.bytes = (size_t)plane_size(to) * gt_dtype_size(to->dtype);
+    p.bytes = plane_bytes(to);
     p.strayed = &strayed;
     go_over(&p, planes_in(to), to, put_back);
     return !strayed || fail_for_place(call, plane_size(to));
@@ -704,7 +704,7 @@ static void spread_means(const void *of, int64_t i, int thread) {
 static bool spread_kernel(gt_call *call) {
     const gt_array *y = &call->in[0], *x = &call->out[0];
     planes p = {.loop = loops_of(x->dtype), .from = y, .to = x};
-    p.bytes = (size_t)plane_size(x) * gt_dtype_size(x->dtype);
+    p.bytes = plane_bytes(x);
     if (!lay(call, &x->shape.dim[2], &y->shape.dim[2], &p.g)) return false;
     draw_windows(call, 0, &p.g);
     go_over(&p, planes_in(x), x, spread_means);

@@ -211,21 +211,16 @@ Test(conv, large_enough_for_a_library) {
 
 #ifdef GT_WITH_OPENMP
 /* y and both gradients, one behind the other: the caller frees them. */
-static float *all_products(int threads, gt_shape x_shape, gt_shape w_shape, gt_conv_options o,
-                           int64_t *count) {
+static void *all_products(int threads, gt_shape x_shape, gt_shape w_shape, gt_conv_options o,
+                          size_t *bytes) {
     gt_tape *tape = gt_tape_new(NULL);
     omp_set_num_threads(threads);
     const gt_tensor x = gt_randn(tape, x_shape, GT_F32), w = gt_randn(tape, w_shape, GT_F32);
     const gt_tensor y = gt_conv2d(x, w, o), u = gt_randn(tape, gt_shape_of(y), GT_F32);
     const gt_tensor made[] = {gt_flatten(y, 0, -1), gt_flatten(gt_vjp(y, u, x), 0, -1),
                               gt_flatten(gt_vjp(y, u, w), 0, -1)};
-    const gt_tensor all = gt_concat(gt_list_of(3, made), 0);
-    const void *data = gt_data(all);
-    cr_assert(data != NULL, "%s", gt_error(tape));
-    *count = gt_dim(all, 0);
-    float *copy = malloc((size_t)*count * sizeof *copy);
-    cr_assert(copy != NULL);
-    memcpy(copy, data, (size_t)*count * sizeof *copy);
+    void *copy = quick_copy(gt_concat(gt_list_of(3, made), 0), bytes);
+    cr_assert(copy != NULL, "%s", gt_error(tape));
     gt_tape_free(tape);
     return copy;
 }
@@ -240,13 +235,13 @@ Test(conv, bits_do_not_depend_on_threads) {
                  {{4, {6, 64, 9, 9}}, {4, {64, 64, 1, 1}}, 1},
                  {{4, {16, 1, 28, 28}}, {4, {32, 1, 3, 3}}, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int64_t n, m;
+        size_t n, m;
         const gt_conv_options o = option(cases[i].stride, 1, 1, 1);
-        float *one = all_products(1, cases[i].x, cases[i].w, o, &n);
+        void *one = all_products(1, cases[i].x, cases[i].w, o, &n);
         for (int threads = 2; threads <= 4; threads++) {
-            float *several = all_products(threads, cases[i].x, cases[i].w, o, &m);
-            cr_assert(n == m && memcmp(one, several, (size_t)n * sizeof *one) == 0,
-                      "case %d, %d threads", (int)i, threads);
+            void *several = all_products(threads, cases[i].x, cases[i].w, o, &m);
+            cr_assert(n == m && memcmp(one, several, n) == 0, "case %d, %d threads", (int)i,
+                      threads);
             free(several);
         }
         free(one);

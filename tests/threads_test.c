@@ -99,12 +99,8 @@ static void *all_products(sizes s, int layouts, gt_dtype dtype, int threads, siz
     const gt_tensor part[] = {gt_flatten(y, 0, -1), gt_flatten(gt_grad(loss, a), 0, -1),
                               gt_flatten(gt_grad(loss, b), 0, -1)};
     const gt_tensor all = gt_concat(gt_list_of(3, part), 0);
-    const void *data = gt_data(all);
-    cr_assert(data != NULL, "%s", gt_error(tape));
-    *bytes = (size_t)gt_dim(all, 0) * gt_dtype_size(dtype);
-    void *copy = malloc(*bytes);
-    cr_assert(copy != NULL);
-    memcpy(copy, data, *bytes);
+    void *copy = quick_copy(all, bytes);
+    cr_assert(copy != NULL, "%s", gt_error(tape));
     gt_tape_free(tape);
     gt_params_free(params);
     return copy;
@@ -119,13 +115,8 @@ static void *batch_of_products(int layouts, gt_dtype dtype, int threads, size_t 
     gt_tensor b = gt_randn(tape, GT_SHAPE(COUNT, layouts & 2 ? N : K, layouts & 2 ? K : N), dtype);
     if (layouts & 1) a = gt_transpose(a, 1, 2);
     if (layouts & 2) b = gt_transpose(b, 1, 2);
-    const gt_tensor y = gt_matmul(a, b);
-    const void *data = gt_data(y);
-    cr_assert(data != NULL, "%s", gt_error(tape));
-    *bytes = (size_t)gt_numel(gt_shape_of(y)) * gt_dtype_size(dtype);
-    void *copy = malloc(*bytes);
-    cr_assert(copy != NULL);
-    memcpy(copy, data, *bytes);
+    void *copy = quick_copy(gt_matmul(a, b), bytes);
+    cr_assert(copy != NULL, "%s", gt_error(tape));
     gt_tape_free(tape);
     return copy;
 }

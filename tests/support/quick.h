@@ -41,6 +41,15 @@ static inline uint64_t quick_bits(const void *number, gt_dtype dtype) {
     return bits;
 }
 
+/* A copy of the tensor's elements, which the caller frees, and its size; NULL: see the tape's error. */
+static inline void *quick_copy(gt_tensor t, size_t *bytes) {
+    const void *data = gt_data(t);
+    *bytes = (size_t)gt_numel(gt_shape_of(t)) * gt_dtype_size(gt_dtype_of(t));
+    void *copy = data ? malloc(*bytes) : NULL;
+    if (copy) memcpy(copy, data, *bytes);
+    return copy;
+}
+
 /* A graph that ends in a long chain: with more nodes than a small graph has, but what it computes is f. */
 enum { QUICK_LONG = 400 };
 static inline gt_tensor quick_lengthened(gt_tensor f) {
