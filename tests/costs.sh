@@ -1,5 +1,5 @@
 #!/bin/sh
-# Counts the instructions of one step of five small workloads and compares them with tests/costs/expected.txt,
+# Counts the instructions of one step of six small workloads and compares them with tests/costs/expected.txt,
 # so that a slowdown is seen on a noisy machine too. Takes an optimized build tree; with "write" after it the
 # file is written anew. The counts hold for the compiler that the file names; valgrind knows no AVX-512, so
 # they hold for many processors.
@@ -16,7 +16,7 @@ count() { # NAME: instructions of its measured step
         --toggle-collect=measured_step "$program" "$1" 2>&1 | sed -n 's/.*Collected : //p'
 }
 
-names="seed_loop seed_loop_again attention scalars scalars_again"
+names="seed_loop seed_loop_again attention elements scalars scalars_again"
 if [ "${2-}" = write ]; then
     echo "# Instructions of one step; see tests/costs.sh." >"$expected"
     echo "compiler $compiler" >>"$expected"

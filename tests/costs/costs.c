@@ -1,9 +1,10 @@
-/* tests/costs/costs.c: five small workloads whose instructions tests/costs.sh counts.
+/* tests/costs/costs.c: six small workloads whose instructions tests/costs.sh counts.
  *
  *     costs NAME        three steps to warm up, then one step in measured_step
  *     costs compiler    what compiled this
  *
- * One thread, no oneDNN, f64 or few f32: what is counted is mostly the library's own work for each node. */
+ * One thread, no oneDNN, f64 or few f32: what is counted is mostly the library's own work for each node; in `elements`
+ * it is loops, which cost several times as much where the compiler makes no vectors of them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,16 @@
 #define COMPILER "another"
 #endif
 
-enum { BATCH = 16, IN = 24, HIDDEN = 16, OUT = 4, POINTS = 24, NEURONS = 16, MOST = 400 };
+enum {
+    BATCH = 16,
+    IN = 24,
+    HIDDEN = 16,
+    OUT = 4,
+    POINTS = 24,
+    NEURONS = 16,
+    MOST = 400,
+    MANY = 1 << 15
+};
 
 typedef struct work {
     gt_params *params;
@@ -45,6 +55,13 @@ static gt_tensor attention(work *w) {
     x = gt_mul(gt_layer_norm(x, "norm", 1e-5), scale);
     const gt_tensor weight = gt_softmax(gt_matmul(x, gt_t(x)), -1);
     return gt_mean(gt_square(gt_gelu(gt_matmul(weight, x))), GT_ALL, false);
+}
+
+/* Six contributions to the gradient of x, with functions of math.h in three of them. */
+static gt_tensor elements(work *w) {
+    const gt_tensor x = gt_param(w->tape, "x", GT_SHAPE(MANY), GT_F32, gt_init_normal(0, 1));
+    const gt_tensor y = gt_mul(gt_tanh(x), gt_sigmoid(x)), z = gt_exp(gt_neg(gt_square(x)));
+    return gt_sum(gt_add(gt_mul(y, z), gt_mul(gt_relu(x), x)), GT_ALL, false);
 }
 
 /* ---- scalars: a perceptron 2-16-16-1 whose every number is a node ------------------------------------- */
@@ -90,9 +107,9 @@ static const struct {
     gt_tensor (*loss)(work *w);
     bool again; /* runs one recording again */
 } works[] = {
-    {"seed_loop", seed_loop, false},  {"seed_loop_again", seed_loop, true},
-    {"attention", attention, false},  {"scalars", scalars, false},
-    {"scalars_again", scalars, true},
+    {"seed_loop", seed_loop, false}, {"seed_loop_again", seed_loop, true},
+    {"attention", attention, false}, {"elements", elements, false},
+    {"scalars", scalars, false},     {"scalars_again", scalars, true},
 };
 
 static bool step(work *w, gt_tensor (*loss)(work *w), bool again) {
