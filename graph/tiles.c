@@ -15,14 +15,16 @@ enum {
     NEAR_BYTES = 1 << 16, /* of scratch, which should stay in the nearest caches */
     LINE_BYTES = 64,      /* of a cache */
     ASKED_BYTES = 8 * LINE_BYTES,
-    SHARE = 32, /* parts that are worth a thread's while */
-    SHARES = 3, /* of each thread: one may be slower than the next */
-    SPARE = 3   /* operands that one member can have spread */
+    LARGE = 1 << 22, /* bytes that no near cache holds */
+    SHARE = 32,      /* parts that are worth a thread's while */
+    SHARES = 3,      /* of each thread: one may be slower than the next */
+    SPARE = 3        /* operands that one member can have spread */
 };
 
 /* A broadcast input of an element-wise operation, tile by tile. */
 typedef struct loader {
     gt_array array; /* strides over the result's shape */
+    size_t size;    /* of an element */
     bool direct;
     bool same; /* in every tile */
 } loader;
@@ -36,7 +38,7 @@ static bool repeats_in(const gt_array *merged, int64_t tile) {
 }
 
 static loader make_loader(const gt_array *in, gt_shape shape, int64_t tile) {
-    loader l = {.array = *in};
+    loader l = {.array = *in, .size = gt_dtype_size(in->dtype)};
     l.direct = gt_same_shape(in->shape, shape) && gt__is_contiguous(in);
     const int skip = shape.rank - in->shape.rank;
     for (int d = 0; d < shape.rank; d++) {
@@ -61,8 +63,7 @@ static const void *in_place(const gt_array *a, int64_t start, int64_t count) {
 }
 
 static const void *load(const loader *l, void *scratch, int64_t start, int64_t count, bool first) {
-    const size_t size = gt_dtype_size(l->array.dtype);
-    if (l->direct) return (const char *)l->array.data + (size_t)start * size;
+    if (l->direct) return (const char *)l->array.data + (size_t)start * l->size;
     const void *there = l->same ? NULL : in_place(&l->array, start, count);
     if (there) return there;
     if (first || !l->same)
@@ -183,11 +184,20 @@ static char *line_of(const job *j, uint32_t fold, int64_t part) {
     return j->lines + (size_t)((int64_t)fold * lines_of(j->rows) + part) * j->line_bytes;
 }
 
+/* A place in memory, which is asked for before it is read or written. */
+typedef struct asked {
+    const place *at;
+    size_t ahead; /* bytes from its present tile to the one that is asked for */
+} asked;
+
 /* A tile: rows [row, row + rows) of every member. */
 typedef struct stretch {
-    place *at;   /* of each load and member */
-    char *spare; /* slots for operands that are spread */
-    char *lanes; /* of each fold to one row */
+    place *at; /* of each load and member */
+    asked *asked;
+    uint32_t n_asked;
+    size_t largest; /* tile of those, in bytes */
+    char *spare;    /* slots for operands that are spread */
+    char *lanes;    /* of each fold to one row */
     int64_t row, rows;
 } stretch;
 
@@ -213,13 +223,18 @@ static void fold_lines(const job *j, const stretch *s, const gt__member *m, cons
     }
 }
 
+static void fold_rows(const job *j, const stretch *s, const gt__member *m, const place *x,
+                      const place *y) {
+    const gt_fold *fold = &j->plan->fold[m->fold];
+    fold->part(fold, y->tile, x->tile, s->rows, x->width);
+}
+
 static void run_member(const job *j, const stretch *s, uint32_t number) {
     const gt__group *g = j->group;
     const gt__member *m = &j->plan->member[g->member + number];
     const uint32_t *in = &j->plan->operand[m->operand];
     const place *y = &s->at[g->n_loads + number];
     const int64_t count = s->rows * m->width;
-    const gt_fold *fold = &j->plan->fold[m->fold];
     const void *x[3] = {NULL, NULL, NULL};
     switch (m->kind) {
     case GT__TILE:
@@ -237,9 +252,7 @@ static void run_member(const job *j, const stretch *s, uint32_t number) {
     case GT__SUM: add_up(m->tile, y->tile, s->at, in, m->n_in, count); return;
     case GT__FOLD: fold_parts(j, s, m, &s->at[in[0]]); return;
     case GT__LINES: fold_lines(j, s, m, &s->at[in[0]]); return;
-    case GT__ROWS:
-        fold->part(fold, y->tile, s->at[in[0]].tile, s->rows, s->at[in[0]].width);
-        return;
+    case GT__ROWS: fold_rows(j, s, m, &s->at[in[0]], y); return;
     default:
         if (s->at[in[0]].width < m->width)
             gt__repeat(y->tile, s->at[in[0]].tile, 1, s->rows, m->width, y->size);
@@ -272,8 +285,9 @@ static int64_t rows_in_one(const gt__group *g, const gt__made *made) {
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/* A worker's places, and the list of those that are asked for. */
 static size_t places_bytes(const gt__group *g) {
-    return aligned(((size_t)g->n_loads + g->n_members) * sizeof(place));
+    return aligned(((size_t)g->n_loads + g->n_members) * (sizeof(place) + sizeof(asked)));
 }
 
 static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) {
@@ -283,13 +297,37 @@ static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) 
                scratch + places_bytes(j->group));
 }
 
-/* Asks memory for some of the next tile's operands, at each member for some more: all at once, they would have to be
- * waited for. */
-static void ask_ahead(const job *j, const place *at, uint32_t number) {
+/* Is it where a load is, too? */
+static bool is_loaded(const gt__group *g, const place *at, const place *result) {
+    bool loaded = false;
+    for (uint32_t k = 0; k < g->n_loads; k++) loaded = loaded || at[k].base == result->base;
+    return loaded;
+}
+
+/* What comes first in a tile is asked for during the one before; results that come later, in time for them. Small
+ * ones are in a cache. */
+static void list_asked(const job *j, stretch *s) {
+    const gt__group *g = j->group;
+    const size_t tiles = (size_t)tiles_of(j);
+    for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
+        const place *p = &s->at[k];
+        const bool result = k >= g->n_loads,
+                   late = result && (k - g->n_loads) * ASKED_BYTES >= p->step;
+        if (!p->step || (result && (tiles * p->step < LARGE || is_loaded(g, s->at, p)))) continue;
+        s->asked[s->n_asked++] = (asked){p, late ? 0 : p->step};
+        if (p->step > s->largest) s->largest = p->step;
+    }
+}
+
+/* Asks memory for some of each, at each member for some more: all at once, they would have to be waited for. */
+static void ask_ahead(const stretch *s, uint32_t number, bool last) {
     const size_t first = (size_t)number * ASKED_BYTES;
-    for (uint32_t k = 0; k < j->group->n_loads; k++)
-        for (size_t i = first; i < first + ASKED_BYTES && i < at[k].step; i += LINE_BYTES)
-            GT__PREFETCH(at[k].tile + at[k].step + i);
+    for (uint32_t k = 0; k < s->n_asked; k++) {
+        const asked *a = &s->asked[k];
+        if (last && a->ahead) continue;
+        for (size_t i = first; i < first + ASKED_BYTES && i < a->at->step; i += LINE_BYTES)
+            GT__PREFETCH(a->at->tile + a->ahead + i);
+    }
 }
 
 /* Slots, slots to spread operands in, and lanes, at the end of a worker's scratch. */
@@ -305,7 +343,11 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
     char *slots = scratch + (j->worker_bytes - slots_bytes(g, j->slot_bytes, j->line_bytes));
     place *at = own_places(j, scratch, slots, first);
     char *spare = slots + g->n_slots * j->slot_bytes;
-    stretch s = {.at = at, .spare = spare, .lanes = spare + SPARE * j->slot_bytes};
+    stretch s = {.at = at,
+                 .asked = (asked *)(void *)(at + g->n_loads + g->n_members),
+                 .spare = spare,
+                 .lanes = spare + SPARE * j->slot_bytes};
+    list_asked(j, &s);
     const unsigned mode = gt_float_mode(), flushing = gt__flushing(mode);
     unsigned now = mode;
     for (int64_t t = first; t < last; t++) {
@@ -317,7 +359,7 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
         for (uint32_t k = 0; k < g->n_members; k++) {
             const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
-            if (t + 1 < last) ask_ahead(j, at, k);
+            if (k * ASKED_BYTES < s.largest) ask_ahead(&s, k, t + 1 == last);
             run_member(j, &s, k);
         }
         for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
