@@ -64,6 +64,7 @@ typedef struct gt__group {
     uint32_t load, n_loads;
     uint32_t member, n_members;
     uint32_t n_slots; /* tiles of scratch: the first n_loads are of the loads */
+    uint32_t n_full;  /* of those: how many hold more than one number a row */
     uint32_t element; /* bytes of the widest kind of element in it */
     bool last;        /* goes over its shape channels last */
     uint32_t n_folds; /* to one number */

@@ -212,6 +212,22 @@ static void find_widest(const gt__maker *m, gt__group *g) {
     }
 }
 
+/* Slots of rows; those of one number a row take next to nothing of a cache. */
+static void count_full_slots(const gt__maker *m, gt__group *g) {
+    const gt__member *member = &m->plan->member[g->member];
+    uint32_t *counted =
+        m->at; /* of the slots behind those of the loads, which are no more than members */
+    for (uint32_t k = 0; k < g->n_members; k++) counted[k] = false;
+    for (uint32_t k = 0; k < g->n_loads; k++)
+        g->n_full += !g->by_rows || row_length(m, m->plan->load[g->load + k]) > 1;
+    for (uint32_t k = 0; k < g->n_members; k++, member++) {
+        if (gt__ends_group(member) || member->slot == GT__IN_MEMORY) continue;
+        if ((g->by_rows && member->width == 1) || counted[member->slot - g->n_loads]) continue;
+        counted[member->slot - g->n_loads] = true;
+        g->n_full++;
+    }
+}
+
 void gt__make_groups(gt__maker *m) {
     for (uint32_t v = 0; v < m->n + m->work->n_externals; v++) m->local_of[v] = GT__NONE;
     for (uint32_t unit = 0; unit < m->n; unit++) {
@@ -231,5 +247,6 @@ void gt__make_groups(gt__maker *m) {
         m->plan->n_again += n_again;
         assign_slots(m, g);
         find_widest(m, g);
+        count_full_slots(m, g);
     }
 }

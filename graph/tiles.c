@@ -473,7 +473,7 @@ typedef struct cuts {
 
 /* An operation's start costs the same for a longer tile. */
 static int64_t parts_in_tile(const gt__group *g) {
-    const size_t bytes = (size_t)g->n_slots * g->element * PART;
+    const size_t bytes = (size_t)g->n_full * g->element * PART;
     int64_t parts = 1;
     while (parts < MOST_PARTS && 2 * (size_t)parts * bytes <= NEAR_BYTES) parts *= 2;
     return parts;
