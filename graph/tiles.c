@@ -357,7 +357,9 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
             at[k].tile = (char *)load(&j->loader[k], slots + k * j->slot_bytes, s.row * at[k].width,
                                       s.rows * at[k].width, t == first);
         for (uint32_t k = 0; k < g->n_members; k++) {
-            const unsigned wanted = member[k].flushes && j->flushes ? flushing : mode;
+            const unsigned wanted = member[k].kind == GT__COPY        ? now
+                                    : member[k].flushes && j->flushes ? flushing
+                                                                      : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
             if (k * ASKED_BYTES < s.largest) ask_ahead(&s, k, t + 1 == last);
             run_member(j, &s, k);
