@@ -27,16 +27,18 @@ enum {
     SPREAD = 6, /* what it is made of */
     TAPS = 3,
     PLACES = SPREAD * SPREAD,
-    BLOCK_TILES = 56,       /* their factors stay in the second-level cache, mostly */
-    SHARES = 4,             /* of the blocks, for the gradient of w */
-    IMAGES_SHARES = 8,      /* of the images, that threads take in turn, at least */
-    LEAST_CHANNELS = 8,     /* of x and of y, ... */
-    MOST_PAIRS = 1 << 16,   /* of them: spread weights must fit a cache, ... */
-    MOST_SUMS = 1 << 14,    /* and so must the sums for their gradient */
-    LEAST_PIXELS = 1 << 10, /* of y, for which spreading the weights pays */
-    MOST_ACROSS = 1 << 8,   /* tiles of a line, which is not cut */
-    LEAST_GAIN = 2,         /* by how many fewer multiplications tiles take: 4 if none is cut */
-    ODD = 16                /* elements between places, else all would be in a few cache lines */
+    BLOCK_TILES = 56,        /* their factors stay in the second-level cache, mostly */
+    SHARES = 4,              /* of the blocks, for the gradient of w */
+    IMAGES_SHARES = 8,       /* of the images, that threads take in turn, at least */
+    LEAST_CHANNELS = 8,      /* of x and of y, ... */
+    MOST_PAIRS = 1 << 16,    /* of them: spread weights must fit a cache, ... */
+    MOST_SUMS = 1 << 14,     /* and so must the sums for their gradient */
+    LEAST_PIXELS = 1 << 10,  /* of y, for which spreading the weights pays */
+    MOST_ACROSS = 1 << 8,    /* tiles of a line, which is not cut */
+    WORTH_THREADS = 1 << 11, /* of them: for the weights of fewer, threads are not woken */
+    AT_ONCE = 8,             /* channels of weights that a thread takes */
+    LEAST_GAIN = 2,          /* by how many fewer multiplications tiles take: 4 if none is cut */
+    ODD = 16                 /* elements between places, else all would be in a few cache lines */
 };
 
 #define P 0.625F
@@ -124,8 +126,8 @@ typedef struct work {
     int64_t shares;
     float *weights;     /* [place, channel of from, channel of to]; of the shares */
     gt__row_pair *rows; /* of the products */
-    char *memory;
-    size_t line_bytes, from_bytes, thread_bytes;
+    char *memory;       /* each thread's, or, before and after, its taps */
+    size_t line_bytes, from_bytes, thread_bytes, taps_bytes;
 } work;
 
 static int64_t apart(const work *k, const side *s) { return k->block * k->tiles * s->padded + ODD; }
@@ -185,27 +187,64 @@ typedef struct filters {
     int64_t a_step, b_step;
 } filters;
 
-/* Taps of a channel of `from`, [tap, channel of to], take the place of a line. */
-static void spread_weights(const work *k, filters w, bool turned) {
+/* They and their spread forms, or the sums of these; channels of `from` are apart, so that threads may share them. */
+typedef struct weights_job {
+    const work *k;
+    filters w;
+    bool turned;
+} weights_job;
+
+static float *taps_of(const work *k, int thread) {
+    return (float *)(void *)(k->memory + (size_t)thread * k->taps_bytes);
+}
+
+/* The channels of a task. */
+static int64_t end_of(const work *k, int64_t task) {
+    return least((task + 1) * AT_ONCE, k->from.padded);
+}
+static int64_t tasks_of(const work *k) { return ceil_div(k->from.padded, AT_ONCE); }
+
+static int threads_of(const work *k) {
+    return k->from.padded * k->to.padded >= WORTH_THREADS ? gt__threads() : 1;
+}
+
+/* By way of the taps of a channel of `from`, [tap, channel of to]. */
+static void spread_some(const void *of, int64_t task, int thread) {
+    const weights_job *j = of;
+    const work *k = j->k;
     const int64_t padded = k->to.padded, last = TAPS * TAPS - 1;
-    float *taps = (float *)(void *)k->memory;
+    float *taps = taps_of(k, thread);
     clear(taps, TAPS * TAPS * padded);
-    for (int64_t a = 0; a < k->from.padded; a++) {
+    for (int64_t a = task * AT_ONCE; a < end_of(k, task); a++) {
         if (a < k->from.channels)
-            k->pixels->turn(turned ? taps + last * padded : taps, 0, turned ? -padded : padded,
-                            w.at + a * w.a_step, 0, w.b_step, 1, k->to.channels, TAPS * TAPS);
+            k->pixels->turn(j->turned ? taps + last * padded : taps, 0,
+                            j->turned ? -padded : padded, j->w.at + a * j->w.a_step, 0, j->w.b_step,
+                            1, k->to.channels, TAPS * TAPS);
         else
             clear(taps, TAPS * TAPS * padded);
         k->loop->spread_w(taps, padded, k->weights + a * padded, weights_apart(k));
     }
 }
 
-static void collect_weights(const work *k, filters w) {
+/* What the shares have for a place. */
+static void add_shares(const void *of, int64_t place, int thread) {
+    const weights_job *j = of;
+    const work *k = j->k;
+    const int64_t n = weights_apart(k);
+    float *sums = k->weights + place * n;
+    (void)thread;
+    for (int64_t share = 1; share < k->shares; share++)
+        for (int64_t i = 0; i < n; i++) sums[i] += sums[share * PLACES * n + i];
+}
+
+static void collect_some(const void *of, int64_t task, int thread) {
+    const weights_job *j = of;
+    const work *k = j->k;
     const int64_t padded = k->to.padded;
-    float *taps = (float *)(void *)k->memory;
-    for (int64_t a = 0; a < k->from.channels; a++) {
+    float *taps = taps_of(k, thread);
+    for (int64_t a = task * AT_ONCE; a < least(end_of(k, task), k->from.channels); a++) {
         k->loop->collect_w(k->weights + a * padded, weights_apart(k), padded, taps);
-        k->pixels->turn(w.at + a * w.a_step, 0, w.b_step, taps, 0, padded, 1, TAPS * TAPS,
+        k->pixels->turn(j->w.at + a * j->w.a_step, 0, j->w.b_step, taps, 0, padded, 1, TAPS * TAPS,
                         k->to.channels);
     }
 }
@@ -284,12 +323,6 @@ static void make_share(const void *of, int64_t share, int thread) {
         add_products(k, b, r, sums);
 }
 
-static void add_shares(const work *k) {
-    const int64_t n = PLACES * weights_apart(k);
-    for (int64_t share = 1; share < k->shares; share++)
-        for (int64_t i = 0; i < n; i++) k->weights[i] += k->weights[share * n + i];
-}
-
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 static size_t aligned(int64_t elements) {
@@ -310,8 +343,10 @@ static bool provide(const gt_call *call, work *k, int64_t tasks, int64_t product
     k->line_bytes = aligned(most(x_line, y_line));
     k->from_bytes = aligned(PLACES * apart(k, x));
     k->thread_bytes = k->line_bytes + k->from_bytes + aligned(PLACES * apart(k, y));
-    char *memory =
-        gt_scratch(call, weights + row_bytes + (size_t)gt__threads_for(tasks) * k->thread_bytes);
+    k->taps_bytes = aligned(TAPS * TAPS * y->padded);
+    const size_t taps = (size_t)gt__threads() * k->taps_bytes,
+                 rooms = (size_t)gt__threads_for(tasks) * k->thread_bytes;
+    char *memory = gt_scratch(call, weights + row_bytes + (taps > rooms ? taps : rooms));
     if (!memory) return false;
     k->weights = (float *)(void *)memory;
     k->rows = (gt__row_pair *)(void *)(memory + weights);
@@ -370,8 +405,9 @@ static gt__outcome make_weights(const gt_call *call, const work *plan, filters w
     if (!provide(call, &k, k.shares, k.from.padded)) return GT__FAILED;
     place_rows(&k, 1, k.from.padded);
     gt__share(k.shares, gt__threads(), make_share, &k);
-    add_shares(&k);
-    collect_weights(&k, w);
+    const weights_job j = {&k, w, false};
+    gt__share(PLACES, threads_of(&k), add_shares, &j);
+    gt__share(tasks_of(&k), threads_of(&k), collect_some, &j);
     return GT__DONE;
 }
 
@@ -399,15 +435,25 @@ static void cut_images(work *k, int64_t images) {
     k->block = ceil_div(lines, ceil_div(lines, k->block));
 }
 
+/* As many for each thread. */
+static void cut_evenly(work *k) {
+    const int64_t threads = gt__threads();
+    k->blocks = least(ceil_div(k->blocks, threads) * threads, k->lines);
+    k->block = ceil_div(k->lines, k->blocks);
+}
+
 static gt__outcome make_pixels(const gt_call *call, const work *plan, filters w, bool turned,
                                gt_rows *rows) {
     work k = *plan;
     const int64_t images = most(1, least(k.block / k.down, k.lines / k.down / IMAGES_SHARES));
-    if (rows) cut_images(&k, images);
+    if (rows)
+        cut_images(&k, images);
+    else
+        cut_evenly(&k);
     const int64_t tiles = k.block * k.tiles;
     if (!provide(call, &k, rows ? 1 : k.blocks, tiles)) return GT__FAILED;
     place_rows(&k, k.from.padded, tiles);
-    spread_weights(&k, w, turned);
+    gt__share(tasks_of(&k), threads_of(&k), spread_some, &(weights_job){&k, w, turned});
     if (rows) return begin_rows(call, &k, images, rows);
     gt__share(k.blocks, gt__threads(), make_block, &k);
     return GT__DONE;
