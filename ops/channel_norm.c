@@ -1,7 +1,8 @@
 /* ops/channel_norm.c: batch normalization of images, and its gradient, as operations of their own.
  * In planes, a channel of a batch mostly fits the second-level cache: it is gone over several times there, where
  * separate operations would go over all of memory. Images that stand channels last, as between convolutions, are
- * measured, and then written, one by one, so that each stays with the thread that convolves it. */
+ * measured, and then written, one by one, so that each stays with the thread that convolves it. The gradient takes the
+ * mean and the variance, which have been measured. */
 #include "ops/channel_norm.h"
 
 #include <math.h>
@@ -93,8 +94,8 @@ static int64_t part(const images_last *l, int64_t p, int64_t *first) {
     return (lines - line < most ? lines - line : most) * l->line;
 }
 
-/* Elements of a part's sums: of x, and of g where there is one. */
-static int64_t sums_size(const images_last *l) { return l->m.g ? 4 * l->line : 2 * l->line; }
+/* Elements of a part's sums. */
+static int64_t sums_size(const images_last *l) { return 2 * l->line; }
 
 static void add_image(const void *of, int64_t image, int thread) {
     const images_last *l = of;
@@ -108,8 +109,10 @@ static void add_image(const void *of, int64_t image, int thread) {
         memset(sum, 0, (size_t)each * sizeof *sum);
         for (int64_t i = 0; i < n; i += l->line) {
             const int64_t count = n - i < l->line ? n - i : l->line;
-            add_squares(x + i, l->shift, count, sum, sum + l->line);
-            if (g) add_met(x + i, l->shift, g + i, count, sum + 2 * l->line, sum + 3 * l->line);
+            if (g)
+                add_met(x + i, l->shift, g + i, count, sum, sum + l->line);
+            else
+                add_squares(x + i, l->shift, count, sum, sum + l->line);
         }
     }
 }
@@ -122,10 +125,10 @@ GT__WIDE_VECTORS static void add_parts(const float *restrict sums, int64_t parts
         for (int64_t j = 0; j < n; j++) total[j] += (double)sums[j];
 }
 
-static lane_sums lanes_of(const images_last *l, int sum, int64_t channel) {
+static lane_sums lanes_of(const images_last *l, int64_t channel) {
     lane_sums lanes = {0};
     for (int i = 0; i < LANES; i++) {
-        const double *at = l->total + sum * l->line + i * l->m.channels + channel;
+        const double *at = l->total + i * l->m.channels + channel;
         lanes.plain[i] = at[0];
         lanes.product[i] = at[l->line];
     }
@@ -138,31 +141,31 @@ static void repeat(float *line, int64_t channels) {
 }
 
 /* Sums about the shifts. */
-static void measure_about(const images_last *l, int threads, sums_f32 *s) {
-    const images *m = &l->m;
-    repeat(l->shift, m->channels);
-    gt__share(m->n, threads, add_image, l);
-    add_parts(l->sums, m->n * l->parts, sums_size(l), l->total);
-    for (int64_t c = 0; c < m->channels; c++) {
-        const lane_sums of_x = lanes_of(l, 0, c), none = {0};
-        const lane_sums of_g = m->g ? lanes_of(l, 2, c) : none;
-        s[c] = sums_of_f32(m, l->shift[c], &of_x, &of_g);
-    }
+static void add_images(const images_last *l, int threads) {
+    repeat(l->shift, l->m.channels);
+    gt__share(l->m.n, threads, add_image, l);
+    add_parts(l->sums, l->m.n * l->parts, sums_size(l), l->total);
+}
+
+static sums_f32 sums_last(const images_last *l, int64_t channel) {
+    const lane_sums of_x = lanes_of(l, channel);
+    return sums_of_f32(&l->m, l->shift[channel], &of_x);
 }
 
 /* What is measured again about the same shift is the same. */
-static void measure_last(const images_last *l, int threads, sums_f32 *s) {
+static void measure_last(const images_last *l, int threads) {
     const images *m = &l->m;
     bool again = false;
     for (int64_t c = 0; c < m->channels; c++)
         l->shift[c] = m->n > 0 && m->run > 0 ? ((const float *)m->x)[c] : 0;
-    measure_about(l, threads, s);
+    add_images(l, threads);
     for (int64_t c = 0; c < m->channels; c++) {
-        if (!is_far_f32(s[c], l->shift[c])) continue;
-        l->shift[c] = (float)s[c].mean;
+        const sums_f32 s = sums_last(l, c);
+        if (!is_far_f32(s, l->shift[c])) continue;
+        l->shift[c] = (float)s.mean;
         again = true;
     }
-    if (again) measure_about(l, threads, s);
+    if (again) add_images(l, threads);
 }
 
 GT__WIDE_VECTORS static void write_line(const float *restrict x, const float *const *constants,
@@ -196,15 +199,15 @@ static void write_image(const void *of, int64_t image, int thread) {
     }
 }
 
-static void set_constants(const gt_call *call, const images_last *l, const sums_f32 *s,
-                          float *line) {
+static void set_constants(const gt_call *call, const images_last *l, float *line) {
     float *k[4] = {line, line + l->line, line + 2 * l->line, line + 3 * l->line};
     for (int64_t c = 0; c < l->m.channels; c++)
         if (l->m.g) {
-            const slopes_f32 v = slope_f32(call, &l->m, c, s[c]);
+            const lane_sums of_g = lanes_of(l, c);
+            const slopes_f32 v = slope_f32(call, &l->m, c, &of_g);
             k[0][c] = v.middle, k[1][c] = v.factor, k[2][c] = v.mean, k[3][c] = v.slope;
         } else {
-            const scales_f32 v = scale_f32(call, &l->m, c, s[c]);
+            const scales_f32 v = scale_f32(call, &l->m, c, sums_last(l, c));
             k[0][c] = v.middle, k[1][c] = v.factor, k[2][c] = v.shift, k[3][c] = 0;
         }
     for (int i = 0; i < 4; i++) repeat(k[i], l->m.channels);
@@ -215,17 +218,20 @@ static bool run_last(const gt_call *call, const images *m, int threads) {
     images_last l = {.m = *m, .line = LANES * m->channels};
     l.parts = (m->run / LANES * LANES + PART - 1) / PART + (m->run % LANES != 0);
     const int64_t each = sums_size(&l), sums = m->n * l.parts * each;
-    const size_t measured = (size_t)m->channels * sizeof(sums_f32);
-    l.total = gt_scratch(call, (size_t)each * sizeof *l.total + measured +
+    l.total = gt_scratch(call, (size_t)each * sizeof *l.total +
                                    (size_t)(sums + 5 * l.line) * sizeof(float));
     if (!l.total) return false;
-    sums_f32 *s = (sums_f32 *)(void *)(l.total + each);
-    l.shift = (float *)(void *)(s + m->channels);
+    l.shift = (float *)(void *)(l.total + each);
     l.sums = l.shift + l.line;
     float *const constants = l.sums + sums;
     for (int i = 0; i < 4; i++) l.constants[i] = constants + i * l.line;
-    measure_last(&l, threads, s);
-    set_constants(call, &l, s, constants);
+    if (m->g) {
+        memcpy(l.shift, call->in[3].data, (size_t)m->channels * sizeof *l.shift);
+        add_images(&l, threads);
+    } else {
+        measure_last(&l, threads);
+    }
+    set_constants(call, &l, constants);
     gt__share(m->n, threads, write_image, &l);
     return true;
 }
@@ -271,7 +277,8 @@ static bool gradient_shape(gt_call *call) {
     if (!is_batch(call)) return false;
     const gt_shape channels = GT_SHAPE(call->in[0].shape.dim[1]);
     make_results(call, channels);
-    return agrees(call, 1, channels) && agrees(call, 2, call->in[0].shape);
+    return agrees(call, 1, channels) && agrees(call, 2, call->in[0].shape) &&
+           agrees(call, 3, channels) && agrees(call, 4, channels);
 }
 
 /* ---- kernels --------------------------------------------------------------------------------- */
@@ -368,12 +375,11 @@ static gt_order gradient_order(const gt_call *call) {
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* What formulas are made of. All but weight and up are of x's shape or broadcast to it. */
+/* What formulas are made of: x [n, channels, ...], and what is like it or broadcast to it. */
 typedef struct terms {
     gt_axes axes; /* all but the channels' */
     double n;     /* elements of a channel */
     gt_tensor x, centred, r, z;
-    double epsilon;
 } terms;
 
 static gt_tensor along(const terms *t, gt_tensor vector) {
@@ -383,21 +389,20 @@ static gt_tensor along(const terms *t, gt_tensor vector) {
 }
 
 static gt_tensor mean(const terms *t, gt_tensor x) { return gt_mean(x, t->axes, true); }
+static gt_tensor sum(const terms *t, gt_tensor x) { return gt_sum(x, t->axes, false); }
 
-static terms terms_of(gt_tensor x, double epsilon) {
-    terms t = {.x = x, .n = 1, .epsilon = epsilon};
+static terms terms_of(gt_tensor x, gt_tensor means) {
+    terms t = {.x = x, .n = 1};
     for (int d = 0; d < gt_rank(x); d++) {
         if (d == 1) continue;
         t.axes.axis[t.axes.count++] = d;
         t.n *= (double)gt_dim(x, d);
     }
-    t.centred = gt_sub(x, mean(&t, x));
-    t.r = gt_rsqrt(gt_add_scalar(mean(&t, gt_square(t.centred)), epsilon));
-    t.z = gt_mul(t.centred, t.r);
+    t.centred = gt_sub(x, along(&t, means));
     return t;
 }
 
-/* u less its mean and its share along z: what changes of x do to z, over r. It is its own transpose. */
+/* u less its mean and its share along z. It is its own transpose. */
 static gt_tensor across(const terms *t, gt_tensor u) {
     const gt_tensor share = gt_mul(t->z, mean(t, gt_mul(u, t->z)));
     return gt_sub(gt_sub(u, mean(t, u)), share);
@@ -408,24 +413,19 @@ static gt_tensor plus(gt_tensor a, gt_tensor b) {
     return gt_is_none(a) ? b : gt_is_none(b) ? a : gt_add(a, b);
 }
 
-static gt_tensor record(const gt_op *op, gt_tensor x, gt_tensor weight, gt_tensor last,
-                        double epsilon) {
-    const gt_tensor in[3] = {x, weight, last};
-    return gt_record(x.tape, op, in, 3, &epsilon, sizeof epsilon, NULL, 0);
-}
-
-static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, double epsilon);
+static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, gt_tensor mean,
+                                 gt_tensor variance, double epsilon);
 
 static bool norm_pull(gt_pull *p) {
-    const double epsilon = *(const double *)p->attr;
     const gt_tensor x = p->in[0];
     if (!gt_is_none(p->up[0])) {
-        const gt_tensor g = record_gradient(x, p->in[1], p->up[0], epsilon);
+        const gt_tensor g =
+            record_gradient(x, p->in[1], p->up[0], p->out[1], p->out[2], *(const double *)p->attr);
         for (int k = 0; k < 3; k++)
             if (p->wanted[k]) p->gx[k] = gt_out(g, k);
     }
     if (!p->wanted[0] || (gt_is_none(p->up[1]) && gt_is_none(p->up[2]))) return true;
-    const terms t = terms_of(x, epsilon);
+    const terms t = terms_of(x, p->out[1]);
     if (!gt_is_none(p->up[1])) {
         const gt_tensor each = gt_mul_scalar(along(&t, p->up[1]), 1 / t.n);
         p->gx[0] = plus(p->gx[0], gt_expand(each, gt_shape_of(x)));
@@ -437,13 +437,13 @@ static bool norm_pull(gt_pull *p) {
     return true;
 }
 
-typedef gt_tensor operation(gt_tensor x, gt_tensor weight, gt_tensor last, double epsilon);
+typedef gt_tensor operation(gt_samples *s, gt_tensor x, gt_tensor weight, gt_tensor last);
 
 /* last is bias, or a gradient of x's shape. */
 static gt_tensor sample(gt_samples *s, gt_shape x, bool like_x, operation *f) {
     const gt_shape channels = GT_SHAPE(x.dim[1]);
     const gt_tensor batch = gt_sample(s, x), weight = gt_sample(s, channels);
-    return f(batch, weight, gt_sample(s, like_x ? x : channels), 1e-3);
+    return f(s, batch, weight, gt_sample(s, like_x ? x : channels));
 }
 
 static gt_tensor samples_of(gt_samples *s, int i, bool like_x, operation *f) {
@@ -456,30 +456,35 @@ static gt_tensor samples_of(gt_samples *s, int i, bool like_x, operation *f) {
     case 5: return sample(s, GT_SHAPE(2, 0, 3), like_x, f);
     case 6:
         return gt_sample_bad(s, "has rank 1"),
-               f(gt_sample(s, GT_SHAPE(3)), gt_sample(s, GT_SHAPE(3)), gt_sample(s, GT_SHAPE(3)),
-                 1e-3);
+               f(s, gt_sample(s, GT_SHAPE(3)), gt_sample(s, GT_SHAPE(3)),
+                 gt_sample(s, GT_SHAPE(3)));
     case 7: {
         const gt_tensor x = gt_sample(s, GT_SHAPE(2, 3, 4));
         gt_sample_bad(s, "does not fit");
-        return f(x, gt_sample(s, GT_SHAPE(2)), like_x ? x : gt_sample(s, GT_SHAPE(3)), 1e-3);
+        return f(s, x, gt_sample(s, GT_SHAPE(2)), like_x ? x : gt_sample(s, GT_SHAPE(3)));
     }
     case 8: {
         const gt_tensor x = gt_sample(s, GT_SHAPE(2, 3, 4)), w = gt_sample(s, GT_SHAPE(3));
         gt_sample_bad(s, "does not fit");
-        return f(x, w, gt_sample(s, GT_SHAPE(4)), 1e-3);
+        return f(s, x, w, gt_sample(s, GT_SHAPE(4)));
     }
     case 9: {
         const gt_tensor x = gt_cast(gt_sample(s, GT_SHAPE(2, 3)), GT_I32),
                         w = gt_cast(gt_sample(s, GT_SHAPE(3)), GT_I32);
         gt_sample_bad(s, "f32 or f64");
-        return f(x, w, like_x ? x : w, 1e-3);
+        return f(s, x, w, like_x ? x : w);
     }
     default: return gt_samples_end(s);
     }
 }
 
+static gt_tensor sampled_norm(gt_samples *s, gt_tensor x, gt_tensor weight, gt_tensor bias) {
+    (void)s;
+    return gt__channel_norm(x, weight, bias, 1e-3);
+}
+
 static gt_tensor norm_samples(gt_samples *s, int i) {
-    return samples_of(s, i, false, gt__channel_norm);
+    return samples_of(s, i, false, sampled_norm);
 }
 
 static bool norm_emit(gt_emitter *e, const gt_call *call) {
@@ -492,22 +497,24 @@ const gt_op gt__op_channel_norm =
           .meaning = "x standardized in each channel, times a weight, plus a bias");
 
 gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double epsilon) {
-    return record(&gt__op_channel_norm, x, weight, bias, epsilon);
+    const gt_tensor in[3] = {x, weight, bias};
+    return gt_record(x.tape, &gt__op_channel_norm, in, 3, &epsilon, sizeof epsilon, NULL, 0);
 }
 
-/* The gradient is, with a, b and c for what its three results get, the slope of
- * sum of a weight r across(g), b z g and c g. It depends on x by z and by r. */
+/* The slope of sum of a weight r across(g), b z g and c g, with a, b and c for what the three results get. It depends on x
+ * and its mean by z, and by z and r on its variance. */
 static bool gradient_pull(gt_pull *p) {
-    const terms t = terms_of(p->in[0], *(const double *)p->attr);
-    const gt_tensor g = p->in[2], factor = gt_mul(along(&t, p->in[1]), t.r);
-    gt_tensor by_z = gt_none();
+    terms t = terms_of(p->in[0], p->in[3]);
+    t.r = gt_rsqrt(gt_add_scalar(along(&t, p->in[4]), *(const double *)p->attr));
+    t.z = gt_mul(t.centred, t.r);
+    const gt_tensor g = p->in[2], weight = along(&t, p->in[1]), factor = gt_mul(weight, t.r);
+    gt_tensor by_z = gt_none(), by_r = gt_none();
     if (!gt_is_none(p->up[0])) {
         const gt_tensor a = p->up[0], met = gt_mul(a, across(&t, g));
         by_z = gt_neg(gt_mul(factor, gt_add(gt_mul(a, mean(&t, gt_mul(g, t.z))),
                                             gt_mul(g, mean(&t, gt_mul(a, t.z))))));
-        if (p->wanted[0])
-            p->gx[0] = gt_neg(gt_mul(gt_mul(t.z, t.r), gt_mul(factor, mean(&t, met))));
-        if (p->wanted[1]) p->gx[1] = gt_sum(gt_mul(met, t.r), t.axes, false);
+        by_r = gt_mul(weight, met);
+        if (p->wanted[1]) p->gx[1] = sum(&t, gt_mul(met, t.r));
         if (p->wanted[2]) p->gx[2] = gt_mul(factor, across(&t, a));
     }
     if (!gt_is_none(p->up[1])) {
@@ -517,12 +524,23 @@ static bool gradient_pull(gt_pull *p) {
     }
     if (!gt_is_none(p->up[2]) && p->wanted[2])
         p->gx[2] = plus(p->gx[2], gt_expand(along(&t, p->up[2]), gt_shape_of(g)));
-    if (p->wanted[0] && !gt_is_none(by_z)) p->gx[0] = plus(p->gx[0], gt_mul(t.r, across(&t, by_z)));
+    if (gt_is_none(by_z)) return true;
+    const gt_tensor by_x = gt_mul(by_z, t.r), cube = gt_mul(t.r, gt_square(t.r));
+    if (p->wanted[0]) p->gx[0] = by_x;
+    if (p->wanted[3]) p->gx[3] = gt_neg(sum(&t, by_x));
+    if (p->wanted[4])
+        p->gx[4] = sum(&t, gt_mul(plus(by_r, gt_mul(by_z, t.centred)), gt_mul_scalar(cube, -0.5)));
     return true;
 }
 
+static gt_tensor sampled_gradient(gt_samples *s, gt_tensor x, gt_tensor weight, gt_tensor g) {
+    const gt_shape channels = gt_shape_of(weight);
+    const gt_tensor means = gt_sample(s, channels), variances = gt_exp(gt_sample(s, channels));
+    return record_gradient(x, weight, g, means, variances, 1e-3);
+}
+
 static gt_tensor gradient_samples(gt_samples *s, int i) {
-    return samples_of(s, i, true, record_gradient);
+    return samples_of(s, i, true, sampled_gradient);
 }
 
 static bool gradient_emit(gt_emitter *e, const gt_call *call) {
@@ -532,8 +550,11 @@ static bool gradient_emit(gt_emitter *e, const gt_call *call) {
 const gt_op gt__op_channel_norm_gradient =
     GT_OP("channel_norm_gradient", gradient_shape, gradient_kernel, GT_PULL(gradient_pull),
           gradient_samples, .traits = 0, .order = gradient_order, .emit = gradient_emit,
-          .meaning = "what x, weight and bias of channel_norm get from its gradient");
+          .meaning = "what x, weight and bias of channel_norm get, given its mean and variance");
 
-static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, double epsilon) {
-    return record(&gt__op_channel_norm_gradient, x, weight, g, epsilon);
+static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, gt_tensor mean,
+                                 gt_tensor variance, double epsilon) {
+    const gt_tensor in[5] = {x, weight, g, mean, variance};
+    return gt_record(x.tape, &gt__op_channel_norm_gradient, in, 5, &epsilon, sizeof epsilon, NULL,
+                     0);
 }

@@ -32,38 +32,32 @@ static const char total_helper[] = "\nstatic double %s_norm_total(const double *
                                    "}\n";
 
 static const char measure_helper[] =
-    "\n/* m: mean and variance of a channel of x, the sums of y and of y (x - mean). */\n"
-    "static void %s_norm_about_%s(const %s *x, const %s *y, %s shift, long n, long apart, long "
-    "run, "
-    "double *m) {\n"
-    "    double of_x[32] = {0}, of_y[32] = {0};\n"
+    "\n/* m: mean and variance of a channel. */\n"
+    "static void %s_norm_about_%s(const %s *x, %s shift, long n, long apart, long run, double *m) "
+    "{\n"
+    "    double sum[32] = {0};\n"
     "    const double count = (double)(n * run);\n"
-    "    for (long b = 0; b < n; b++) {\n"
-    "        %s_norm_add_%s(x + b * apart, shift, x + b * apart, shift, run, of_x);\n"
-    "        %s_norm_add_%s(x + b * apart, shift, y + b * apart, 0, run, of_y);\n"
-    "    }\n"
-    "    const double off = %s_norm_total(of_x) / count;\n"
-    "    m[1] = %s_norm_total(of_x + 16) / count - off * off;\n"
+    "    for (long b = 0; b < n; b++)\n"
+    "        %s_norm_add_%s(x + b * apart, shift, x + b * apart, shift, run, sum);\n"
+    "    const double off = %s_norm_total(sum) / count;\n"
     "    m[0] = (double)shift + off;\n"
-    "    m[2] = %s_norm_total(of_y);\n"
-    "    m[3] = %s_norm_total(of_y + 16) - off * m[2];\n"
+    "    m[1] = %s_norm_total(sum + 16) / count - off * off;\n"
     "    if (m[1] < 0) m[1] = 0;\n"
     "}\n"
     "\n/* Again where the first element is a stranger to the channel: differences lose digits. */\n"
-    "static void %s_norm_measure_%s(const %s *x, const %s *y, long n, long apart, long run, double "
-    "*m) {\n"
+    "static void %s_norm_measure_%s(const %s *x, long n, long apart, long run, double *m) {\n"
     "    const %s first = n * run > 0 ? x[0] : 0;\n"
-    "    %s_norm_about_%s(x, y, first, n, apart, run, m);\n"
+    "    %s_norm_about_%s(x, first, n, apart, run, m);\n"
     "    const double off = m[0] - (double)first;\n"
-    "    if (off * off > 4 * m[1]) %s_norm_about_%s(x, y, (%s)m[0], n, apart, run, m);\n"
+    "    if (off * off > 4 * m[1]) %s_norm_about_%s(x, (%s)m[0], n, apart, run, m);\n"
     "}\n";
 
 static const char forward_helper[] =
     "\nstatic void %s_norm_%s(const %s *x, %s weight, %s bias, double epsilon, long n, long apart, "
     "long run,\n"
     "        %s *y, %s *mean, %s *variance) {\n"
-    "    double m[4];\n"
-    "    %s_norm_measure_%s(x, x, n, apart, run, m);\n"
+    "    double m[2];\n"
+    "    %s_norm_measure_%s(x, n, apart, run, m);\n"
     "    const %s factor = weight * (%s)(1 / sqrt(m[1] + epsilon)), middle = (%s)m[0];\n"
     "    *mean = middle;\n"
     "    *variance = (%s)m[1];\n"
@@ -72,16 +66,18 @@ static const char forward_helper[] =
     "}\n";
 
 static const char backward_helper[] =
-    "\nstatic void %s_norm_slope_%s(const %s *x, const %s *g, %s weight, double epsilon, long n, "
-    "long apart, long run,\n"
-    "        %s *gx, %s *g_weight, %s *g_bias) {\n"
-    "    double m[4];\n"
-    "    %s_norm_measure_%s(x, g, n, apart, run, m);\n"
-    "    const double r = 1 / sqrt(m[1] + epsilon), met = r * m[3], count = (double)(n * run);\n"
-    "    const %s factor = (%s)((double)weight * r), mean = (%s)(m[2] / count);\n"
-    "    const %s middle = (%s)m[0], slope = (%s)(r * met / count);\n"
+    "\nstatic void %s_norm_slope_%s(const %s *x, const %s *g, %s weight, %s middle, %s variance, "
+    "double epsilon,\n"
+    "        long n, long apart, long run, %s *gx, %s *g_weight, %s *g_bias) {\n"
+    "    double of_g[32] = {0};\n"
+    "    for (long b = 0; b < n; b++)\n"
+    "        %s_norm_add_%s(x + b * apart, middle, g + b * apart, 0, run, of_g);\n"
+    "    const double r = 1 / sqrt((double)variance + epsilon), count = (double)(n * run);\n"
+    "    const double sum = %s_norm_total(of_g), met = r * %s_norm_total(of_g + 16);\n"
+    "    const %s factor = (%s)((double)weight * r), mean = (%s)(sum / count);\n"
+    "    const %s slope = (%s)(r * met / count);\n"
     "    *g_weight = (%s)met;\n"
-    "    *g_bias = (%s)m[2];\n"
+    "    *g_bias = (%s)sum;\n"
     "    for (long b = 0; b < n; b++, x += apart, g += apart, gx += apart)\n"
     "        for (long i = 0; i < run; i++) gx[i] = factor * (g[i] - mean - (x[i] - middle) * "
     "slope);\n"
@@ -91,34 +87,35 @@ static void emit_helpers(gt_emitter *e, gt_dtype dtype, bool back) {
     const char *name = gt_emit_name(e), *kind = gt_dtype_name(dtype), *t = gt_emit_type(dtype);
     gt_emit_helper(e, sums_helper, name, kind, t, t, t, t, t, t);
     gt_emit_helper(e, total_helper, name);
-    gt_emit_helper(e, measure_helper, name, kind, t, t, t, name, kind, name, kind, name, name, name,
-                   name, name, kind, t, t, t, name, kind, name, kind, t);
-    if (back)
-        gt_emit_helper(e, backward_helper, name, kind, t, t, t, t, t, t, name, kind, t, t, t, t, t,
-                       t, t, t);
-    else
-        gt_emit_helper(e, forward_helper, name, kind, t, t, t, t, t, t, name, kind, t, t, t, t);
+    if (back) {
+        gt_emit_helper(e, backward_helper, name, kind, t, t, t, t, t, t, t, t, name, kind, name,
+                       name, t, t, t, t, t, t, t);
+        return;
+    }
+    gt_emit_helper(e, measure_helper, name, kind, t, t, name, kind, name, name, name, kind, t, t,
+                   name, kind, name, kind, t);
+    gt_emit_helper(e, forward_helper, name, kind, t, t, t, t, t, t, name, kind, t, t, t, t);
 }
 
 /* A call for each channel. */
 bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
     const gt_array *x = &call->in[0];
-    const int64_t channels = x->shape.dim[1], one = 1;
+    const int64_t channels = x->shape.dim[1];
     int64_t run = 1;
     for (int d = 2; d < x->shape.rank; d++) run *= x->shape.dim[d];
-    const int64_t apart = channels * run;
     emit_helpers(e, x->dtype, back);
     gt_emit_loops(e, 0, 1, &channels);
-    gt_emit(e,
-            back ? "%s_norm_slope_%s(%s + %s, %s + %s, %s[%s], %s, %lld, %lld, %lld, %s + %s, "
-                   "%s + i0, %s + i0);"
-                 : "%s_norm_%s(%s + %s, %s[%s], %s[%s], %s, %lld, %lld, %lld, %s + %s, %s + i0, "
-                   "%s + i0);",
-            gt_emit_name(e), gt_dtype_name(x->dtype), gt_emit_in(e, 0), gt_emit_index(e, 1, &run),
-            gt_emit_in(e, back ? 2 : 1), gt_emit_index(e, 1, back ? &run : &one),
-            gt_emit_in(e, back ? 1 : 2), gt_emit_index(e, 1, &one),
-            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0], (long long)apart,
-            (long long)run, gt_emit_out(e, 0), gt_emit_index(e, 1, &run), gt_emit_out(e, 1),
+    const char *at = gt_emit_index(e, 1, &run);
+    if (back)
+        gt_emit(e, "%s_norm_slope_%s(%s + %s, %s + %s, %s[i0], %s[i0], %s[i0], ", gt_emit_name(e),
+                gt_dtype_name(x->dtype), gt_emit_in(e, 0), at, gt_emit_in(e, 2), at,
+                gt_emit_in(e, 1), gt_emit_in(e, 3), gt_emit_in(e, 4));
+    else
+        gt_emit(e, "%s_norm_%s(%s + %s, %s[i0], %s[i0], ", gt_emit_name(e), gt_dtype_name(x->dtype),
+                gt_emit_in(e, 0), at, gt_emit_in(e, 1), gt_emit_in(e, 2));
+    gt_emit(e, "%s, %lld, %lld, %lld, %s + %s, %s + i0, %s + i0);",
+            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0],
+            (long long)(channels * run), (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1),
             gt_emit_out(e, 2));
     gt_emit_end(e, 1);
     return true;

@@ -34,30 +34,27 @@ GT__WIDE_VECTORS static void NAME(add_run)(const REAL *x, REAL shift, const REAL
     }
 }
 
-/* Of a channel of x, and of g where there is one: its sum, and that of g (x - mean). */
+/* Of a channel of x. */
 typedef struct NAME(sums) {
-    double mean, variance, g, met;
+    double mean, variance;
 } NAME(sums);
 
-static NAME(sums)
-    NAME(sums_of)(const images *m, REAL shift, const lane_sums *of_x, const lane_sums *of_g) {
+static NAME(sums) NAME(sums_of)(const images *m, REAL shift, const lane_sums *of_x) {
     const double n = (double)(m->n * m->run);
     const double off = total(of_x->plain) / n, variance = total(of_x->product) / n - off * off;
-    const double sum_g = total(of_g->plain);
-    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance, sum_g,
-                        total(of_g->product) - off * sum_g};
+    return (NAME(sums)){(double)shift + off, variance < 0 ? 0 : variance};
 }
 
-static NAME(sums)
-    NAME(sums_about)(const images *m, int64_t channel, const REAL *x, const REAL *g, REAL shift) {
-    lane_sums of_x = {0}, of_g = {0};
+/* Adds y - rest and (y - rest) (x - shift) over a channel. */
+static lane_sums NAME(add_channel)(const images *m, int64_t channel, const REAL *x, REAL shift,
+                                   const REAL *y, REAL rest) {
+    lane_sums sum = {0};
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
         const int64_t ahead = image + 1 < m->n ? m->channels * m->run : 0;
-        NAME(add_run)(x + at, shift, x + at, shift, m->run, ahead, &of_x);
-        if (g) NAME(add_run)(x + at, shift, g + at, 0, m->run, ahead, &of_g);
+        NAME(add_run)(x + at, shift, y + at, rest, m->run, ahead, &sum);
     }
-    return NAME(sums_of)(m, shift, &of_x, &of_g);
+    return sum;
 }
 
 /* Once is enough where the first element is no stranger to the channel: else differences lose digits. */
@@ -66,10 +63,15 @@ static bool NAME(is_far)(NAME(sums) s, REAL first) {
     return off * off > FAR * s.variance;
 }
 
-static NAME(sums) NAME(measure)(const images *m, int64_t channel, const REAL *x, const REAL *g) {
+static NAME(sums) NAME(sums_about)(const images *m, int64_t channel, const REAL *x, REAL shift) {
+    const lane_sums of_x = NAME(add_channel)(m, channel, x, shift, x, shift);
+    return NAME(sums_of)(m, shift, &of_x);
+}
+
+static NAME(sums) NAME(measure)(const images *m, int64_t channel, const REAL *x) {
     const REAL first = m->n > 0 && m->run > 0 ? x[channel * m->run] : 0;
-    const NAME(sums) s = NAME(sums_about)(m, channel, x, g, first);
-    return NAME(is_far)(s, first) ? NAME(sums_about)(m, channel, x, g, (REAL)s.mean) : s;
+    const NAME(sums) s = NAME(sums_about)(m, channel, x, first);
+    return NAME(is_far)(s, first) ? NAME(sums_about)(m, channel, x, (REAL)s.mean) : s;
 }
 
 GT__WIDE_VECTORS static void NAME(write_run)(const REAL *restrict x, REAL middle, REAL factor,
@@ -97,7 +99,7 @@ static NAME(scales)
 static void NAME(forward)(const gt_call *call, const images *m, int64_t channel) {
     const REAL *x = m->x;
     REAL *y = m->y;
-    const NAME(scales) s = NAME(scale)(call, m, channel, NAME(measure)(m, channel, x, NULL));
+    const NAME(scales) s = NAME(scale)(call, m, channel, NAME(measure)(m, channel, x));
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
         NAME(write_run)(x + at, s.middle, s.factor, s.shift, y + at, m->run);
@@ -116,23 +118,26 @@ GT__WIDE_VECTORS static void NAME(write_slope)(const REAL *restrict x, const REA
 }
 
 /* With z = (x - mean) r and r = 1 / sqrt(variance + epsilon), g being y's gradient:
- * x gets weight r (g - mean of g - z mean of g z), weight gets the sum of g z, bias that of g. */
+ * x gets weight r (g - mean of g - z mean of g z), weight gets the sum of g z, bias that of g. of_g has the sums of g
+ * and of g (x - mean). */
 static NAME(slopes)
-    NAME(slope)(const gt_call *call, const images *m, int64_t channel, NAME(sums) s) {
-    const REAL *weight = call->in[1].data;
+    NAME(slope)(const gt_call *call, const images *m, int64_t channel, const lane_sums *of_g) {
+    const REAL *weight = call->in[1].data, *mean = call->in[3].data, *variance = call->in[4].data;
     REAL *g_weight = call->out[1].data, *g_bias = call->out[2].data;
-    const double n = (double)(m->n * m->run), r = 1 / sqrt(s.variance + m->epsilon);
-    const double met = r * s.met;
+    const double n = (double)(m->n * m->run);
+    const double r = 1 / sqrt((double)variance[channel] + m->epsilon);
+    const double sum = total(of_g->plain), met = r * total(of_g->product);
     g_weight[channel] = (REAL)met;
-    g_bias[channel] = (REAL)s.g;
-    return (NAME(slopes)){(REAL)((double)weight[channel] * r), (REAL)(s.g / n), (REAL)s.mean,
+    g_bias[channel] = (REAL)sum;
+    return (NAME(slopes)){(REAL)((double)weight[channel] * r), (REAL)(sum / n), mean[channel],
                           (REAL)(r * met / n)};
 }
 
 static void NAME(backward)(const gt_call *call, const images *m, int64_t channel) {
-    const REAL *x = m->x, *g = m->g;
+    const REAL *x = m->x, *g = m->g, *mean = call->in[3].data;
     REAL *gx = m->y;
-    const NAME(slopes) slopes = NAME(slope)(call, m, channel, NAME(measure)(m, channel, x, g));
+    const lane_sums of_g = NAME(add_channel)(m, channel, x, mean[channel], g, 0);
+    const NAME(slopes) slopes = NAME(slope)(call, m, channel, &of_g);
     for (int64_t image = 0; image < m->n; image++) {
         const int64_t at = (image * m->channels + channel) * m->run;
         NAME(write_slope)(x + at, g + at, slopes, gx + at, m->run);
