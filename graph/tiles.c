@@ -190,9 +190,18 @@ typedef struct asked {
     size_t ahead; /* bytes from its present tile to the one that is asked for */
 } asked;
 
+/* A member that is a kernel over whole tiles, as nearly all are: where its operands' tiles are noted. */
+typedef struct act {
+    gt_tile tile; /* NULL: more is to be done, see run_member */
+    char *const *y, *const *x[3];
+    const gt_arg *arg;
+    int64_t width;
+} act;
+
 /* A tile: rows [row, row + rows) of every member. */
 typedef struct stretch {
     place *at; /* of each load and member */
+    act *act;  /* of each member; NULL where making them would take longer than they save */
     asked *asked;
     uint32_t n_asked;
     size_t largest; /* tile of those, in bytes */
@@ -285,9 +294,10 @@ static int64_t rows_in_one(const gt__group *g, const gt__made *made) {
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* A worker's places, and the list of those that are asked for. */
+/* A worker's places, the list of those that are asked for, and acts. */
 static size_t places_bytes(const gt__group *g) {
-    return aligned(((size_t)g->n_loads + g->n_members) * (sizeof(place) + sizeof(asked)));
+    return aligned(((size_t)g->n_loads + g->n_members) * (sizeof(place) + sizeof(asked)) +
+                   g->n_members * sizeof(act));
 }
 
 static void make_rows(const job *j, char *scratch, int64_t first, int64_t last) {
@@ -330,6 +340,29 @@ static void ask_ahead(const stretch *s, uint32_t number, bool last) {
     }
 }
 
+static void list_acts(const job *j, stretch *s, void *room) {
+    const gt__group *g = j->group;
+    const gt__member *m = &j->plan->member[g->member];
+    s->act = room;
+    for (uint32_t k = 0; k < g->n_members; k++, m++) {
+        const uint32_t *in = &j->plan->operand[m->operand];
+        char *const *y = (char *const *)&s->at[g->n_loads + k].tile;
+        bool whole = m->kind == GT__TILE;
+        act a = {m->tile, y, {y, y, y}, j->arg[k], m->width};
+        for (uint32_t i = 0; whole && i < m->n_in; i++) {
+            a.x[i] = (char *const *)&s->at[in[i]].tile;
+            whole = s->at[in[i]].width >= m->width;
+        }
+        if (!whole) a.tile = NULL;
+        s->act[k] = a;
+    }
+}
+
+static void run_act(const act *a, int64_t rows) {
+    const void *x[3] = {*a->x[0], *a->x[1], *a->x[2]};
+    a->tile(*a->y, x, a->arg, rows * a->width);
+}
+
 /* Slots, slots to spread operands in, and lanes, at the end of a worker's scratch. */
 static size_t slots_bytes(const gt__group *g, size_t slot_bytes, size_t line_bytes) {
     return (g->n_slots + SPARE) * slot_bytes + g->n_lines * GT_FOLD_LANES * line_bytes;
@@ -348,6 +381,7 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
                  .spare = spare,
                  .lanes = spare + SPARE * j->slot_bytes};
     list_asked(j, &s);
+    if (last - first > 1) list_acts(j, &s, s.asked + g->n_loads + g->n_members);
     const unsigned mode = gt_float_mode(), flushing = gt__flushing(mode);
     unsigned now = mode;
     for (int64_t t = first; t < last; t++) {
@@ -362,7 +396,10 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
                                                                       : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
             if (k * ASKED_BYTES < s.largest) ask_ahead(&s, k, t + 1 == last);
-            run_member(j, &s, k);
+            if (s.act && s.act[k].tile)
+                run_act(&s.act[k], s.rows);
+            else
+                run_member(j, &s, k);
         }
         for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) at[k].tile += at[k].step;
     }
