@@ -14,7 +14,7 @@ enum {
     MOST_PARTS = 4,
     NEAR_BYTES = 1 << 16, /* of scratch, which should stay in the nearest caches */
     LINE_BYTES = 64,      /* of a cache */
-    ASKED_BYTES = 8 * LINE_BYTES,
+    MOST_ASKED = 8 * LINE_BYTES,
     LARGE = 1 << 22, /* bytes that no near cache holds */
     SHARE = 32,      /* parts that are worth a thread's while */
     SHARES = 3,      /* of each thread: one may be slower than the next */
@@ -188,6 +188,7 @@ static char *line_of(const job *j, uint32_t fold, int64_t part) {
 typedef struct asked {
     const place *at;
     size_t ahead; /* bytes from its present tile to the one that is asked for */
+    size_t each;  /* bytes that are asked for at each member */
 } asked;
 
 /* A member that is a kernel over whole tiles, as nearly all are: where its operands' tiles are noted. */
@@ -204,9 +205,9 @@ typedef struct stretch {
     act *act;  /* of each member; NULL where making them would take longer than they save */
     asked *asked;
     uint32_t n_asked;
-    size_t largest; /* tile of those, in bytes */
-    char *spare;    /* slots for operands that are spread */
-    char *lanes;    /* of each fold to one row */
+    uint32_t asking; /* members, the first ones, at which something is asked for */
+    char *spare;     /* slots for operands that are spread */
+    char *lanes;     /* of each fold to one row */
     int64_t row, rows;
 } stretch;
 
@@ -314,28 +315,30 @@ static bool is_loaded(const gt__group *g, const place *at, const place *result) 
     return loaded;
 }
 
-/* What comes first in a tile is asked for during the one before; results that come later, in time for them. Small
- * ones are in a cache. */
+/* So many bytes at each member, less than all at once, which would have to be waited for. What comes first in a tile is
+ * asked for during the one before; results that come later, in time for them. Small ones are in a cache. */
 static void list_asked(const job *j, stretch *s) {
     const gt__group *g = j->group;
     const size_t tiles = (size_t)tiles_of(j);
     for (uint32_t k = 0; k < g->n_loads + g->n_members; k++) {
         const place *p = &s->at[k];
-        const bool result = k >= g->n_loads,
-                   late = result && (k - g->n_loads) * ASKED_BYTES >= p->step;
+        const bool result = k >= g->n_loads;
         if (!p->step || (result && (tiles * p->step < LARGE || is_loaded(g, s->at, p)))) continue;
-        s->asked[s->n_asked++] = (asked){p, late ? 0 : p->step};
-        if (p->step > s->largest) s->largest = p->step;
+        const size_t share = (p->step / g->n_members + LINE_BYTES) / LINE_BYTES * LINE_BYTES;
+        const size_t each = share < MOST_ASKED ? share : MOST_ASKED;
+        const uint32_t asking = (uint32_t)((p->step + each - 1) / each);
+        const bool late = result && k - g->n_loads >= asking;
+        s->asked[s->n_asked++] = (asked){p, late ? 0 : p->step, each};
+        if (asking > s->asking) s->asking = asking;
     }
 }
 
-/* Asks memory for some of each, at each member for some more: all at once, they would have to be waited for. */
 static void ask_ahead(const stretch *s, uint32_t number, bool last) {
-    const size_t first = (size_t)number * ASKED_BYTES;
     for (uint32_t k = 0; k < s->n_asked; k++) {
         const asked *a = &s->asked[k];
+        const size_t first = number * a->each;
         if (last && a->ahead) continue;
-        for (size_t i = first; i < first + ASKED_BYTES && i < a->at->step; i += LINE_BYTES)
+        for (size_t i = first; i < first + a->each && i < a->at->step; i += LINE_BYTES)
             GT__PREFETCH(a->at->tile + a->ahead + i);
     }
 }
@@ -395,7 +398,7 @@ static void run_share(const job *j, char *scratch, int64_t first, int64_t last) 
                                     : member[k].flushes && j->flushes ? flushing
                                                                       : mode;
             if (now != wanted) gt_set_float_mode(now = wanted);
-            if (k * ASKED_BYTES < s.largest) ask_ahead(&s, k, t + 1 == last);
+            if (k < s.asking) ask_ahead(&s, k, t + 1 == last);
             if (s.act && s.act[k].tile)
                 run_act(&s.act[k], s.rows);
             else
