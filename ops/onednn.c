@@ -22,6 +22,8 @@ enum { LEAST_ALONE = 1 << 19, LEAST_SHARED = 1 << 21 };
 /* With AVX-512: rows of C, and terms of several products that are added up in one pass, for which gradtape's own kernels
  * are as fast, or faster. */
 enum { FEW_ROWS = 64, FEW_TERMS = 64 };
+/* Multiplications, and elements of C. */
+enum { LARGE = 1 << 25, LARGE_RESULT = 1 << 18 };
 
 static double size_of(const gt__gemm_job *job) {
     return (double)job->m * (double)job->n * (double)job->k;
@@ -32,11 +34,24 @@ static bool has_avx512(void) {
     return (isa & wanted) == wanted;
 }
 
+/* On AMD's processors the built-in kernels are as fast for large results on one thread and faster on several: oneDNN's
+ * threads wait for each other and read what another's core has written. */
+static bool is_large_on_amd(const gt__gemm_job *job) {
+#if defined(__GNUC__) && defined(__x86_64__)
+    return __builtin_cpu_is("amd") && size_of(job) >= LARGE &&
+           (double)job->m * (double)job->n >= LARGE_RESULT;
+#else
+    (void)job;
+    return false;
+#endif
+}
+
 /* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
  * as fast for large ones. */
 bool gt__onednn_takes(const gt__gemm_job *job) {
     if (size_of(job) < LEAST_ALONE) return false;
-    if (has_avx512()) return job->m > FEW_ROWS && (!job->n_more || job->k > FEW_TERMS);
+    if (has_avx512())
+        return job->m > FEW_ROWS && (!job->n_more || job->k > FEW_TERMS) && !is_large_on_amd(job);
 #ifdef GT_WITH_OPENMP
     return size_of(job) < LEAST_SHARED && !job->n_more;
 #else
