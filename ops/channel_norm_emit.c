@@ -103,6 +103,7 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
     const int64_t channels = x->shape.dim[1];
     int64_t run = 1;
     for (int d = 2; d < x->shape.rank; d++) run *= x->shape.dim[d];
+    const int64_t apart = channels * run;
     emit_helpers(e, x->dtype, back);
     gt_emit_loops(e, 0, 1, &channels);
     const char *at = gt_emit_index(e, 1, &run);
@@ -114,9 +115,8 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
         gt_emit(e, "%s_norm_%s(%s + %s, %s[i0], %s[i0], ", gt_emit_name(e), gt_dtype_name(x->dtype),
                 gt_emit_in(e, 0), at, gt_emit_in(e, 1), gt_emit_in(e, 2));
     gt_emit(e, "%s, %lld, %lld, %lld, %s + %s, %s + i0, %s + i0);",
-            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0],
-            (long long)(channels * run), (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1),
-            gt_emit_out(e, 2));
+            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0], (long long)apart,
+            (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1), gt_emit_out(e, 2));
     gt_emit_end(e, 1);
     return true;
 }
