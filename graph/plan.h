@@ -29,7 +29,7 @@ typedef struct gt__external {
     uint32_t shape, dtype;
 } gt__external;
 
-enum { GT__MOST_ORDERED = 5 }; /* operands of an operation that knows orders, see gt_order */
+enum { GT__MOST_ORDERED = 6 }; /* operands of an operation that knows orders, see gt_order */
 
 /* What is to be computed: the key of its plan. */
 typedef struct gt__work {

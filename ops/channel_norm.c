@@ -257,10 +257,10 @@ static bool agrees(const gt_call *call, int k, gt_shape shape) {
                         gt_dtype_name(call->in[0].dtype));
 }
 
-/* Results: one like x, and two with an element for each channel. */
-static void make_results(gt_call *call, gt_shape channels) {
-    call->n_out = 3;
-    for (int k = 0; k < 3; k++) {
+/* Results: one like x, and others with an element for each channel. */
+static void make_results(gt_call *call, gt_shape channels, int count) {
+    call->n_out = count;
+    for (int k = 0; k < count; k++) {
         call->out[k].dtype = call->in[0].dtype;
         call->out[k].shape = k == 0 ? call->in[0].shape : channels;
     }
@@ -269,16 +269,17 @@ static void make_results(gt_call *call, gt_shape channels) {
 static bool norm_shape(gt_call *call) {
     if (!is_batch(call)) return false;
     const gt_shape channels = GT_SHAPE(call->in[0].shape.dim[1]);
-    make_results(call, channels);
+    make_results(call, channels, 4);
     return agrees(call, 1, channels) && agrees(call, 2, channels);
 }
 
 static bool gradient_shape(gt_call *call) {
     if (!is_batch(call)) return false;
     const gt_shape channels = GT_SHAPE(call->in[0].shape.dim[1]);
-    make_results(call, channels);
-    return agrees(call, 1, channels) && agrees(call, 2, call->in[0].shape) &&
-           agrees(call, 3, channels) && agrees(call, 4, channels);
+    make_results(call, channels, 3);
+    for (int k = 1; k < call->n_in; k++)
+        if (!agrees(call, k, k == 2 ? call->in[0].shape : channels)) return false;
+    return true;
 }
 
 /* ---- kernels --------------------------------------------------------------------------------- */
@@ -413,14 +414,16 @@ static gt_tensor plus(gt_tensor a, gt_tensor b) {
     return gt_is_none(a) ? b : gt_is_none(b) ? a : gt_add(a, b);
 }
 
-static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, gt_tensor mean,
-                                 gt_tensor variance, double epsilon);
+/* measured: the mean, the variance, and what the mean lost by rounding, as channel_norm gives them. */
+static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g,
+                                 const gt_tensor measured[3], double epsilon);
 
+/* What rounding takes off the mean has no slope of its own. */
 static bool norm_pull(gt_pull *p) {
     const gt_tensor x = p->in[0];
     if (!gt_is_none(p->up[0])) {
         const gt_tensor g =
-            record_gradient(x, p->in[1], p->up[0], p->out[1], p->out[2], *(const double *)p->attr);
+            record_gradient(x, p->in[1], p->up[0], &p->out[1], *(const double *)p->attr);
         for (int k = 0; k < 3; k++)
             if (p->wanted[k]) p->gx[k] = gt_out(g, k);
     }
@@ -504,7 +507,7 @@ gt_tensor gt__channel_norm(gt_tensor x, gt_tensor weight, gt_tensor bias, double
 /* The slope of sum of a weight r across(g), b z g and c g, with a, b and c for what the three results get. It depends on x
  * and its mean by z, and by z and r on its variance. */
 static bool gradient_pull(gt_pull *p) {
-    terms t = terms_of(p->in[0], p->in[3]);
+    terms t = terms_of(p->in[0], gt_add(p->in[3], p->in[5]));
     t.r = gt_rsqrt(gt_add_scalar(along(&t, p->in[4]), *(const double *)p->attr));
     t.z = gt_mul(t.centred, t.r);
     const gt_tensor g = p->in[2], weight = along(&t, p->in[1]), factor = gt_mul(weight, t.r);
@@ -527,7 +530,8 @@ static bool gradient_pull(gt_pull *p) {
     if (gt_is_none(by_z)) return true;
     const gt_tensor by_x = gt_mul(by_z, t.r), cube = gt_mul(t.r, gt_square(t.r));
     if (p->wanted[0]) p->gx[0] = by_x;
-    if (p->wanted[3]) p->gx[3] = gt_neg(sum(&t, by_x));
+    for (int k = 3; k <= 5; k += 2)
+        if (p->wanted[k]) p->gx[k] = gt_neg(sum(&t, by_x));
     if (p->wanted[4])
         p->gx[4] = sum(&t, gt_mul(plus(by_r, gt_mul(by_z, t.centred)), gt_mul_scalar(cube, -0.5)));
     return true;
@@ -535,8 +539,9 @@ static bool gradient_pull(gt_pull *p) {
 
 static gt_tensor sampled_gradient(gt_samples *s, gt_tensor x, gt_tensor weight, gt_tensor g) {
     const gt_shape channels = gt_shape_of(weight);
-    const gt_tensor means = gt_sample(s, channels), variances = gt_exp(gt_sample(s, channels));
-    return record_gradient(x, weight, g, means, variances, 1e-3);
+    const gt_tensor mean = gt_sample(s, channels), variance = gt_exp(gt_sample(s, channels));
+    return record_gradient(x, weight, g, (gt_tensor[]){mean, variance, gt_sample(s, channels)},
+                           1e-3);
 }
 
 static gt_tensor gradient_samples(gt_samples *s, int i) {
@@ -552,9 +557,9 @@ const gt_op gt__op_channel_norm_gradient =
           gradient_samples, .traits = 0, .order = gradient_order, .emit = gradient_emit,
           .meaning = "what x, weight and bias of channel_norm get, given its mean and variance");
 
-static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g, gt_tensor mean,
-                                 gt_tensor variance, double epsilon) {
-    const gt_tensor in[5] = {x, weight, g, mean, variance};
-    return gt_record(x.tape, &gt__op_channel_norm_gradient, in, 5, &epsilon, sizeof epsilon, NULL,
+static gt_tensor record_gradient(gt_tensor x, gt_tensor weight, gt_tensor g,
+                                 const gt_tensor measured[3], double epsilon) {
+    const gt_tensor in[6] = {x, weight, g, measured[0], measured[1], measured[2]};
+    return gt_record(x.tape, &gt__op_channel_norm_gradient, in, 6, &epsilon, sizeof epsilon, NULL,
                      0);
 }

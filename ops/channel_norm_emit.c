@@ -55,27 +55,32 @@ static const char measure_helper[] =
 static const char forward_helper[] =
     "\nstatic void %s_norm_%s(const %s *x, %s weight, %s bias, double epsilon, long n, long apart, "
     "long run,\n"
-    "        %s *y, %s *mean, %s *variance) {\n"
+    "        %s *y, %s *mean, %s *variance, %s *rest) {\n"
     "    double m[2];\n"
     "    %s_norm_measure_%s(x, n, apart, run, m);\n"
     "    const %s factor = weight * (%s)(1 / sqrt(m[1] + epsilon)), middle = (%s)m[0];\n"
     "    *mean = middle;\n"
     "    *variance = (%s)m[1];\n"
+    "    *rest = (%s)(m[0] - (double)middle);\n"
+    "    const %s shift = bias - *rest * factor;\n"
     "    for (long b = 0; b < n; b++, x += apart, y += apart)\n"
-    "        for (long i = 0; i < run; i++) y[i] = (x[i] - middle) * factor + bias;\n"
+    "        for (long i = 0; i < run; i++) y[i] = (x[i] - middle) * factor + shift;\n"
     "}\n";
 
 static const char backward_helper[] =
     "\nstatic void %s_norm_slope_%s(const %s *x, const %s *g, %s weight, %s middle, %s variance, "
-    "double epsilon,\n"
+    "%s rest, double epsilon,\n"
     "        long n, long apart, long run, %s *gx, %s *g_weight, %s *g_bias) {\n"
     "    double of_g[32] = {0};\n"
     "    for (long b = 0; b < n; b++)\n"
     "        %s_norm_add_%s(x + b * apart, middle, g + b * apart, 0, run, of_g);\n"
     "    const double r = 1 / sqrt((double)variance + epsilon), count = (double)(n * run);\n"
-    "    const double sum = %s_norm_total(of_g), met = r * %s_norm_total(of_g + 16);\n"
-    "    const %s factor = (%s)((double)weight * r), mean = (%s)(sum / count);\n"
-    "    const %s slope = (%s)(r * met / count);\n"
+    "    const double sum = %s_norm_total(of_g);\n"
+    "    const double met = r * (%s_norm_total(of_g + 16) - (double)rest * sum), each = r * met / "
+    "count;\n"
+    "    const %s factor = (%s)((double)weight * r), mean = (%s)(sum / count - (double)rest * "
+    "each);\n"
+    "    const %s slope = (%s)each;\n"
     "    *g_weight = (%s)met;\n"
     "    *g_bias = (%s)sum;\n"
     "    for (long b = 0; b < n; b++, x += apart, g += apart, gx += apart)\n"
@@ -88,13 +93,14 @@ static void emit_helpers(gt_emitter *e, gt_dtype dtype, bool back) {
     gt_emit_helper(e, sums_helper, name, kind, t, t, t, t, t, t);
     gt_emit_helper(e, total_helper, name);
     if (back) {
-        gt_emit_helper(e, backward_helper, name, kind, t, t, t, t, t, t, t, t, name, kind, name,
+        gt_emit_helper(e, backward_helper, name, kind, t, t, t, t, t, t, t, t, t, name, kind, name,
                        name, t, t, t, t, t, t, t);
         return;
     }
     gt_emit_helper(e, measure_helper, name, kind, t, t, name, kind, name, name, name, kind, t, t,
                    name, kind, name, kind, t);
-    gt_emit_helper(e, forward_helper, name, kind, t, t, t, t, t, t, name, kind, t, t, t, t);
+    gt_emit_helper(e, forward_helper, name, kind, t, t, t, t, t, t, t, name, kind, t, t, t, t, t,
+                   t);
 }
 
 /* A call for each channel. */
@@ -108,15 +114,16 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
     gt_emit_loops(e, 0, 1, &channels);
     const char *at = gt_emit_index(e, 1, &run);
     if (back)
-        gt_emit(e, "%s_norm_slope_%s(%s + %s, %s + %s, %s[i0], %s[i0], %s[i0], ", gt_emit_name(e),
-                gt_dtype_name(x->dtype), gt_emit_in(e, 0), at, gt_emit_in(e, 2), at,
-                gt_emit_in(e, 1), gt_emit_in(e, 3), gt_emit_in(e, 4));
+        gt_emit(e, "%s_norm_slope_%s(%s + %s, %s + %s, %s[i0], %s[i0], %s[i0], %s[i0], ",
+                gt_emit_name(e), gt_dtype_name(x->dtype), gt_emit_in(e, 0), at, gt_emit_in(e, 2),
+                at, gt_emit_in(e, 1), gt_emit_in(e, 3), gt_emit_in(e, 4), gt_emit_in(e, 5));
     else
         gt_emit(e, "%s_norm_%s(%s + %s, %s[i0], %s[i0], ", gt_emit_name(e), gt_dtype_name(x->dtype),
                 gt_emit_in(e, 0), at, gt_emit_in(e, 1), gt_emit_in(e, 2));
-    gt_emit(e, "%s, %lld, %lld, %lld, %s + %s, %s + i0, %s + i0);",
-            gt_emit_literal(e, GT_F64, call->attr, 0), (long long)x->shape.dim[0], (long long)apart,
-            (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1), gt_emit_out(e, 2));
+    gt_emit(e, "%s, %lld, %lld, %lld, %s + %s", gt_emit_literal(e, GT_F64, call->attr, 0),
+            (long long)x->shape.dim[0], (long long)apart, (long long)run, gt_emit_out(e, 0), at);
+    for (int k = 1; k < call->n_out; k++)
+        gt_emit(e, k + 1 < call->n_out ? ", %s + i0" : ", %s + i0);", gt_emit_out(e, k));
     gt_emit_end(e, 1);
     return true;
 }

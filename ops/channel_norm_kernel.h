@@ -84,16 +84,16 @@ typedef struct NAME(scales) {
     REAL middle, factor, shift;
 } NAME(scales);
 
-/* Of a channel that is measured; notes its mean and variance. */
+/* Of a channel that is measured; notes its mean, in two parts, and its variance. */
 static NAME(scales)
     NAME(scale)(const gt_call *call, const images *m, int64_t channel, NAME(sums) s) {
     const REAL *weight = call->in[1].data, *bias = call->in[2].data;
-    REAL *mean = call->out[1].data, *variance = call->out[2].data;
+    REAL *mean = call->out[1].data, *variance = call->out[2].data, *rest = call->out[3].data;
     mean[channel] = (REAL)s.mean;
+    rest[channel] = (REAL)(s.mean - (double)mean[channel]);
     variance[channel] = (REAL)s.variance;
-    return (NAME(scales)){mean[channel],
-                          weight[channel] * (REAL)(1 / sqrt(s.variance + m->epsilon)),
-                          bias[channel]};
+    const REAL factor = weight[channel] * (REAL)(1 / sqrt(s.variance + m->epsilon));
+    return (NAME(scales)){mean[channel], factor, bias[channel] - rest[channel] * factor};
 }
 
 static void NAME(forward)(const gt_call *call, const images *m, int64_t channel) {
@@ -123,14 +123,16 @@ GT__WIDE_VECTORS static void NAME(write_slope)(const REAL *restrict x, const REA
 static NAME(slopes)
     NAME(slope)(const gt_call *call, const images *m, int64_t channel, const lane_sums *of_g) {
     const REAL *weight = call->in[1].data, *mean = call->in[3].data, *variance = call->in[4].data;
+    const double rest = (double)((const REAL *)call->in[5].data)[channel];
     REAL *g_weight = call->out[1].data, *g_bias = call->out[2].data;
     const double n = (double)(m->n * m->run);
     const double r = 1 / sqrt((double)variance[channel] + m->epsilon);
-    const double sum = total(of_g->plain), met = r * total(of_g->product);
+    const double sum = total(of_g->plain), met = r * (total(of_g->product) - rest * sum);
+    const double slope = r * met / n;
     g_weight[channel] = (REAL)met;
     g_bias[channel] = (REAL)sum;
-    return (NAME(slopes)){(REAL)((double)weight[channel] * r), (REAL)(sum / n), mean[channel],
-                          (REAL)(r * met / n)};
+    return (NAME(slopes)){(REAL)((double)weight[channel] * r), (REAL)(sum / n - rest * slope),
+                          mean[channel], (REAL)slope};
 }
 
 static void NAME(backward)(const gt_call *call, const images *m, int64_t channel) {

@@ -229,6 +229,32 @@ Test(order, batch_norm_has_the_same_bits_in_either) {
         }
 }
 
+/* Floats cannot hold a mean of a thousand as exactly as sums of such differences need it. */
+Test(order, batch_norm_far_from_zero_keeps_its_digits) {
+    enum { CHANNELS = 3 };
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_shape shape = GT_SHAPE(16, CHANNELS, 24, 24);
+    const gt_tensor x = gt_keep(gt_add_scalar(gt_randn(tape, shape, GT_F32), 1000));
+    const gt_tensor u = gt_keep(gt_add_scalar(gt_randn(tape, shape, GT_F32), 1));
+    gt_tensor y[2], slope[2][3];
+    for (int i = 0; i < 2; i++) {
+        const gt_dtype dtype = i ? GT_F64 : GT_F32;
+        const gt_tensor w = gt_full(tape, GT_SHAPE(CHANNELS), 1, dtype);
+        const gt_tensor wanted[] = {gt_cast(x, dtype), w, gt_mul_scalar(w, 0)};
+        y[i] = gt__channel_norm(wanted[0], w, wanted[2], 1e-5);
+        cr_assert(gt_vjps(y[i], gt_cast(u, dtype), wanted, 3, slope[i]), "%s", gt_error(tape));
+    }
+    const gt_tensor off[] = {gt_sub(gt_cast(y[0], GT_F64), y[1]),
+                             gt_sub(gt_cast(slope[0][0], GT_F64), slope[1][0]),
+                             gt_sub(gt_cast(slope[0][1], GT_F64), slope[1][1])};
+    static const double most[] = {2e-6, 2e-6, 1e-3};
+    for (int k = 0; k < 3; k++) {
+        const double worst = gt_item(gt_max(gt_abs(off[k]), GT_ALL, false));
+        cr_assert(worst <= most[k], "%d: %g; %s", k, worst, gt_error(tape));
+    }
+    gt_tape_free(tape);
+}
+
 /* Batch norms alone stand channels last between each other, but not doubles. */
 static gt_tensor chain_of_norms(gt_tape *tape, gt_dtype dtype, bool reference) {
     gt_reference(tape, reference);

@@ -102,7 +102,7 @@ def batch_norm(case, x):
     if len(case.role('out')) == 1:
         return y
     spread, middle = torch.var_mean(x, [0] + list(range(2, x.dim())), unbiased=False)
-    return y, middle, spread
+    return y, middle, spread, torch.zeros_like(middle)
 
 
 def layer_norm(case, x, name='', epsilon=1e-5):

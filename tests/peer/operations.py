@@ -485,15 +485,15 @@ POOLING = {
 def channel_norm(case, x, weight, bias):
     variance, mean = torch.var_mean(x, [0] + list(range(2, x.dim())), unbiased=False)
     epsilon, = case.attribute('d')
-    return F.batch_norm(x, None, None, weight, bias, True, 0, epsilon), mean, variance
+    return F.batch_norm(x, None, None, weight, bias, True, 0, epsilon), mean, variance, torch.zeros_like(mean)
 
 
-def channel_norm_gradient(case, x, weight, g, mean, variance):
+def channel_norm_gradient(case, x, weight, g, mean, variance, rest):
     """Batch norm's own gradient is compared with PyTorch's; this is the same of any mean and variance."""
     axes, shape = [0] + list(range(2, x.dim())), [1, -1] + [1] * (x.dim() - 2)
     epsilon, = case.attribute('d')
     r = torch.rsqrt(variance.view(shape) + epsilon)
-    z = (x - mean.view(shape)) * r
+    z = (x - mean.view(shape) - rest.view(shape)) * r
     met = (g * z).mean(axes, keepdim=True)
     gx = weight.view(shape) * r * (g - g.mean(axes, keepdim=True) - z * met)
     return gx, (g * z).sum(axes), g.sum(axes)
