@@ -212,11 +212,11 @@ static void find_widest(const gt__maker *m, gt__group *g) {
     }
 }
 
-/* Slots of rows; those of one number a row take next to nothing of a cache. */
+/* Slots of rows; those of one number a row take next to nothing of a cache. Behind those of the loads there are no more
+ * than members. */
 static void count_full_slots(const gt__maker *m, gt__group *g) {
     const gt__member *member = &m->plan->member[g->member];
-    uint32_t *counted =
-        m->at; /* of the slots behind those of the loads, which are no more than members */
+    uint32_t *counted = m->at;
     for (uint32_t k = 0; k < g->n_members; k++) counted[k] = false;
     for (uint32_t k = 0; k < g->n_loads; k++)
         g->n_full += !g->by_rows || row_length(m, m->plan->load[g->load + k]) > 1;

@@ -112,18 +112,25 @@ bool gt__channel_norm_emit(gt_emitter *e, const gt_call *call, bool back) {
     const int64_t apart = channels * run;
     emit_helpers(e, x->dtype, back);
     gt_emit_loops(e, 0, 1, &channels);
-    const char *at = gt_emit_index(e, 1, &run);
+    const char *name = gt_emit_name(e), *kind = gt_dtype_name(x->dtype);
+    const char *at = gt_emit_index(e, 1, &run),
+               *epsilon = gt_emit_literal(e, GT_F64, call->attr, 0);
+    const long long n = (long long)x->shape.dim[0];
     if (back)
-        gt_emit(e, "%s_norm_slope_%s(%s + %s, %s + %s, %s[i0], %s[i0], %s[i0], %s[i0], ",
-                gt_emit_name(e), gt_dtype_name(x->dtype), gt_emit_in(e, 0), at, gt_emit_in(e, 2),
-                at, gt_emit_in(e, 1), gt_emit_in(e, 3), gt_emit_in(e, 4), gt_emit_in(e, 5));
+        gt_emit(
+            e,
+            "%s_norm_slope_%s(%s + %s, %s + %s, %s[i0], %s[i0], %s[i0], %s[i0], %s, %lld, %lld, "
+            "%lld, %s + %s, %s + i0, %s + i0);",
+            name, kind, gt_emit_in(e, 0), at, gt_emit_in(e, 2), at, gt_emit_in(e, 1),
+            gt_emit_in(e, 3), gt_emit_in(e, 4), gt_emit_in(e, 5), epsilon, n, (long long)apart,
+            (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1), gt_emit_out(e, 2));
     else
-        gt_emit(e, "%s_norm_%s(%s + %s, %s[i0], %s[i0], ", gt_emit_name(e), gt_dtype_name(x->dtype),
-                gt_emit_in(e, 0), at, gt_emit_in(e, 1), gt_emit_in(e, 2));
-    gt_emit(e, "%s, %lld, %lld, %lld, %s + %s", gt_emit_literal(e, GT_F64, call->attr, 0),
-            (long long)x->shape.dim[0], (long long)apart, (long long)run, gt_emit_out(e, 0), at);
-    for (int k = 1; k < call->n_out; k++)
-        gt_emit(e, k + 1 < call->n_out ? ", %s + i0" : ", %s + i0);", gt_emit_out(e, k));
+        gt_emit(e,
+                "%s_norm_%s(%s + %s, %s[i0], %s[i0], %s, %lld, %lld, %lld, %s + %s, %s + i0, %s + "
+                "i0, %s + i0);",
+                name, kind, gt_emit_in(e, 0), at, gt_emit_in(e, 1), gt_emit_in(e, 2), epsilon, n,
+                (long long)apart, (long long)run, gt_emit_out(e, 0), at, gt_emit_out(e, 1),
+                gt_emit_out(e, 2), gt_emit_out(e, 3));
     gt_emit_end(e, 1);
     return true;
 }
