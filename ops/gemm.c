@@ -77,6 +77,7 @@ typedef struct {
     void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
                      int64_t b_row, part c);
     void (*thin)(const product *g, int64_t from, int64_t to);
+    void (*add)(void *to, int64_t step, const void *from, int64_t count);
 } kernel;
 
 enum {
@@ -94,8 +95,12 @@ enum {
     WORTH_THREADS =
         1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
     WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
-    WORTH_A_PART = 1 << 21,  /* multiplications: parts that are larger may be divided, ... */
-    PARTS = 4 /* ... up to so many for each thread: one may be slower than the next */
+    WORTH_A_PART = 1 << 23,  /* multiplications: parts that are larger may be divided, ... */
+    PARTS = 4, /* ... up to so many for each thread: one may be slower than the next */
+    /* Of C: lines of its shorter side, and elements; and blocks of k that are divided among threads. */
+    DEEP_LINES = 128,
+    DEEP_RESULT = 1 << 16,
+    DEEP_BLOCKS = 16
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -237,12 +242,19 @@ static gt__gemm_pair pair_of(const kernel *kr, const product *g, int64_t i) {
     return (gt__gemm_pair){element(kr, p.a, g->skip_a), element(kr, p.b, g->skip_b)};
 }
 
+/* The product of one pair, added to those before. */
+static product one_of(const kernel *kr, const product *g, int64_t i) {
+    const gt__gemm_pair pair = pair_of(kr, g, i);
+    product one = *g;
+    one.a = pair.a, one.b = pair.b;
+    one.skip_a = one.skip_b = one.n_more = 0;
+    one.accumulate = g->accumulate || i > 0;
+    return one;
+}
+
 static void run_thin(const kernel *kr, const product *g) {
     for (int64_t i = 0; i <= g->n_more; i++) {
-        product one = *g;
-        const gt__gemm_pair pair = pair_of(kr, g, i);
-        one.a = pair.a, one.b = pair.b;
-        one.accumulate = g->accumulate || i > 0;
+        const product one = one_of(kr, g, i);
         kr->thin(&one, 0, g->n);
     }
 }
@@ -447,6 +459,80 @@ static void run(const kernel *kr, const product *g, void *scratch) {
         run_packed(kr, g, scratch);
 }
 
+/* ---- by a library ---------------------------------------------------------------------------- */
+
+/* A matrix as a BLAS wants it: one stride is 1, the other a leading dimension without overlap. */
+typedef struct blas_layout {
+    bool fits, turned;
+    int64_t leading;
+} blas_layout;
+
+static blas_layout layout_of(int64_t rows, int64_t columns, int64_t row, int64_t column) {
+    if (column == 1 && row >= columns) return (blas_layout){true, false, row};
+    return (blas_layout){row == 1 && column >= rows, true, column};
+}
+
+/* One pair, by CBLAS or oneDNN. */
+static bool library_takes(const kernel *kr, const product *g, blas_layout a, blas_layout b) {
+#if defined(GT_WITH_CBLAS)
+    const int64_t sizes[] = {g->m, g->n, g->k, a.leading, b.leading, g->c_row};
+    for (int i = 0; i < 6; i++)
+        if (sizes[i] > INT_MAX) return false;
+    const enum CBLAS_TRANSPOSE ta = a.turned ? CblasTrans : CblasNoTrans,
+                               tb = b.turned ? CblasTrans : CblasNoTrans;
+    const int m = (int)g->m, n = (int)g->n, k = (int)g->k, la = (int)a.leading, lb = (int)b.leading,
+              lc = (int)g->c_row;
+    if (kr->size == sizeof(float))
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, la, g->b, lb, g->accumulate, g->c, lc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, la, g->b, lb, g->accumulate, g->c, lc);
+    return true;
+#elif defined(GT_WITH_ONEDNN)
+    /* clang-format off */
+    const gt__gemm_job job = {
+        .m = g->m, .n = g->n, .k = g->k, .accumulate = g->accumulate,
+        .a = g->a, .b = g->b, .c = g->c, .ldc = g->c_row,
+    };
+    /* clang-format on */
+    return kr->size == sizeof(float) &&
+           gt__onednn_sgemm(&job, a.turned, a.leading, b.turned, b.leading);
+#else
+    (void)kr, (void)g, (void)a, (void)b;
+    return false;
+#endif
+}
+
+/* By our own kernels where the library refuses. */
+static void run_by_library(const kernel *kr, const product *g, void *scratch) {
+    for (int64_t i = 0; i <= g->n_more; i++) {
+        const product one = one_of(kr, g, i);
+        const blas_layout a = layout_of(g->m, g->k, g->a_row, g->a_col),
+                          b = layout_of(g->k, g->n, g->b_row, g->b_col);
+        if (!library_takes(kr, &one, a, b)) run(kr, &one, scratch);
+    }
+}
+
+/* Into how many parts a product is cut for the library, if its strides are right; 0: it is ours. */
+static int64_t library_parts(const gt__gemm_job *job, size_t size) {
+#if defined(GT_WITH_CBLAS)
+    (void)job;
+    (void)size;
+    return 1;
+#elif defined(GT_WITH_ONEDNN)
+    return size == sizeof(float) ? gt__onednn_parts(job) : 0;
+#else
+    (void)job;
+    (void)size;
+    return 0;
+#endif
+}
+
+static bool fits_library(const gt__gemm_job *job) {
+    return !job->packed && least(job->m, job->n) > 2 &&
+           layout_of(job->m, job->k, job->a_row, job->a_col).fits &&
+           layout_of(job->k, job->n, job->b_row, job->b_col).fits;
+}
+
 /* Multiplications. In doubles, whose product cannot overflow. */
 static double work_of(const gt__gemm_job *job) {
     return (double)job->m * (double)job->n * (double)job->k * (double)(job->n_more + 1);
@@ -459,10 +545,10 @@ static int threads_of(const gt__gemm_job *job) {
     return job->threads > 1 && gt__gemm_is_large(job) ? job->threads : 1;
 }
 
-/* ---- parts of C, for threads ----------------------------------------------------------------- */
+/* ---- parts, for threads ---------------------------------------------------------------------- */
 
 typedef struct cuts {
-    int64_t down, across; /* parts of C's rows, and of its columns */
+    int64_t down, across, deep; /* parts of C's rows, of its columns, and of k */
 } cuts;
 
 /* The places at which rows and columns may be cut: whole tiles, and what a thin product is made of. */
@@ -493,10 +579,10 @@ static double cost_of(const kernel *kr, const product *g, cuts c, int threads) {
 
 /* The cheapest of some ways to make `parts` parts, or fewer where there are not so many places. */
 static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) {
-    cuts best = {1, 1};
+    cuts best = {1, 1, 1};
     double least_cost = cost_of(kr, g, best, threads);
     for (int64_t down = least(parts, places_down(kr, g)); down > 0; down--) {
-        const cuts c = {down, least(ceil_div(parts, down), places_across(kr, g))};
+        const cuts c = {down, least(ceil_div(parts, down), places_across(kr, g)), 1};
         const double cost = cost_of(kr, g, c, threads);
         if (cost < least_cost) {
             least_cost = cost;
@@ -506,20 +592,66 @@ static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) 
     return best;
 }
 
+static int64_t blocks_of(int64_t k) { return k > 0 ? ceil_div(k, block_depth(k)) : 0; }
+
+/* Where A or B is far larger than C, threads better divide k into its blocks: then each reads only a part of both, which
+ * is the same from step to step, so that its core has it in its caches. */
+static bool is_deep(const gt__gemm_job *job, size_t size) {
+    const int64_t lines = least(job->m, job->n), blocks = blocks_of(job->k);
+    return threads_of(job) > 1 && !library_parts(job, size) && !job->packed && !job->n_more &&
+           lines > THIN && lines <= DEEP_LINES && job->m <= DEEP_RESULT / job->n && blocks > 1 &&
+           blocks <= DEEP_BLOCKS;
+}
+
+/* Each block, or each part of its rows, so that there are as many for each thread. */
+static cuts cut_deep(const kernel *kr, const product *g, int threads) {
+    const int64_t blocks = blocks_of(g->k);
+    return (cuts){blocks % threads == 0 ? 1 : least(threads, places_down(kr, g)), 1, blocks};
+}
+
 typedef struct parts_job {
     const kernel *kr;
     const product *g;
+    void (*run)(const kernel *kr, const product *g, void *scratch);
     cuts cuts;
+    char *sums; /* of k's blocks after the first, until they are added to C in their order */
     char *scratch;
     size_t scratch_bytes; /* of a thread */
 } parts_job;
 
+/* A block of k, whose sum stands by itself. */
+static product block_of(const parts_job *k, int64_t block) {
+    product g = *k->g;
+    const int64_t depth = block_depth(g.k), from = block * depth, result = g.m * g.n;
+    g.k = least(depth, g.k - from);
+    g.skip_a += from * g.a_col;
+    g.skip_b += from * g.b_row;
+    if (block > 0) {
+        g.accumulate = false;
+        g.c = place(k->kr, k->sums, (block - 1) * result);
+        g.c_row = g.n, g.c_col = 1;
+    }
+    return g;
+}
+
+static void add_blocks(const void *job, int64_t i, int thread) {
+    const parts_job *k = job;
+    const product *g = k->g;
+    const int64_t end = g->m * (i + 1) / k->cuts.deep;
+    (void)thread;
+    for (int64_t row = g->m * i / k->cuts.deep; row < end; row++)
+        for (int64_t block = 1; block < k->cuts.deep; block++)
+            k->kr->add(place(k->kr, g->c, row * g->c_row), g->c_col,
+                       element(k->kr, k->sums, ((block - 1) * g->m + row) * g->n), g->n);
+}
+
 static void make_part(const void *job, int64_t i, int thread) {
     const parts_job *k = job;
     const kernel *kr = k->kr;
-    product g = *k->g;
+    const int64_t each = k->cuts.down * k->cuts.across, row = i % each / k->cuts.across,
+                  column = i % k->cuts.across;
+    product g = k->cuts.deep > 1 ? block_of(k, i / each) : *k->g;
     const int64_t down = places_down(kr, &g), across = places_across(kr, &g);
-    const int64_t row = i / k->cuts.across, column = i % k->cuts.across;
     const int64_t first_row = down * row / k->cuts.down * kr->rows,
                   first = across * column / k->cuts.across,
                   end = across * (column + 1) / k->cuts.across;
@@ -532,7 +664,7 @@ static void make_part(const void *job, int64_t i, int thread) {
     g.skip_b += first_column * g.b_col;
     g.skip_panels = first;
     g.c = place(kr, g.c, first_row * g.c_row + first_column * g.c_col);
-    run(kr, &g, k->scratch ? k->scratch + (size_t)thread * k->scratch_bytes : NULL);
+    k->run(kr, &g, k->scratch ? k->scratch + (size_t)thread * k->scratch_bytes : NULL);
 }
 
 /* What a thread packs: some of B, and A, which is the larger of the two at most. Which becomes which is not known yet. */
@@ -543,10 +675,17 @@ static size_t thread_scratch(int64_t m, int64_t n, int64_t depth, size_t element
     return ((size_t)(lines * depth) * element_size + 63) / 64 * 64;
 }
 
+static size_t sums_scratch(const gt__gemm_job *job, size_t element_size) {
+    if (!is_deep(job, element_size)) return 0;
+    const int64_t sums = (blocks_of(job->k) - 1) * job->m * job->n;
+    return ((size_t)sums * element_size + 63) / 64 * 64;
+}
+
 /* Blocks of a smaller k may be larger: they are taken for as large as can be. */
 size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size) {
     const int64_t depth = least(job->k * (job->n_more + 1), GT__GEMM_BLOCK);
-    return (size_t)threads_of(job) * thread_scratch(job->m, job->n, depth, element_size);
+    return sums_scratch(job, element_size) +
+           (size_t)threads_of(job) * thread_scratch(job->m, job->n, depth, element_size);
 }
 
 static void clear(const gt__gemm_job *job, size_t size) {
@@ -566,41 +705,39 @@ static product product_of(const gt__gemm_job *job) {
     /* clang-format on */
 }
 
-static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch) {
-    const int threads = threads_of(job);
-    product g = product_of(job);
-    if (!g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
-    g.packed_lines = padded(kr, g.n);
-    if (threads == 1) {
-        run(kr, &g, scratch);
-        return;
-    }
-    const int64_t worth = (int64_t)(work_of(job) / WORTH_A_PART);
-    const int64_t parts = threads * least(worth / threads > 1 ? worth / threads : 1, PARTS);
-    const parts_job k = {kr, &g, cut(kr, &g, parts, threads), scratch,
-                         gt__gemm_scratch(job, kr->size) / (size_t)threads};
-    gt__share(k.cuts.down * k.cuts.across, threads, make_part, &k);
+/* As many for each thread, and not too small ones. */
+static int64_t own_parts(const gt__gemm_job *job, int threads) {
+    const int64_t worth = (int64_t)(work_of(job) / WORTH_A_PART) / threads;
+    return threads == 1 ? 1 : threads * least(worth > 1 ? worth : 1, PARTS);
 }
 
-/* If only the strides are right. */
-static bool is_for_library(const gt__gemm_job *job, size_t size) {
-#if defined(GT_WITH_CBLAS)
-    (void)job;
-    (void)size;
-    return true;
-#elif defined(GT_WITH_ONEDNN)
-    return size == sizeof(float) && gt__onednn_takes(job);
-#else
-    (void)job;
-    (void)size;
-    return false;
-#endif
+static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch) {
+    const int threads = threads_of(job);
+    const int64_t for_library = fits_library(job) ? library_parts(job, kr->size) : 0,
+                  parts = for_library ? for_library : own_parts(job, threads);
+    product g = product_of(job);
+    if (!for_library && !g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
+    g.packed_lines = padded(kr, g.n);
+    parts_job k = {.kr = kr, .g = &g, .run = for_library ? run_by_library : run};
+    if (parts == 1) {
+        k.run(kr, &g, scratch);
+        return;
+    }
+    const size_t sums = sums_scratch(job, kr->size);
+    k.cuts = sums          ? cut_deep(kr, &g, threads)
+             : for_library ? cut(kr, &g, parts, (int)parts)
+                           : cut(kr, &g, parts, threads);
+    k.sums = scratch;
+    k.scratch = scratch ? (char *)scratch + sums : NULL;
+    k.scratch_bytes = (gt__gemm_scratch(job, kr->size) - sums) / (size_t)threads;
+    gt__share(k.cuts.deep * k.cuts.down * k.cuts.across, threads, make_part, &k);
+    if (sums) gt__share(k.cuts.deep, threads, add_blocks, &k);
 }
 
 size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
     const bool turned = better_transposed(kr, job->m, job->n);
-    if (least(job->m, job->n) <= THIN || turned || is_for_library(job, size)) return 0;
+    if (least(job->m, job->n) <= THIN || turned || library_parts(job, size)) return 0;
     return (size_t)(padded(kr, job->n) * job->k) * size;
 }
 
@@ -640,61 +777,12 @@ int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
     const int threads = (int)least(count, job->threads);
     const bool worth = (double)count * work_of(job) >= WORTH_THREADS;
     const bool divides_well = !gt__gemm_is_large(job) || count >= 4 * threads;
-    return worth && divides_well && !is_for_library(job, size) ? threads : 1;
+    return worth && divides_well && !library_parts(job, size) ? threads : 1;
 }
 
 size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size) {
     return (size_t)((rows + MAX_TILE_ROWS) * block_depth(k)) * element_size;
 }
-
-#if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
-/* A matrix as a BLAS wants it: one stride is 1, the other a leading dimension without overlap. */
-static bool blas_layout(int64_t rows, int64_t cols, int64_t row, int64_t col, bool *turned,
-                        int64_t *leading) {
-    *turned = !(col == 1 && row >= cols);
-    *leading = *turned ? col : row;
-    return !*turned || (row == 1 && col >= rows);
-}
-
-/* Hands the product to CBLAS or oneDNN; false if it cannot take it. Thinnest ones are ours. */
-static bool by_library(const gt__gemm_job *job, size_t size) {
-    bool turn_a, turn_b;
-    int64_t lda, ldb;
-    if (least(job->m, job->n) <= 2) return false;
-    if (!blas_layout(job->m, job->k, job->a_row, job->a_col, &turn_a, &lda)) return false;
-    if (!blas_layout(job->k, job->n, job->b_row, job->b_col, &turn_b, &ldb)) return false;
-#ifdef GT_WITH_CBLAS
-    const int64_t sizes[] = {job->m, job->n, job->k, lda, ldb, job->ldc};
-    for (int i = 0; i < 6; i++)
-        if (sizes[i] > INT_MAX) return false;
-    const enum CBLAS_TRANSPOSE ta = turn_a ? CblasTrans : CblasNoTrans,
-                               tb = turn_b ? CblasTrans : CblasNoTrans;
-    const int m = (int)job->m, n = (int)job->n, k = (int)job->k, la = (int)lda, lb = (int)ldb,
-              lc = (int)job->ldc;
-    if (size == sizeof(float))
-        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, job->a, la, job->b, lb, job->accumulate,
-                    job->c, lc);
-    else
-        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, job->a, la, job->b, lb, job->accumulate,
-                    job->c, lc);
-    return true;
-#else
-    return size == sizeof(float) && gt__onednn_sgemm(job, turn_a, lda, turn_b, ldb);
-#endif
-}
-
-/* It takes all pairs or none: their sizes and strides are the same. */
-static bool all_by_library(const gt__gemm_job *job, size_t size) {
-    gt__gemm_job one = *job;
-    bool taken = by_library(&one, size);
-    for (int64_t i = 0; taken && i < job->n_more; i++) {
-        one.a = job->more[i].a, one.b = job->more[i].b;
-        one.accumulate = true;
-        taken = by_library(&one, size);
-    }
-    return taken;
-}
-#endif
 
 static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
     if (job->m == 0 || job->n == 0) return;
@@ -702,9 +790,6 @@ static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
         if (!job->accumulate) clear(job, size);
         return;
     }
-#if defined(GT_WITH_ONEDNN) || defined(GT_WITH_CBLAS)
-    if (!job->packed && all_by_library(job, size)) return;
-#endif
     multiply_by(kernel_for(size), job, scratch);
 }
 

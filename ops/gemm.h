@@ -9,8 +9,8 @@
  * The built-in product has one summation order: k is cut into equal blocks (a matter of k alone),
  * each block is summed in sequence from zero, and the blocks' sums are added to C in order. So an
  * element's bits depend on its row of A, its column of B and whether the processor has fused
- * multiply-adds: not on m, n, strides, threads, or its place in C. With oneDNN or CBLAS that holds
- * only for the products they do not take.
+ * multiply-adds: not on m, n, strides, threads, or its place in C. Of the products that oneDNN takes
+ * they depend on m, n and strides, too, but not on threads; CBLAS promises nothing.
  *
  * Threads are used only as far as the caller says, and for work that is worth it.
  *
@@ -45,9 +45,9 @@ typedef struct {
     int threads;        /* that may share the work; 0 is 1 */
 } gt__gemm_job;
 
-/* Bytes of scratch that this product needs, or a smaller one with as many threads: about 1.3 MB at most for floats for
-   each thread, 2.6 for doubles, 0 for a thin product. element_size is that of a float or a double. Its matrices, and
-   further pairs, need not be there yet, but how many. */
+/* Bytes of scratch that this product needs, or a smaller one on one thread: about 1.3 MB at most for floats for each thread,
+   and 4 MB for all, twice that for doubles, 0 for a thin product. element_size is that of a float or a double. Its matrices,
+   and further pairs, need not be there yet, but how many. */
 size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size);
 
 /* The size of the blocks that k is cut into; the last may be smaller. It is k up to GT__GEMM_BLOCK. */

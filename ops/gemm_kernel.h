@@ -281,9 +281,18 @@ TARGET static void NAME(thin)(const product *g, int64_t from, int64_t to) {
     }
 }
 
+/* Adds numbers to every step-th. */
+TARGET static void NAME(add)(void *to, int64_t step, const void *from, int64_t count) {
+    REAL *const y = to;
+    const REAL *const x = from;
+    int64_t j = 0;
+    for (; step == 1 && j + LANES <= count; j += LANES) STORE(y + j, LOAD(y + j) + LOAD(x + j));
+    for (; j < count; j++) y[j * step] += x[j];
+}
+
 static const kernel NAME(kernel) = {
     TILE_ROWS,    TILE_COLUMNS, LANES,          HAS_MASKS,  sizeof(REAL),
-    NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin),
+    NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin), NAME(add),
 };
 
 #undef VECTOR

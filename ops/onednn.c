@@ -15,15 +15,13 @@
 
 /* ---- products of floats ---------------------------------------------------------------------- */
 
-/* Multiplications: with fewer a product is not worth the call; from the second on it gains by threads, and before by
- * none. */
+/* Multiplications: with fewer a product is not worth the call; with fewer than the other, or than AVX-512, it gains
+ * nothing by threads. */
 enum { LEAST_ALONE = 1 << 19, LEAST_SHARED = 1 << 21 };
 
 /* With AVX-512: rows of C, and terms of several products that are added up in one pass, for which gradtape's own kernels
  * are as fast, or faster. */
 enum { FEW_ROWS = 64, FEW_TERMS = 64 };
-/* Multiplications, and elements of C. */
-enum { LARGE = 1 << 25, LARGE_RESULT = 1 << 18 };
 
 static double size_of(const gt__gemm_job *job) {
     return (double)job->m * (double)job->n * (double)job->k;
@@ -34,29 +32,29 @@ static bool has_avx512(void) {
     return (isa & wanted) == wanted;
 }
 
-/* On AMD's processors the built-in kernels are as fast for large results on one thread and faster on several: oneDNN's
- * threads wait for each other and read what another's core has written. */
-static bool is_large_on_amd(const gt__gemm_job *job) {
+/* There gradtape's own kernels are as fast. */
+static bool is_amd(void) {
 #if defined(__GNUC__) && defined(__x86_64__)
-    return __builtin_cpu_is("amd") && size_of(job) >= LARGE &&
-           (double)job->m * (double)job->n >= LARGE_RESULT;
+    return __builtin_cpu_is("amd");
 #else
-    (void)job;
     return false;
 #endif
 }
 
-/* Without AVX-512, threads that share a product would give ends of rows other bits, and gradtape's own kernels are
- * as fast for large ones. */
-bool gt__onednn_takes(const gt__gemm_job *job) {
-    if (size_of(job) < LEAST_ALONE) return false;
-    if (has_avx512())
-        return job->m > FEW_ROWS && (!job->n_more || job->k > FEW_TERMS) && !is_large_on_amd(job);
-#ifdef GT_WITH_OPENMP
-    return size_of(job) < LEAST_SHARED && !job->n_more;
-#else
-    return false;
-#endif
+/* As 1, 2, 3 and 4 threads share well. */
+static int64_t parts_of(double size) {
+    if (size < LEAST_SHARED) return 1;
+    if (size < 4.0 * LEAST_SHARED) return 2;
+    if (size < 16.0 * LEAST_SHARED) return 4;
+    return size < 128.0 * LEAST_SHARED ? 12 : 48;
+}
+
+int64_t gt__onednn_parts(const gt__gemm_job *job) {
+    const double size = size_of(job);
+    if (is_amd() || size < LEAST_ALONE) return 0;
+    if (!has_avx512()) return size < LEAST_SHARED && !job->n_more;
+    const bool wanted = job->m > FEW_ROWS && (!job->n_more || job->k > FEW_TERMS);
+    return wanted ? parts_of(size) : 0;
 }
 
 static bool by_onednn(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
@@ -68,10 +66,9 @@ static bool by_onednn(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
 
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading) {
-    if (!gt__onednn_takes(job)) return false;
 #ifdef GT_WITH_OPENMP
     const int threads = omp_get_max_threads();
-    omp_set_num_threads(job->threads > 1 && size_of(job) >= LEAST_SHARED ? job->threads : 1);
+    omp_set_num_threads(1);
     const bool done = by_onednn(job, a_transposed, a_leading, b_transposed, b_leading);
     omp_set_num_threads(threads);
     return done;

@@ -6,11 +6,12 @@
 #include "ops/conv.h"
 #include "ops/gemm.h"
 
-/* Is the product of float matrices one for oneDNN? Small ones are not; with AVX-512 neither those of few rows, nor sums of
-   several short ones; without it, neither large ones. */
-bool gt__onednn_takes(const gt__gemm_job *job);
-/* That product, each of A and B given by its leading dimension and whether it is stored transposed (then its row
-   stride is 1, else its column stride). False if it is none for oneDNN, or oneDNN refused. */
+/* Into how many parts a product of float matrices is cut for oneDNN, by its sizes alone; 0: it is none for oneDNN. Small
+   ones are not; with AVX-512 neither those of few rows, nor sums of several short ones; without it, neither large ones. */
+int64_t gt__onednn_parts(const gt__gemm_job *job);
+/* The product of one pair, each of A and B given by its leading dimension and whether it is stored transposed (then its
+   row stride is 1, else its column stride). By one thread: with more oneDNN may add up in another order. False if oneDNN
+   refused. */
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
 

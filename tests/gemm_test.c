@@ -90,11 +90,12 @@ static void try_product(const kernel *kr, sizes s, int layouts, int threads) {
     free(scratch);
 }
 
-/* The last ones are large enough for several threads. */
+/* The last ones are large enough for several threads; of the very last, k is divided. */
 static void try_kernel(const kernel *kr) {
-    static const sizes cases[] = {{16, 32, 48},   {5, 70, 300},   {70, 5, 300},   {33, 49, 257},
-                                  {130, 9, 20},   {8, 700, 380},  {6, 1000, 400}, {1000, 7, 400},
-                                  {200, 64, 170}, {64, 300, 110}, {129, 130, 130}};
+    static const sizes cases[] = {{16, 32, 48},   {5, 70, 300},   {70, 5, 300},    {33, 49, 257},
+                                  {130, 9, 20},   {8, 700, 380},  {6, 1000, 400},  {1000, 7, 400},
+                                  {200, 64, 170}, {64, 300, 110}, {129, 130, 130}, {64, 100, 520},
+                                  {96, 9, 2600},  {20, 130, 1001}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int layouts = 0; layouts < LAYOUTS * LAYOUTS; layouts++) {
             try_product(kr, cases[i], layouts, 1);
