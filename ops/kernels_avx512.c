@@ -5,8 +5,9 @@
 #define GT__TABLE gt__kernels_avx512
 #define GT__TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #include "ops/vector_math.h"
-#ifdef GT__OWN_EXP
+#ifdef GT__OWN_FUNCTIONS
 #define GT__EXP_F32 gt__exp_f32
+#define GT__LOG_F32 gt__log_f32
 #endif
 #include "ops/float_kernels.h"
 #endif
