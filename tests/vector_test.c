@@ -1,0 +1,75 @@
+/* tests/vector_test.c: the library's own vector functions are as exact as docs/numerics.md says, and NaN, infinite and 0
+ * where those of <math.h> are. They are called as the compiler calls them: a build that makes no vectors has them, too. */
+#include <criterion/criterion.h>
+
+#include "ops/kernels.h"
+
+#ifdef GT__X86_KERNELS
+
+#include <immintrin.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LANES = 16, STRIDE = 2003 };
+
+#define AVX512 __attribute__((target("avx512f")))
+
+typedef __m512 vector_function(__m512 x);
+vector_function exp_of_16 __asm__("_ZGVeN16v_gt__exp_f32");
+vector_function log_of_16 __asm__("_ZGVeN16v_gt__log_f32");
+
+AVX512 static void call(vector_function *f, const float x[LANES], float y[LANES]) {
+    _mm512_storeu_ps(y, f(_mm512_loadu_ps(x)));
+}
+
+/* In units in the last place; what is not finite as a float, or 0, has to be met. */
+static double distance(float y, double right) {
+    const float nearest = (float)right;
+    if (isnan(right)) return isnan(y) ? 0 : HUGE_VAL;
+    if (!isfinite(nearest) || right == 0) return y == nearest ? 0 : HUGE_VAL;
+    int exponent;
+    frexp(right, &exponent);
+    return fabs((double)y - right) / ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+}
+
+/* Of floats of all sizes, every so many of them, and of those that stand alone. */
+static void expect_exact(vector_function *f, double (*right)(double), double units) {
+    static const float alone[LANES] = {0,
+                                       -0.0F,
+                                       1,
+                                       -1,
+                                       INFINITY,
+                                       -INFINITY,
+                                       (float)NAN,
+                                       88.72284F,
+                                       88.7229F,
+                                       -103.97F,
+                                       -103.98F,
+                                       -87.4F,
+                                       0x1p-149F,
+                                       -0x1p-149F,
+                                       0x1.fffffep127F,
+                                       -0x1.fffffep127F};
+    if (!__builtin_cpu_supports("avx512f")) return;
+    for (uint64_t bits = 0; bits < UINT64_C(1) << 32; bits += LANES * STRIDE) {
+        float x[LANES], y[LANES];
+        for (uint32_t i = 0; i < LANES; i++) {
+            const uint32_t one = (uint32_t)bits + i * STRIDE;
+            memcpy(&x[i], &one, sizeof one);
+        }
+        if (bits == 0) memcpy(x, alone, sizeof x);
+        call(f, x, y);
+        for (int i = 0; i < LANES; i++) {
+            const double off = distance(y[i], right((double)x[i]));
+            cr_assert(off <= units, "%.9g gives %.9g, %g units off", (double)x[i], (double)y[i],
+                      off);
+        }
+    }
+}
+
+Test(vector, exponential) { expect_exact(exp_of_16, exp, 1.01); }
+
+Test(vector, logarithm) { expect_exact(log_of_16, log, 1.55); }
+
+#endif
