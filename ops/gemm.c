@@ -502,13 +502,18 @@ static bool library_takes(const kernel *kr, const product *g, blas_layout a, bla
 #endif
 }
 
+/* The way round that suits our kernels. */
+static product best_way(const kernel *kr, const product *g) {
+    return !g->packed && better_transposed(kr, g->m, g->n) ? transposed(g) : *g;
+}
+
 /* By our own kernels where the library refuses. */
 static void run_by_library(const kernel *kr, const product *g, void *scratch) {
     for (int64_t i = 0; i <= g->n_more; i++) {
-        const product one = one_of(kr, g, i);
+        const product one = one_of(kr, g, i), own = best_way(kr, &one);
         const blas_layout a = layout_of(g->m, g->k, g->a_row, g->a_col),
                           b = layout_of(g->k, g->n, g->b_row, g->b_col);
-        if (!library_takes(kr, &one, a, b)) run(kr, &one, scratch);
+        if (!library_takes(kr, &one, a, b)) run(kr, &own, scratch);
     }
 }
 
@@ -716,7 +721,7 @@ static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch
     const int64_t for_library = fits_library(job) ? library_parts(job, kr->size) : 0,
                   parts = for_library ? for_library : own_parts(job, threads);
     product g = product_of(job);
-    if (!for_library && !g.packed && better_transposed(kr, g.m, g.n)) g = transposed(&g);
+    if (!for_library) g = best_way(kr, &g);
     g.packed_lines = padded(kr, g.n);
     parts_job k = {.kr = kr, .g = &g, .run = for_library ? run_by_library : run};
     if (parts == 1) {

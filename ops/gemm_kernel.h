@@ -286,8 +286,8 @@ TARGET static void NAME(add)(void *to, int64_t step, const void *from, int64_t c
     REAL *const y = to;
     const REAL *const x = from;
     int64_t j = 0;
-    for (; step == 1 && j + LANES <= count; j += LANES) STORE(y + j, LOAD(y + j) + LOAD(x + j));
-    for (; j < count; j++) y[j * step] += x[j];
+    for (; step == 1 && j + LANES <= count; j += LANES) STORE(y + j, LOAD(x + j) + LOAD(y + j));
+    for (; j < count; j++) y[j * step] = x[j] + y[j * step];
 }
 
 static const kernel NAME(kernel) = {

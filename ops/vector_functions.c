@@ -65,4 +65,17 @@ AVX512 __m512 gt__log_f32_16(__m512 x) {
     return _mm512_add_ps(_mm512_fmadd_ps(n, LOG_2_FIRST, f), small);
 }
 
+/* A compiler that is told to tune for some processors makes vectors of 8 or 4 even where there are larger ones. */
+#define FEWER(name, form, vector, bits)                                                            \
+    vector name##_##form(vector x) __asm__("_ZGV" #form "v_" #name);                               \
+    AVX512 vector name##_##form(vector x) {                                                        \
+        return _mm512_castps512_ps##bits(name##_16(_mm512_zextps##bits##_ps512(x)));               \
+    }
+FEWER(gt__exp_f32, dN8, __m256, 256)
+FEWER(gt__exp_f32, cN8, __m256, 256)
+FEWER(gt__exp_f32, bN4, __m128, 128)
+FEWER(gt__log_f32, dN8, __m256, 256)
+FEWER(gt__log_f32, cN8, __m256, 256)
+FEWER(gt__log_f32, bN4, __m128, 128)
+
 #endif

@@ -46,7 +46,7 @@ GT__VECTOR_2(hypot)
 #undef GT__VECTOR_2
 #endif
 
-/* e^x and log x of floats with AVX-512: vector_functions.c. Other instruction sets have no vector forms of these. */
+/* e^x and log x of floats with AVX-512: vector_functions.c. Not for other tables: every form of these wants it. */
 #if defined(__x86_64__) && defined(__ELF__) && defined(__GNUC__) && !defined(__clang__)
 #define GT__OWN_FUNCTIONS
 __attribute__((simd("notinbranch"), const)) float gt__exp_f32(float x);
