@@ -7,7 +7,8 @@
  * first-level cache. Where copying costs more than it gains, because few tiles read the copy or
  * memory has that order already, A or B is read where it lies. Thin products have a loop of their own.
  *
- * Threads have nothing in common but what they read: each makes parts of C, from what it packs itself.
+ * Threads have little in common but what they read: each makes parts of C, or of C's sums where those are divided,
+ * from what it packs itself.
  * That packs some of A or B twice, but nobody waits for another, and what a core reads again it has in
  * its own caches: from another's it would come more slowly than from memory.
  *
@@ -232,6 +233,11 @@ static double tiles(const kernel *kr, int64_t m, int64_t n) {
    if much better. */
 static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
     return least(m, n) <= THIN ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
+}
+
+/* The way round that suits our kernels. */
+static product best_way(const kernel *kr, const product *g) {
+    return !g->packed && better_transposed(kr, g->m, g->n) ? transposed(g) : *g;
 }
 
 /* The first elements that are read. */
@@ -502,11 +508,6 @@ static bool library_takes(const kernel *kr, const product *g, blas_layout a, bla
 #endif
 }
 
-/* The way round that suits our kernels. */
-static product best_way(const kernel *kr, const product *g) {
-    return !g->packed && better_transposed(kr, g->m, g->n) ? transposed(g) : *g;
-}
-
 /* By our own kernels where the library refuses. */
 static void run_by_library(const kernel *kr, const product *g, void *scratch) {
     for (int64_t i = 0; i <= g->n_more; i++) {
@@ -599,7 +600,7 @@ static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) 
 
 static int64_t blocks_of(int64_t k) { return k > 0 ? ceil_div(k, block_depth(k)) : 0; }
 
-/* Where A or B is far larger than C, threads better divide k into its blocks: then each reads only a part of both, which
+/* Where A or B is larger than C, threads better divide k into its blocks: then each reads only a part of both, which
  * is the same from step to step, so that its core has it in its caches. */
 static bool is_deep(const gt__gemm_job *job, size_t size) {
     const int64_t lines = least(job->m, job->n), blocks = blocks_of(job->k);
