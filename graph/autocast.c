@@ -29,6 +29,11 @@ static gt_tensor cast_once(gt_tape *tape, gt_tensor x) {
     return to;
 }
 
+gt_tensor gt_as_operand(gt_tensor x) {
+    if (!gt__valid(x) || !x.tape->cast || x.tape->recorder != GT_BY_USER) return x;
+    return gt__node_at(x.tape, x.index)->dtype == GT_F32 ? cast_once(x.tape, x) : x;
+}
+
 const gt_tensor *gt__autocast(gt_tape *tape, const gt_op *op, const gt_tensor *in, int n_in,
                               gt_tensor *room) {
     if (!tape->cast || !(op->more.traits & GT_AUTOCAST) || tape->recorder != GT_BY_USER) return in;

@@ -549,6 +549,10 @@ typedef struct gt_op_more {
     /* GT_ELEMENTWISE: the same by scalar functions of <math.h>, whose bits C code written by hand has too; for
      * scalars, and for gt_exact. NULL: tile is that already. */
     gt_tile (*exact)(gt_dtype in, gt_dtype out);
+    /* GT_ELEMENTWISE, of one input x: the result is of_part(x, part(x)), bit for bit. Where the gradient makes use of
+     * part(x), too, that is then computed once. Neither changes what `tile` computes. */
+    const gt_op *part;
+    gt_tile (*of_part)(gt_dtype in, gt_dtype out);
     /* How large graphs of scalars, f32 or f64, compute it and carry gradients through it; all operations of one
      * tape need the same machines. No machine: node by node. */
     gt_scalar_rule scalar;
@@ -702,6 +706,9 @@ GT_API bool gt_is_constant(gt_tensor t);
  * most three, all of f32 or already cast. NULL: they stay. What rules record is left to them. gt_autocast in
  * ops/ops.h stands on this. */
 GT_API void gt_cast_operands(gt_tape *tape, gt_tensor (*cast)(gt_tensor x));
+/* x as such an operation would take it, for views of it to be taken as they are: cast where they are shown, they would
+ * be read once more. */
+GT_API gt_tensor gt_as_operand(gt_tensor x);
 /* State that grad/ keeps with a tape: the adjoints of the last backward. */
 typedef struct gt_attachment {
     void (*release)(gt_tape *tape, void *state);

@@ -2,7 +2,7 @@
  *
  * Groups must not wait for each other in a circle. Every operation gets a stage: a kernel that reads what a
  * group computes is one stage after that group, all else is as late as its latest input. An element-wise
- * operation then sinks to the first stage that needs it. Within a stage a group can only feed groups of
+ * operation then sinks to the first stage that needs it, unless plan_lift.c has it run earlier. Within a stage a group can only feed groups of
  * larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
  * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
  * taken that are connected, directly or by a common operand.
@@ -168,7 +168,7 @@ static void find_joiners(gt__maker *m) {
 /* ---- stages ----------------------------------------------------------------------------------------------- */
 
 /* k reads the member j: must it wait for j's group? A fold without its axis is another shape to all but views. */
-static bool must_wait(const gt__maker *m, uint32_t j, uint32_t k) {
+bool gt__must_wait(const gt__maker *m, uint32_t j, uint32_t k) {
     return m->joins[j] && (!m->joins[k] || (m->joins[j] == GT__JOINS_FLAT && !gt__is_view(m, k)));
 }
 
@@ -180,7 +180,7 @@ static void find_stages(gt__maker *m) {
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
             if (gt__is_external(j)) continue;
-            const uint32_t after = m->stage[j] + must_wait(m, j, k);
+            const uint32_t after = m->stage[j] + gt__must_wait(m, j, k);
             if (after > m->stage[k]) m->stage[k] = after;
         }
     }
@@ -193,7 +193,7 @@ static void sink(gt__maker *m) {
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
             if (gt__is_external(j) || !m->joins[j]) continue;
-            const uint32_t limit = m->stage[k] - must_wait(m, j, k);
+            const uint32_t limit = m->stage[k] - gt__must_wait(m, j, k);
             if (limit < m->late[j]) m->late[j] = limit;
         }
     }
@@ -302,6 +302,8 @@ void gt__find_units(gt__maker *m) {
     find_joiners(m);
     find_stages(m);
     sink(m);
+    gt__find_parts(m);
+    gt__lift(m);
     form_units(m);
     join_scalars(m);
     find_rows(m);

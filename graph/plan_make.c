@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { PER_NODE = 17, PER_VALUE = 4 };
+enum { PER_NODE = 18, PER_VALUE = 4 };
 
 /* ---- groups that overwrite leaves ----------------------------------------------------------------------------
 
@@ -331,9 +331,9 @@ static void *cut(char *block, size_t *used, size_t count, size_t size) {
     return list;
 }
 
-/* How many operations may join groups, fold, and be computed again. */
+/* How many operations may join groups, fold, be computed again, and be made of a part. */
 typedef struct room {
-    uint32_t joining, folding, again;
+    uint32_t joining, folding, again, parts;
 } room;
 enum { MOST_OPERANDS = 3 }; /* of an element-wise operation */
 
@@ -351,7 +351,8 @@ static size_t lay_out(gt__plan *p, const gt__work *w, room most, char *block) {
     p->die = cut(block, &used, w->n_nodes, sizeof *p->die);
     p->group = cut(block, &used, most.joining, sizeof *p->group);
     p->member = cut(block, &used, (size_t)most.joining + most.again, sizeof *p->member);
-    p->operand = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->operand);
+    p->operand =
+        cut(block, &used, w->n_in + MOST_OPERANDS * most.again + most.parts, sizeof *p->operand);
     p->load = cut(block, &used, w->n_in + MOST_OPERANDS * most.again, sizeof *p->load);
     p->fold = cut(block, &used, most.folding, sizeof *p->fold);
     p->offset = cut(block, &used, w->n_nodes, sizeof *p->offset);
@@ -371,12 +372,13 @@ static void copy_work(gt__work *to, const gt__work *from) {
 }
 
 static gt__plan *new_plan(gt_tape *tape, const gt__work *w) {
-    room most = {0, 0, 0};
+    room most = {0, 0, 0, 0};
     for (uint32_t k = 0; k < w->n_nodes; k++) {
         const gt_op_more *more = &w->node[k].op->more;
         most.folding += more->fold != NULL;
         most.joining += more->fold || more->tile || more->traits & (GT_SUMS | GT_VIEW);
         most.again += gt__is_cheap(tape, &w->node[k]);
+        most.parts += more->part != NULL;
     }
     gt__plan draft;
     const size_t bytes = lay_out(&draft, w, most, NULL);
@@ -399,7 +401,7 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
     if (!block) return false;
     uint32_t **list[] = {&m.joins, &m.folds,   &m.final, &m.by_rows, &m.stage, &m.late,
                          &m.root,  &m.outside, &m.last,  &m.next,    &m.head,  &m.tail,
-                         &m.when,  &m.at,      &m.at_in, &m.waiting, &m.again};
+                         &m.when,  &m.at,      &m.at_in, &m.waiting, &m.again, &m.part};
     for (int i = 0; i < PER_NODE; i++) *list[i] = block + (size_t)i * m.n;
     m.seen = block + PER_NODE * (size_t)m.n;
     m.local = m.seen + values;

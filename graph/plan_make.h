@@ -1,5 +1,5 @@
 /* graph/plan_make.h: what the parts of the planner share: plan_groups.c finds which operations run together,
- * plan_make.c their order, and what lives how long, plan_members.c writes the groups down. */
+ * with plan_lift.c, plan_make.c their order, and what lives how long, plan_members.c writes the groups down. */
 #ifndef GT_PLAN_MAKE_H
 #define GT_PLAN_MAKE_H
 
@@ -20,13 +20,14 @@ typedef struct gt__maker {
         *joins; /* may it be a member of a group? GT__JOINS_FLAT: as a fold that drops its axis */
     uint32_t *folds; /* may it end a group, as the fold of a member to one number, or to one row? */
     uint32_t *stage, *late;
-    uint32_t *by_rows;              /* by root: have its members rows of different lengths? */
-    uint32_t *root;                 /* towards the node that stands for its unit */
-    uint32_t *outside;              /* who needs it outside of its unit */
-    uint32_t *final;                /* by root: is it a group that overwrites leaves? */
-    uint32_t *again;                /* the other unit that computes it again, or GT__NONE */
-    uint32_t *last;                 /* the last step that needs it */
-    uint32_t *next;                 /* member of the unit */
+    uint32_t *part;    /* what computes gt_op_more.part of the same operand, or GT__NONE */
+    uint32_t *by_rows; /* by root: have its members rows of different lengths? */
+    uint32_t *root;    /* towards the node that stands for its unit */
+    uint32_t *outside; /* who needs it outside of its unit */
+    uint32_t *final;   /* by root: is it a group that overwrites leaves? */
+    uint32_t *again;   /* the other unit that computes it again, or GT__NONE */
+    uint32_t *last;    /* the last step that needs it */
+    uint32_t *next;    /* member of the unit */
     uint32_t *head, *tail, *when;   /* by root: members, and the unit's step */
     uint32_t *at, *at_in, *waiting; /* by root: how far scheduling has come; the stack */
     /* of each node, then of each external */
@@ -86,10 +87,18 @@ gt_tile gt__member_tile(const gt__maker *m, uint32_t k);
 bool gt__is_plain_sum(const gt__maker *m, uint32_t k);
 /* How k folds its input, if it does. */
 bool gt__fold_of(const gt__maker *m, uint32_t k, gt_fold *fold);
+/* k reads j: must it wait for j's group? */
+bool gt__must_wait(const gt__maker *m, uint32_t j, uint32_t k);
 /* Rows that fit the scratch of a group. */
 bool gt__fits_rows(const gt_shape *s);
 /* Equal but for the last axis. */
 bool gt__have_equal_rows(const gt_shape *a, const gt_shape *b);
+
+/* ---- plan_lift.c */
+/* Fills in part. */
+void gt__find_parts(gt__maker *m);
+/* Sets stages: of some operations of gradients as early as can be. */
+void gt__lift(gt__maker *m);
 
 /* ---- plan_members.c */
 /* May the operation be computed twice instead of being kept? */

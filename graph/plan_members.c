@@ -97,6 +97,19 @@ static uint32_t list_again(gt__maker *m, uint32_t unit) {
     return count;
 }
 
+/* The part that k and others of its group have in common, or GT__NONE: k then is made of that. */
+static uint32_t shared_part(gt__maker *m, uint32_t unit, uint32_t k) {
+    const uint32_t part = m->part[k];
+    const bool shared =
+        part != GT__NONE && gt__unit_of(m, part) == unit && gt__unit_of(m, k) == unit;
+    return shared && gt__entry_of(m, m->work->node[k].shape)->shape.rank > 0 ? part : GT__NONE;
+}
+
+/* Of the unit's own operations. */
+static bool is_member(const gt__maker *m, uint32_t unit, uint32_t k) {
+    return m->local_of[k] == unit;
+}
+
 static void find_loads_of(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
         const uint32_t j = gt__inputs_of(m, k)[i], place = gt__value_place(m, j);
@@ -123,8 +136,11 @@ static bool may_flush(const gt__maker *m, uint32_t k) {
     return gt__may_flush(n->op, gt__dtype_of(m, last), (gt_dtype)n->dtype, from > to ? from : to);
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): a part has none itself, or few
 static void add_member(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
+    const uint32_t part = shared_part(m, unit, k);
+    if (part != GT__NONE && !is_member(m, unit, part)) add_member(m, g, unit, part);
     gt__member *member = &m->plan->member[m->n_members++];
     m->local_of[k] = unit;
     m->local[k] = g->n_loads + g->n_members++;
@@ -133,11 +149,14 @@ static void add_member(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     if (m->final[unit] && gt__may_overwrite(m, k)) member->target = gt__target_of(m, k);
     for (uint32_t i = 0; i < n->n_in; i++)
         m->plan->operand[m->n_operands++] = m->local[gt__value_place(m, gt__inputs_of(m, k)[i])];
+    if (part != GT__NONE) m->plan->operand[m->n_operands++] = m->local[part], member->n_in++;
     member->flushes = may_flush(m, k);
     member->width = g->by_rows && m->joins[k] != GT__JOINS_FLAT ? row_length(m, k) : 1;
     if (m->folds[k] == GT__FOLDS_ALL) member->slot = g->n_folds++;
     if (m->folds[k] == GT__FOLDS_LINES) member->slot = g->n_lines++;
-    member->tile = gt__is_plain_sum(m, k) ? n->op->more.tile((gt_dtype)n->dtype, (gt_dtype)n->dtype)
+    const gt_dtype dtype = (gt_dtype)n->dtype;
+    member->tile = gt__is_plain_sum(m, k) ? n->op->more.tile(dtype, dtype)
+                   : part != GT__NONE     ? n->op->more.of_part(dtype, dtype)
                                           : gt__member_tile(m, k);
     member->kind = m->folds[k] == GT__FOLDS_ALL     ? GT__FOLD
                    : m->folds[k] == GT__FOLDS_LINES ? GT__LINES
@@ -151,12 +170,19 @@ static void add_member(gt__maker *m, gt__group *g, uint32_t unit, uint32_t k) {
     }
 }
 
+static uint32_t value_of(const gt__maker *m, const gt__group *g, const gt__member *member,
+                         uint32_t i) {
+    const uint32_t number = m->plan->operand[member->operand + i];
+    return number < g->n_loads ? m->plan->load[g->load + number]
+                               : m->plan->member[g->member + number - g->n_loads].node;
+}
+
 /* May the result be written where an operand was? Elements of one size are done with when theirs is written. */
-static bool may_replace_operands(const gt__maker *m, const gt__member *member) {
+static bool may_replace_operands(const gt__maker *m, const gt__group *g, const gt__member *member) {
     const gt__plan_node *n = &m->work->node[member->node];
     bool may = member->kind == GT__TILE;
-    for (uint32_t i = 0; i < n->n_in; i++)
-        may = may && gt_dtype_size(gt__dtype_of(m, gt__inputs_of(m, member->node)[i])) ==
+    for (uint32_t i = 0; i < member->n_in; i++)
+        may = may && gt_dtype_size(gt__dtype_of(m, value_of(m, g, member, i))) ==
                          gt_dtype_size((gt_dtype)n->dtype);
     return may;
 }
@@ -167,7 +193,7 @@ static uint32_t free_slots(gt__maker *m, const gt__group *g, const gt__member *m
     uint32_t *last_reader = m->late, *unused = m->at;
     for (uint32_t i = 0; i < member->n_in; i++) {
         const uint32_t number = m->plan->operand[member->operand + i];
-        const uint32_t j = gt__inputs_of(m, member->node)[i];
+        const uint32_t j = value_of(m, g, member, i);
         if (number < g->n_loads || last_reader[j] != member->node) continue;
         const uint32_t slot = m->plan->member[g->member + number - g->n_loads].slot;
         if (slot != GT__IN_MEMORY) unused[n_free++] = slot;
@@ -184,11 +210,11 @@ static void assign_slots(gt__maker *m, gt__group *g) {
     g->n_slots = g->n_loads;
     for (uint32_t a = 0; a < g->n_members; a++)
         for (uint32_t i = 0; i < member[a].n_in; i++) {
-            const uint32_t j = gt__inputs_of(m, member[a].node)[i];
+            const uint32_t j = value_of(m, g, &member[a], i);
             if (!gt__is_external(j)) m->late[j] = member[a].node;
         }
     for (uint32_t a = 0; a < g->n_members; a++, member++) {
-        const bool first = may_replace_operands(m, member);
+        const bool first = may_replace_operands(m, g, member);
         if (first) n_free = free_slots(m, g, member, n_free);
         if (m->joins[member->node])
             member->slot = m->outside[member->node] ? GT__IN_MEMORY
@@ -243,7 +269,8 @@ void gt__make_groups(gt__maker *m) {
         for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
             find_loads_of(m, g, unit, k);
         for (uint32_t a = 0; a < n_again; a++) add_member(m, g, unit, m->waiting[a]);
-        for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k]) add_member(m, g, unit, k);
+        for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
+            if (!is_member(m, unit, k)) add_member(m, g, unit, k);
         m->plan->n_again += n_again;
         assign_slots(m, g);
         find_widest(m, g);

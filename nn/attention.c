@@ -65,16 +65,24 @@ static gt_tensor masked_softmax(gt_tensor scores, gt_tensor allowed) {
     return gt_where(allowed, gt_softmax(gt_where(allowed, scores, low), -1), none);
 }
 
-gt_tensor gt_attention(gt_tensor q, gt_tensor k, gt_tensor v, gt_tensor mask) {
-    if (!gt_valid(q) || !gt_valid(k) || !gt_valid(v)) return gt_accumulate(GT_LIST(q, k, v));
-    if (!gt_is_none(mask) && !gt_valid(mask)) return gt_add(q, mask);
-    if (!check_operands(q, k, v)) return gt__refused(q);
-    const double width = (double)gt_dim(q, -1);
-    gt_tensor scores = gt_matmul(gt_mul_scalar(q, width > 0 ? 1 / sqrt(width) : 1), gt_t(k));
+/* Of queries that are scaled already. */
+static gt_tensor attend(gt_tensor q, gt_tensor k, gt_tensor v, gt_tensor mask) {
+    gt_tensor scores = gt_matmul(q, gt_t(k));
     if (gt_is_none(mask)) return gt_matmul(gt_softmax(scores, -1), v);
     if (!gt_valid(scores) || !check_mask(mask, scores)) return gt__refused(q);
     if (gt_dtype_of(mask) != GT_BOOL) scores = gt_add(scores, mask);
     return gt_matmul(masked_softmax(scores, allowed_by(mask)), v);
+}
+
+static gt_tensor scaled(gt_tensor q, int64_t width) {
+    return gt_mul_scalar(q, width > 0 ? 1 / sqrt((double)width) : 1);
+}
+
+gt_tensor gt_attention(gt_tensor q, gt_tensor k, gt_tensor v, gt_tensor mask) {
+    if (!gt_valid(q) || !gt_valid(k) || !gt_valid(v)) return gt_accumulate(GT_LIST(q, k, v));
+    if (!gt_is_none(mask) && !gt_valid(mask)) return gt_add(q, mask);
+    if (!check_operands(q, k, v)) return gt__refused(q);
+    return attend(scaled(q, gt_dim(q, -1)), k, v, mask);
 }
 
 gt_tensor gt_causal_mask(gt_tape *tape, int64_t length) {
@@ -94,9 +102,11 @@ static gt_tensor project(gt_tensor x, const char *name, int64_t outputs) {
     return gt_add(gt_matmul(x, w), b);
 }
 
-/* [..., time, width] to [..., heads, time, width / heads]. */
+/* [..., time, width] to [..., heads, time, width / heads], for products. */
 static gt_tensor split_heads(gt_tensor x, int64_t heads) {
+    if (!gt_valid(x)) return x;
     gt_shape shape = gt_shape_of(x);
+    x = gt_as_operand(x);
     // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): the callers refuse heads that do not divide
     shape.dim[shape.rank] = shape.dim[shape.rank - 1] / heads;
     shape.dim[shape.rank - 1] = heads;
@@ -158,12 +168,12 @@ gt_tensor gt_multi_head_attention(gt_tensor x, const char *name, int64_t heads,
     const gt_tensor memory = gt_is_none(options.memory) ? x : options.memory;
     const int64_t width = gt_dim(x, -1);
     gt_scope_push(x.tape, "%s", name);
-    const gt_tensor q = project(x, "query", width);
-    const gt_tensor k = project(memory, "key", width), v = project(memory, "value", width);
+    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): check_heads has refused 0
+    const gt_tensor q = split_heads(scaled(project(x, "query", width), width / heads), heads);
+    const gt_tensor k = split_heads(project(memory, "key", width), heads);
+    const gt_tensor v = split_heads(project(memory, "value", width), heads);
     gt_tensor y = gt_none();
-    if (!gt_failed(x.tape))
-        y = merge_heads(gt_attention(split_heads(q, heads), split_heads(k, heads),
-                                     split_heads(v, heads), whole_mask(x, &options)));
+    if (!gt_failed(x.tape)) y = merge_heads(attend(q, k, v, whole_mask(x, &options)));
     y = gt_failed(x.tape) ? gt__refused(x) : project(y, "output", width);
     gt_scope_pop(x.tape);
     return y;

@@ -5,19 +5,21 @@
 #include "ops/channel_norm.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
+#include "ops/shortcuts.h"
 
 static gt_tensor parameter(gt_tensor x, const char *name, int64_t size, double first) {
     return gt_param(x.tape, name, GT_SHAPE(size), gt_dtype_of(x), gt_init_constant(first));
 }
 
-static gt_tensor over_root(gt_tensor y, gt_tensor variance, double epsilon) {
-    return gt_mul(y, gt_rsqrt(gt_add_scalar(variance, epsilon)));
+static gt_tensor over_root(gt_tensor variance, double epsilon) {
+    return gt_rsqrt(gt_add_scalar(variance, epsilon));
 }
 
 /* (x - mean) / sqrt(variance + epsilon) over axes. */
 static gt_tensor standardized(gt_tensor x, gt_axes axes, double epsilon) {
     const gt_tensor centred = gt_sub(x, gt_mean(x, axes, true));
-    return over_root(centred, gt_mean(gt_square(centred), axes, true), epsilon);
+    const gt_tensor variance = gt_mean(gt_square(centred), axes, true);
+    return gt__standardize(x, centred, over_root(variance, epsilon), axes, true);
 }
 
 /* Of the channels, under the open scope. */
@@ -99,13 +101,15 @@ static gt_tensor by_batch(gt_tensor x, affine a, statistics running, gt_batch_no
     const gt_tensor middle = gt_mean(x, GT_AXES(0), true), centred = gt_sub(x, middle);
     const gt_tensor spread = gt_mean(gt_square(centred), GT_AXES(0), true);
     follow_both(running, (statistics){middle, spread}, n, o.momentum);
-    return scaled(over_root(centred, spread, o.epsilon), a);
+    const gt_tensor y = gt__standardize(x, centred, over_root(spread, o.epsilon), GT_AXES(0), true);
+    return scaled(y, a);
 }
 
 static gt_tensor by_running(gt_tensor x, affine a, statistics running, double epsilon) {
     const int rank = gt_rank(x);
     const gt_tensor centred = gt_sub(x, gt__along_channels(running.mean, rank));
-    return scaled(over_root(centred, gt__along_channels(running.variance, rank), epsilon), a);
+    const gt_tensor root = over_root(gt__along_channels(running.variance, rank), epsilon);
+    return scaled(gt_mul(centred, root), a);
 }
 
 static bool has_batch(gt_tensor x) {
@@ -199,7 +203,8 @@ const gt_composition gt__layer_layer_norm = {"layer_norm", layer_samples};
 gt_tensor gt_rms_norm(gt_tensor x, const char *name, double epsilon) {
     if (!gt__accepts("rms_norm", x, name, 1, GT_MAX_RANK)) return gt__refused(x);
     if (!positive("rms_norm", x, "epsilon", epsilon, 1e30)) return gt__refused(x);
-    const gt_tensor y = over_root(x, gt_mean(gt_square(x), GT_AXES(-1), true), epsilon);
+    const gt_tensor root = over_root(gt_mean(gt_square(x), GT_AXES(-1), true), epsilon);
+    const gt_tensor y = gt__standardize(x, x, root, GT_AXES(-1), false);
     gt_scope_push(x.tape, "%s", name);
     const gt_tensor weight = parameter(x, "weight", gt_dim(x, -1), 1);
     gt_scope_pop(x.tape);

@@ -8,6 +8,7 @@
 #ifdef GT__OWN_FUNCTIONS
 #define GT__EXP_F32 gt__exp_f32
 #define GT__LOG_F32 gt__log_f32
+#define GT__ERFC_F32 gt__erfc_f32
 #endif
 #include "ops/float_kernels.h"
 #endif

@@ -425,6 +425,16 @@ static gt_tensor stacked(gt_tensor x) {
     return gt_reshape(x, GT_SHAPE(rows, shape.dim[shape.rank - 1]));
 }
 
+/* a^T g; for a b that is shown transposed, (g^T a)^T, which the pull of that view turns back: the product then lies as what b
+ * shows does. */
+static gt_tensor right_gradient(gt_tensor a, gt_tensor b, gt_tensor g) {
+    int64_t step[GT_MAX_RANK];
+    const int rank = gt_rank(b);
+    if (gt_is_leaf(b) || gt_op_of(b) != &gt__op_permute || rank < 2) return gt_matmul(gt_t(a), g);
+    gt_strides_of(b, step);
+    return step[rank - 1] > step[rank - 2] ? gt_t(gt_matmul(gt_t(g), a)) : gt_matmul(gt_t(a), g);
+}
+
 /* With one b for a whole batch of a, the sum over the batch is part of the one product. */
 static bool matmul_pull(gt_pull *pull) {
     gt_tensor a = pull->in[0], g = gt__as_operand(pull->up[0], a);
@@ -434,7 +444,7 @@ static bool matmul_pull(gt_pull *pull) {
             a = stacked(a);
             g = stacked(g);
         }
-        pull->gx[1] = gt_matmul(gt_t(a), g);
+        pull->gx[1] = right_gradient(a, pull->in[1], g);
     }
     return true;
 }

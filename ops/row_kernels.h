@@ -13,9 +13,10 @@
 
 #if WITH_FLOAT == 2
 #define GT__LANES ((int64_t)(64 / sizeof(T)))
-/* Calls a kernel that does whole vectors only; the rest of the elements fill one up with the first of them. */
-static void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *in,
-                          const gt_arg *arg, int64_t n) {
+/* Calls a kernel that does whole vectors only; the rest of the elements fill one up with the first of them. Apart from
+ * the rows, of which it would else become the larger part. */
+static NEVER_INLINE void TYPED(padded)(gt_tile whole, int n_in, void *to, const void *const *in,
+                                       const gt_arg *arg, int64_t n) {
     T part[3][64 / sizeof(T)];
     const void *parts[3] = {part[0], part[1], part[2]};
     const int64_t rest = n % GT__LANES, done = n - rest;

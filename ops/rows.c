@@ -45,6 +45,7 @@ static gt_tile fast_kernel(int row, gt_dtype in, gt_dtype out, bool gives_bool) 
 
 #define K(number) ((T)(number))
 #define SMOOTH 0
+#define TIMES(row) 0
 #define BRANCH(expression) (expression)
 #define NONE
 #define ONE(number)                                                                                \
@@ -311,12 +312,17 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
 #define TRAITS_LOGIC GT_ELEMENTWISE
 #define TRAITS_SELECT GT_ELEMENTWISE
 #define KINKED_SMOOTH false
+#define KINKED_TIMES(row) false
 #define KINKED_BRANCH(expression) true
+#define PART_SMOOTH .part = NULL
+#define PART_TIMES(row) .part = &op_##row, .of_part = tile_gt_mul
+#define PART_BRANCH(expression) .part = NULL
 /* Whether an operand gets a contribution, which it does unless its rule is ZERO; and just the upstream: k(1). The
  * spaces are there for shorter rules. */
 #define GIVES(rule) ((#rule)[0] != 'Z')
 #define PASSES(rule) ((#rule "   ")[0] == 'k' && (#rule "   ")[2] == '1' && (#rule "   ")[3] == ')')
-#define ROW(function, kinds, text, computed, gives, passes, d0, d1, d2, kinked, where, from, to)   \
+#define ROW(function, kinds, text, computed, gives, passes, d0, d1, d2, kinked, where, from, to,   \
+            ...)                                                                                   \
     static const gt_op op_##function =                                                             \
         GT_OP(&(#function)[3], shape_##function, NULL, GT_LOCAL(local_##function),                 \
               samples_##function, .traits = TRAITS_##kinds, .integer = INTEGERS_##kinds,           \
@@ -324,19 +330,19 @@ static gt_tensor sample_row(gt_samples *s, int i, int n, bool logic, bool gradie
               .scalar = GT__SCALAR_RULE(GT_CODE_OWN + 2 * GT__ROW_##function, gives, passes),      \
               .value = value_##function, .branch = (kinked) ? branch_##function : NULL,            \
               .meaning = text, .forward_text = computed, .gradient_text = {d0, d1, d2},            \
-              .domain = where, .low = from, .high = to);
+              .domain = where, .low = from, .high = to, __VA_ARGS__);
 #define NONE ()
 #define ONE(number) (, double number)
 #define TWO(first, second) (, double first, double second)
 #define UNARY(name, params, kinds, text, forward, gradient, branch, where, from, to)               \
     ROW(name, kinds, text, #forward, GIVES(gradient), PASSES(gradient), #gradient, NULL, NULL,     \
-        KINKED_##branch, where, from, to)
+        KINKED_##branch, where, from, to, PART_##branch)
 #define BINARY(name, kinds, text, forward, da, db, branch, where, from, to)                        \
     ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1, PASSES(da) | PASSES(db) << 1,     \
-        #da, #db, NULL, KINKED_##branch, where, from, to)
+        #da, #db, NULL, KINKED_##branch, where, from, to, PART_##branch)
 #define TERNARY(name, kinds, text, forward, da, db, dc, branch, where, from, to)                   \
     ROW(name, kinds, text, #forward, GIVES(da) | GIVES(db) << 1 | GIVES(dc) << 2, 0, #da, #db,     \
-        #dc, KINKED_##branch, where, from, to)
+        #dc, KINKED_##branch, where, from, to, PART_##branch)
 #include "ops/ops.def"
 #undef UNARY
 #undef BINARY

@@ -6,7 +6,7 @@
 
 #include "ops/ops.h"
 
-extern const gt_op gt__op_accumulate;
+extern const gt_op gt__op_accumulate, gt__op_permute;
 
 /* The i-th row of ops.def as an operation; NULL past the last. */
 const gt_op *gt__row(int i);

@@ -5,6 +5,7 @@
 
 #include "ops/ops.h"
 #include "ops/reduce.h"
+#include "ops/shortcuts.h"
 
 static gt_tensor constant(gt_tensor like, double value) {
     return gt_scalar(like.tape, value, gt_dtype_of(like));
@@ -94,7 +95,7 @@ gt_tensor gt_softmax(gt_tensor x, int axis) {
     const gt_tensor shifted = below_largest("softmax", x, axis);
     if (!gt_valid(shifted)) return shifted;
     const gt_tensor e = gt_exp(shifted);
-    return gt_div(e, gt_sum(e, GT_AXES(axis), true));
+    return gt__shares(x, e, gt_sum(e, GT_AXES(axis), true), axis);
 }
 
 gt_tensor gt_log_softmax(gt_tensor x, int axis) {

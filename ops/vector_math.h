@@ -46,11 +46,12 @@ GT__VECTOR_2(hypot)
 #undef GT__VECTOR_2
 #endif
 
-/* e^x and log x of floats with AVX-512: vector_functions.c. Not for other tables: every form of these wants it. */
+/* e^x, log x and erfc x of floats with AVX-512: vector_functions.c. Not for other tables: every form of these wants it. */
 #if defined(__x86_64__) && defined(__ELF__) && defined(__GNUC__) && !defined(__clang__)
 #define GT__OWN_FUNCTIONS
 __attribute__((simd("notinbranch"), const)) float gt__exp_f32(float x);
 __attribute__((simd("notinbranch"), const)) float gt__log_f32(float x);
+__attribute__((simd("notinbranch"), const)) float gt__erfc_f32(float x);
 #endif
 
 /* e^x, which is 0 below -747 in either kind. The form for vectors calls a function of single numbers there, and of

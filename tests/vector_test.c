@@ -18,10 +18,13 @@ enum { LANES = 16, STRIDE = 2003 };
 typedef __m512 vector_function(__m512 x);
 vector_function exp_of_16 __asm__("_ZGVeN16v_gt__exp_f32");
 vector_function log_of_16 __asm__("_ZGVeN16v_gt__log_f32");
+vector_function erfc_of_16 __asm__("_ZGVeN16v_gt__erfc_f32");
 AVX512 __m256 exp_of_8(__m256 x) __asm__("_ZGVdN8v_gt__exp_f32");
 AVX512 __m256 log_of_8(__m256 x) __asm__("_ZGVdN8v_gt__log_f32");
 AVX512 __m128 exp_of_4(__m128 x) __asm__("_ZGVbN4v_gt__exp_f32");
 AVX512 __m128 log_of_4(__m128 x) __asm__("_ZGVbN4v_gt__log_f32");
+AVX512 __m256 erfc_of_8(__m256 x) __asm__("_ZGVdN8v_gt__erfc_f32");
+AVX512 __m128 erfc_of_4(__m128 x) __asm__("_ZGVbN4v_gt__erfc_f32");
 
 AVX512 static void call(vector_function *f, const float x[LANES], float y[LANES]) {
     _mm512_storeu_ps(y, f(_mm512_loadu_ps(x)));
@@ -75,15 +78,18 @@ static void expect_exact(vector_function *f, double (*right)(double), double uni
 /* What stands in the low lanes has the bits of the form for 16. */
 AVX512 static void compare_forms(void) {
     const float x[LANES] = {0.5F, 3, 1e-3F, 40, 7, 0.1F, 2, 1e5F};
-    float all[2][LANES], few[4][8];
+    float all[3][LANES], few[6][8];
     call(exp_of_16, x, all[0]);
     call(log_of_16, x, all[1]);
+    call(erfc_of_16, x, all[2]);
     _mm256_storeu_ps(few[0], exp_of_8(_mm256_loadu_ps(x)));
     _mm256_storeu_ps(few[1], log_of_8(_mm256_loadu_ps(x)));
-    _mm_storeu_ps(few[2], exp_of_4(_mm_loadu_ps(x)));
-    _mm_storeu_ps(few[3], log_of_4(_mm_loadu_ps(x)));
-    for (int k = 0; k < 4; k++)
-        cr_assert(memcmp(few[k], all[k % 2], (k < 2 ? 8 : 4) * sizeof(float)) == 0, "form %d", k);
+    _mm256_storeu_ps(few[2], erfc_of_8(_mm256_loadu_ps(x)));
+    _mm_storeu_ps(few[3], exp_of_4(_mm_loadu_ps(x)));
+    _mm_storeu_ps(few[4], log_of_4(_mm_loadu_ps(x)));
+    _mm_storeu_ps(few[5], erfc_of_4(_mm_loadu_ps(x)));
+    for (int k = 0; k < 6; k++)
+        cr_assert(memcmp(few[k], all[k % 3], (k < 3 ? 8 : 4) * sizeof(float)) == 0, "form %d", k);
 }
 
 Test(vector, forms_of_fewer_floats_agree) {
@@ -93,5 +99,7 @@ Test(vector, forms_of_fewer_floats_agree) {
 Test(vector, exponential) { expect_exact(exp_of_16, exp, 1.01); }
 
 Test(vector, logarithm) { expect_exact(log_of_16, log, 1.55); }
+
+Test(vector, complementary_error_function) { expect_exact(erfc_of_16, erfc, 1.66); }
 
 #endif

@@ -104,6 +104,8 @@ ROWS = {
     'softsign': plain(F.softsign),
     'erf': plain(torch.erf),
     'erfc': plain(torch.erfc),
+    'normal_cdf': plain(lambda x: torch.erfc(-x * math.sqrt(0.5)) / 2),
+    'normal_pdf': plain(lambda x: torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
     'add': plain(torch.add),
     'sub': plain(torch.sub),
     'mul': plain(torch.mul),
@@ -161,6 +163,11 @@ def eye(case):
     return torch.eye(n, dtype=dtype)
 
 
+def standardize(_y, _root, x, axes, centred=True):
+    y = x - x.mean(axes, keepdim=True) if centred else x
+    return y * torch.rsqrt((y * y).mean(axes, keepdim=True) + 1e-3)
+
+
 OWN_GENERATOR = not_compared('PyTorch has another generator')
 MAKING = {
     'full': full,
@@ -172,6 +179,9 @@ MAKING = {
     'cast': lambda case, x: x.to(DTYPE_AT[case.attribute('i')[0]]),
     'copy': plain(torch.clone),
     'stop_gradient': plain(torch.detach),
+    # their gradients go to the last operand alone
+    'share': with_arguments(lambda e, sums, x, axis: torch.softmax(x, axis), (0,), (1,)),
+    'standardize': with_arguments(standardize, (-1,), (-1, False), ((0, 2),)),
     'assign': not_compared('an effect: the optimizers below run it'),
     'accumulate': plain(lambda *x: sum(x[1:], x[0].clone())),
 }

@@ -1,0 +1,108 @@
+/* tests/lift_test.c: what of a gradient runs with the forward pass: when it lessens what is kept for it, and that bits stay. */
+#define _POSIX_C_SOURCE 200809L /* open_memstream */
+#include <criterion/criterion.h>
+
+#include "support/quick.h"
+
+enum { ROWS = 48, WIDTH = 40 };
+
+static gt_tensor waves(gt_tape *tape, double scale) {
+    const gt_shape shape = GT_SHAPE(ROWS, WIDTH);
+    const gt_tensor angle = gt_reshape(gt_arange(tape, 0, 1, ROWS * WIDTH, GT_F32), shape);
+    return gt_input(tape, gt_data(gt_mul_scalar(gt_sin(angle), scale)), shape, GT_F32);
+}
+
+typedef gt_tensor activation(gt_tensor x);
+
+/* A product before and after, so that the gradient comes later. */
+static gt_tensor between(gt_tensor x, activation *f) {
+    const gt_tensor w = gt_t(gt_mul_scalar(x, 0.1));
+    return gt_sum(gt_square(gt_matmul(f(gt_matmul(x, gt_matmul(w, x))), w)), GT_ALL, false);
+}
+
+/* The lines of the plan of f and its gradient that have both words. */
+static int lines_with(activation *f, const char *word, const char *other) {
+    gt_tape *tape = gt_tape_new(NULL);
+    const gt_tensor x = waves(tape, 2), y = between(x, f), wanted[2] = {y, gt_grad(y, x)};
+    cr_assert(gt_run(tape, wanted, 2), "%s", gt_error(tape));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    gt_plan_print(tape, out);
+    fclose(out);
+    int found = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        found += strstr(line, word) && strstr(line, other);
+    free(text);
+    gt_tape_free(tape);
+    return found;
+}
+
+static void expect_reference(activation *f) {
+    gt_tape *tape[2];
+    gt_tensor gx[2];
+    for (int k = 0; k < 2; k++) {
+        tape[k] = gt_tape_new(NULL);
+        gt_reference(tape[k], k);
+        const gt_tensor x = waves(tape[k], 2), y = between(x, f);
+        const gt_tensor wanted[2] = {y, gx[k] = gt_grad(y, x)};
+        cr_assert(gt_run(tape[k], wanted, 2), "%s", gt_error(tape[k]));
+    }
+    cr_assert(memcmp(gt_data(gx[0]), gt_data(gx[1]), ROWS * WIDTH * sizeof(float)) == 0);
+    for (int k = 0; k < 2; k++) gt_tape_free(tape[k]);
+}
+
+static gt_tensor gelu(gt_tensor x) { return gt_gelu(x); }
+static gt_tensor silu(gt_tensor x) { return gt_silu(x); }
+static gt_tensor relu6(gt_tensor x) { return gt_relu6(x); }
+static gt_tensor slanted(gt_tensor x) { return gt_leaky_relu(x, 0.1); }
+static gt_tensor tanh_of(gt_tensor x) { return gt_tanh(x); }
+static gt_tensor beside_part(gt_tensor x) { return gt_mul(gt_normal_cdf(x), gt_gelu(x)); }
+/* x itself is kept for the product's gradient. */
+static gt_tensor beside_itself(gt_tensor x) {
+    return gt_add(gt_gelu(x), gt_matmul(x, gt_matmul(gt_t(x), x)));
+}
+
+Test(lift, a_local_derivative_is_kept_instead_of_what_it_is_made_of) {
+    cr_assert_eq(lines_with(gelu, "normal_cdf gelu", "normal_pdf"), 1);
+    cr_assert_eq(lines_with(gelu, "chain", "normal_pdf"), 0);
+    cr_assert_eq(lines_with(silu, "sigmoid silu", "add_scalar"), 1);
+    expect_reference(gelu);
+    expect_reference(silu);
+}
+
+Test(lift, a_condition_is_kept_instead_of_a_number) {
+    cr_assert_eq(lines_with(relu6, "relu6", "logical_and"), 1);
+    cr_assert_eq(lines_with(relu6, "relu6", "where"), 0);
+    cr_assert_eq(lines_with(slanted, "leaky_relu", "greater"), 1);
+    expect_reference(relu6);
+    expect_reference(slanted);
+}
+
+Test(lift, what_saves_nothing_stays_where_it_is) {
+    cr_assert_eq(lines_with(tanh_of, "chain", "square"), 1);
+    cr_assert_eq(lines_with(beside_itself, "gelu", "normal_pdf"), 0);
+    expect_reference(tanh_of);
+    expect_reference(beside_itself);
+}
+
+Test(lift, a_part_that_comes_first_is_computed_once) { expect_reference(beside_part); }
+
+/* What gt_op_more.part says of rows. */
+Test(lift, wholes_have_the_bits_of_their_parts) {
+    float x[1024], whole[1024], part[1024], made[1024];
+    const void *in[3] = {x, NULL, NULL}, *both[3] = {x, part, NULL};
+    int found = 0;
+    for (int i = 0; i < 1024; i++) x[i] = (float)(i - 512) / 40;
+    for (int i = 0; gt_op_at(i); i++) {
+        const gt_op_more *more = &gt_op_at(i)->more;
+        for (int exact = 0; more->part && exact < 2; exact++, found++) {
+            const gt_op_more *own = &more->part->more;
+            (exact ? more->exact : more->tile)(GT_F32, GT_F32)(whole, in, NULL, 1024);
+            (exact ? own->exact : own->tile)(GT_F32, GT_F32)(part, in, NULL, 1024);
+            more->of_part(GT_F32, GT_F32)(made, both, NULL, 1024);
+            cr_assert(memcmp(whole, made, sizeof whole) == 0, "%s", gt_op_at(i)->name);
+        }
+    }
+    cr_assert_geq(found, 4);
+}
