@@ -1,8 +1,7 @@
 /* ops/onednn.c: the only file that speaks oneDNN's interface: versions 2 and 3 for products of floats, version 2
  * for the rest, which another version refuses, so that gradtape's own loops do the work.
  *
- * Products of bf16 are kept for the next call with the same sizes. The rest is made anew at each call: oneDNN keeps
- * the code that it has made, and finding it again takes some 30 microseconds for a convolution. */
+ * Products of bf16, and convolutions, are made once and kept for the next call with the same sizes. */
 #include "ops/onednn.h"
 
 #include <stdatomic.h>
@@ -218,12 +217,16 @@ typedef struct keeper {
 
 static keeper kept[256];
 
+static uint64_t hash_of(const int64_t *number, size_t count) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ (uint64_t)number[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash;
+}
+
 static size_t place_of(const form *f) {
     const int64_t *number = (const int64_t *)(const void *)f;
-    uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof *f / sizeof *number; i++)
-        hash = (hash ^ (uint64_t)number[i]) * UINT64_C(0x9E3779B97F4A7C15);
-    return hash >> 56;
+    return hash_of(number, sizeof *f / sizeof *number) >> 56;
 }
 
 static bool make_anew(multiplication *w, const form *f) {
@@ -282,19 +285,25 @@ typedef struct operand {
     dnnl_memory_desc_t plain, own; /* in our order, and in oneDNN's */
     dnnl_primitive_t turn;         /* from one to the other; NULL: they are the same */
     size_t plain_bytes, bytes;
-    char *data;
 } operand;
 
-typedef struct work {
+/* A convolution as oneDNN makes it for these sizes: kept for the next call with the same. */
+typedef struct convolution {
     gt__conv c; /* of one piece */
     int result;
-    int64_t pieces, shares;
+    enum { NOT_MADE, QUICK, SLOW } state; /* SLOW: our own loops are not slower */
+    operand of[OPERANDS];
     dnnl_engine_t engine;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t forward, backward;
-    dnnl_primitive_t convolution;
+    dnnl_primitive_t operation;
     dnnl_memory_desc_t scratchpad;
-    operand of[OPERANDS];
+} convolution;
+
+typedef struct work {
+    const convolution *v;
+    int64_t pieces, shares;
+    char *data[OPERANDS];
     char *weights; /* in oneDNN's order; if they are the result, one for each share */
     dnnl_memory_t plain_weights, own_weights;
     char *memory; /* of the threads */
@@ -317,7 +326,7 @@ static bool describe_operand(operand *o, int rank, const int64_t *size, dnnl_for
            ok(dnnl_memory_desc_init_by_tag(&o->own, rank, size, dnnl_f32, dnnl_format_tag_any));
 }
 
-static bool describe_operands(work *k) {
+static bool describe_operands(convolution *k) {
     const gt__conv *c = &k->c;
     const dnnl_dims_t x = {c->n, c->groups * c->in, c->x[0], c->x[1]};
     const dnnl_dims_t y = {c->n, c->groups * c->out, c->y[0], c->y[1]};
@@ -338,7 +347,7 @@ static const int names[OPERANDS][OPERANDS] = {
 };
 
 /* oneDNN's descriptor of the convolution, or of the gradient that makes x or w. */
-static bool describe_operation(const work *k, int result, dnnl_convolution_desc_t *d) {
+static bool describe_operation(const convolution *k, int result, dnnl_convolution_desc_t *d) {
     const gt__conv *c = &k->c;
     const dnnl_memory_desc_t *x = &k->of[X].own, *w = &k->of[W].own, *y = &k->of[Y].own;
     const dnnl_alg_kind_t how = dnnl_convolution_direct;
@@ -375,7 +384,7 @@ static bool is_quick(const_dnnl_primitive_desc_t made, const operand *x) {
 
 /* ---- making it ------------------------------------------------------------------------------- */
 
-static void choose_orders(work *k, const_dnnl_primitive_desc_t made) {
+static void choose_orders(convolution *k, const_dnnl_primitive_desc_t made) {
     for (int i = 0; i < OPERANDS; i++) {
         operand *o = &k->of[i];
         o->own = *dnnl_primitive_desc_query_md(made, dnnl_query_exec_arg_md, names[k->result][i]);
@@ -384,7 +393,7 @@ static void choose_orders(work *k, const_dnnl_primitive_desc_t made) {
     k->scratchpad = *dnnl_primitive_desc_query_md(made, dnnl_query_scratchpad_md, 0);
 }
 
-static bool make_turn(work *k, int i) {
+static bool make_turn(convolution *k, int i) {
     operand *o = &k->of[i];
     const bool back = i == k->result;
     dnnl_primitive_desc_t d = NULL;
@@ -397,7 +406,7 @@ static bool make_turn(work *k, int i) {
     return made;
 }
 
-static bool make_operation(work *k) {
+static bool make_operation(convolution *k) {
     dnnl_convolution_desc_t d;
     if (!describe_operation(k, Y, &d) ||
         !ok(dnnl_primitive_desc_create(&k->forward, &d, k->attr, k->engine, NULL)))
@@ -407,7 +416,7 @@ static bool make_operation(work *k) {
            ok(dnnl_primitive_desc_create(&k->backward, &d, k->attr, k->engine, k->forward));
 }
 
-static bool make(work *k) {
+static bool make(convolution *k) {
     if (!ok(dnnl_engine_create(&k->engine, dnnl_cpu, 0)) ||
         !ok(dnnl_primitive_attr_create(&k->attr)) ||
         !ok(dnnl_primitive_attr_set_scratchpad_mode(k->attr, dnnl_scratchpad_mode_user)))
@@ -415,25 +424,40 @@ static bool make(work *k) {
     if (!describe_operands(k) || !make_operation(k)) return false;
     const_dnnl_primitive_desc_t made = k->backward ? k->backward : k->forward;
     choose_orders(k, made);
-    return is_quick(made, &k->of[X]) && ok(dnnl_primitive_create(&k->convolution, made)) &&
-           make_turn(k, W) && make_turn(k, X) && make_turn(k, Y);
+    k->state = is_quick(made, &k->of[X]) ? QUICK : SLOW;
+    return k->state == SLOW || (ok(dnnl_primitive_create(&k->operation, made)) && make_turn(k, W) &&
+                                make_turn(k, X) && make_turn(k, Y));
 }
 
-static void unmake(work *k) {
+static void unmake(convolution *k) {
     for (int i = 0; i < OPERANDS; i++)
         if (k->of[i].turn) dnnl_primitive_destroy(k->of[i].turn);
-    if (k->plain_weights) dnnl_memory_destroy(k->plain_weights);
-    if (k->own_weights) dnnl_memory_destroy(k->own_weights);
-    if (k->convolution) dnnl_primitive_destroy(k->convolution);
+    if (k->operation) dnnl_primitive_destroy(k->operation);
     if (k->backward) dnnl_primitive_desc_destroy(k->backward);
     if (k->forward) dnnl_primitive_desc_destroy(k->forward);
     if (k->attr) dnnl_primitive_attr_destroy(k->attr);
     if (k->engine) dnnl_engine_destroy(k->engine);
+    *k = (convolution){.state = NOT_MADE};
+}
+
+/* Whatever is made for one thread has to be made by one. */
+static bool make_alone(convolution *k, const gt__conv *c, int result) {
+    bool made = false;
+    unmake(k);
+    k->c = *c;
+    k->result = result;
+#pragma omp parallel num_threads(1)
+    {
+        omp_set_num_threads(1); /* for oneDNN, and only here */
+        made = make(k);
+    }
+    if (!made) unmake(k);
+    return made;
 }
 
 /* ---- doing it -------------------------------------------------------------------------------- */
 
-static bool turn(const work *k, int i, dnnl_stream_t stream, dnnl_memory_t plain,
+static bool turn(const convolution *k, int i, dnnl_stream_t stream, dnnl_memory_t plain,
                  dnnl_memory_t own) {
     const bool back = i == k->result;
     const dnnl_exec_arg_t from_to[] = {{DNNL_ARG_FROM, back ? own : plain},
@@ -457,40 +481,43 @@ static void close_lane(lane *l) {
     if (l->stream) dnnl_stream_destroy(l->stream);
 }
 
-static bool has_copy(const work *k, int i) {
+static bool has_copy(const convolution *k, int i) {
     return i == W ? k->result == W : k->of[i].turn != NULL;
 }
 
 static bool open_lane(const work *k, lane *l, int thread) {
+    const convolution *v = k->v;
     char *memory = k->memory + (size_t)thread * k->thread_bytes;
     l->made = memory;
-    if (!ok(dnnl_stream_create(&l->stream, k->engine, dnnl_stream_default_flags))) return false;
-    for (int i = k->result == W ? W : X; i < OPERANDS; i++) {
-        const operand *o = &k->of[i];
-        const bool copy = has_copy(k, i);
-        if (!ok(dnnl_memory_create(&l->plain[i], &o->plain, k->engine, o->data)) ||
-            !ok(dnnl_memory_create(&l->own[i], &o->own, k->engine, copy ? memory : o->data)))
+    if (!ok(dnnl_stream_create(&l->stream, v->engine, dnnl_stream_default_flags))) return false;
+    for (int i = v->result == W ? W : X; i < OPERANDS; i++) {
+        const operand *o = &v->of[i];
+        const bool copy = has_copy(v, i);
+        char *const own = copy ? memory : k->data[i];
+        if (!ok(dnnl_memory_create(&l->plain[i], &o->plain, v->engine, k->data[i])) ||
+            !ok(dnnl_memory_create(&l->own[i], &o->own, v->engine, own)))
             return false;
         if (copy) memory += o->bytes;
     }
-    return ok(dnnl_memory_create(&l->scratchpad, &k->scratchpad, k->engine, memory));
+    return ok(dnnl_memory_create(&l->scratchpad, &v->scratchpad, v->engine, memory));
 }
 
 static bool run_piece(const work *k, const lane *l, int64_t piece) {
-    dnnl_exec_arg_t operands[OPERANDS + 1] = {[W] = {names[k->result][W],
-                                                     k->result == W ? l->own[W] : k->own_weights},
+    const convolution *v = k->v;
+    const int made = v->result;
+    dnnl_exec_arg_t operands[OPERANDS + 1] = {[W] = {names[made][W],
+                                                     made == W ? l->own[W] : k->own_weights},
                                               [OPERANDS] = {DNNL_ARG_SCRATCHPAD, l->scratchpad}};
     for (int i = X; i <= Y; i++) {
-        const operand *o = &k->of[i];
-        operands[i] = (dnnl_exec_arg_t){names[k->result][i], l->own[i]};
+        const operand *o = &v->of[i];
+        operands[i] = (dnnl_exec_arg_t){names[made][i], l->own[i]};
         if (!ok(dnnl_memory_set_data_handle(o->turn ? l->plain[i] : l->own[i],
-                                            o->data + (size_t)piece * o->plain_bytes)))
+                                            k->data[i] + (size_t)piece * o->plain_bytes)))
             return false;
-        if (i != k->result && !turn(k, i, l->stream, l->plain[i], l->own[i])) return false;
+        if (i != made && !turn(v, i, l->stream, l->plain[i], l->own[i])) return false;
     }
-    const int made = k->result;
-    return ok(dnnl_primitive_execute(k->convolution, l->stream, OPERANDS + 1, operands)) &&
-           (made == W || turn(k, made, l->stream, l->plain[made], l->own[made]));
+    return ok(dnnl_primitive_execute(v->operation, l->stream, OPERANDS + 1, operands)) &&
+           (made == W || turn(v, made, l->stream, l->plain[made], l->own[made]));
 }
 
 static void add(char *to, const char *from, size_t bytes) {
@@ -500,8 +527,8 @@ static void add(char *to, const char *from, size_t bytes) {
 }
 
 static bool run_share(const work *k, const lane *l, int64_t share) {
-    const size_t bytes = k->of[W].bytes;
-    char *sums = k->result == W ? k->weights + (size_t)share * bytes : NULL;
+    const size_t bytes = k->v->of[W].bytes;
+    char *sums = k->v->result == W ? k->weights + (size_t)share * bytes : NULL;
     if (sums) memset(sums, 0, bytes);
     for (int64_t p = k->pieces * share / k->shares; p < k->pieces * (share + 1) / k->shares; p++) {
         if (!run_piece(k, l, p)) return false;
@@ -525,65 +552,96 @@ static bool run_shares(const work *k, int threads) {
 }
 
 /* Weights that are an operand are turned once for all threads. */
+static bool run_turned(work *k, dnnl_stream_t stream, char *own, int threads) {
+    const convolution *v = k->v;
+    const operand *w = &v->of[W];
+    if (v->result != W && !turn(v, W, stream, k->plain_weights, k->own_weights)) return false;
+    if (!run_shares(k, threads)) return false;
+    if (v->result != W) return true;
+    for (int64_t share = 1; share < k->shares; share++)
+        add(own, own + (size_t)share * w->bytes, w->bytes);
+    if (!w->turn) memcpy(k->data[W], own, w->plain_bytes);
+    return turn(v, W, stream, k->plain_weights, k->own_weights);
+}
+
 static bool run(work *k, int threads) {
-    const operand *w = &k->of[W];
-    char *own = w->turn || k->result == W ? k->weights : w->data;
+    const convolution *v = k->v;
+    const operand *w = &v->of[W];
+    char *own = w->turn || v->result == W ? k->weights : k->data[W];
     dnnl_stream_t stream = NULL;
-    bool done = ok(dnnl_stream_create(&stream, k->engine, dnnl_stream_default_flags)) &&
-                ok(dnnl_memory_create(&k->plain_weights, &w->plain, k->engine, w->data)) &&
-                ok(dnnl_memory_create(&k->own_weights, &w->own, k->engine, own));
-    if (k->result != W) done = done && turn(k, W, stream, k->plain_weights, k->own_weights);
-    done = done && run_shares(k, threads);
-    if (done && k->result == W) {
-        for (int64_t share = 1; share < k->shares; share++)
-            add(own, own + (size_t)share * w->bytes, w->bytes);
-        done = turn(k, W, stream, k->plain_weights, k->own_weights);
-        if (!w->turn) memcpy(w->data, own, w->plain_bytes);
-    }
+    const bool done = ok(dnnl_stream_create(&stream, v->engine, dnnl_stream_default_flags)) &&
+                      ok(dnnl_memory_create(&k->plain_weights, &w->plain, v->engine, k->data[W])) &&
+                      ok(dnnl_memory_create(&k->own_weights, &w->own, v->engine, own)) &&
+                      run_turned(k, stream, own, threads);
+    if (k->plain_weights) dnnl_memory_destroy(k->plain_weights);
+    if (k->own_weights) dnnl_memory_destroy(k->own_weights);
     if (stream) dnnl_stream_destroy(stream);
     return done;
 }
 
 /* gt_scratch tells the call when memory is short. */
 static bool provide(const gt_call *call, work *k, int threads) {
-    const bool own = k->result == W || k->of[W].turn;
-    const size_t weights = own ? k->of[W].bytes * (size_t)(k->result == W ? k->shares : 1) : 0;
-    k->thread_bytes = aligned(dnnl_memory_desc_get_size(&k->scratchpad));
+    const convolution *v = k->v;
+    const bool own = v->result == W || v->of[W].turn;
+    const size_t weights = own ? v->of[W].bytes * (size_t)(v->result == W ? k->shares : 1) : 0;
+    k->thread_bytes = aligned(dnnl_memory_desc_get_size(&v->scratchpad));
     for (int i = 0; i < OPERANDS; i++)
-        if (has_copy(k, i)) k->thread_bytes += k->of[i].bytes;
+        if (has_copy(v, i)) k->thread_bytes += v->of[i].bytes;
     k->weights = gt_scratch(call, weights + (size_t)threads * k->thread_bytes);
     k->memory = k->weights + weights;
     return k->weights != NULL;
 }
 
-/* Whatever is made for one thread has to be made by one. */
-static bool make_alone(work *k) {
-    bool made = false;
-#pragma omp parallel num_threads(1)
-    {
-        omp_set_num_threads(1); /* for oneDNN, and only here */
-        made = make(k);
-    }
-    return made;
-}
-
 static gt__outcome convolve(const gt_call *call, work *k) {
-    if (!make_alone(k)) return GT__REFUSED;
+    if (k->v->state == SLOW) return GT__REFUSED;
     const int threads = k->shares < omp_get_max_threads() ? (int)k->shares : omp_get_max_threads();
     if (!provide(call, k, threads)) return GT__FAILED;
     return run(k, threads) ? GT__DONE : GT__REFUSED;
 }
 
+/* ---- those that were made -------------------------------------------------------------------- */
+
+/* As with products: each in one place; those who find it taken make their own. */
+static struct {
+    atomic_bool taken;
+    convolution made;
+} kept_convolutions[64];
+
+static bool same_sizes(const gt__conv *a, const gt__conv *b) {
+    bool same = a->n == b->n && a->groups == b->groups && a->in == b->in && a->out == b->out;
+    for (int i = 0; i < 2; i++)
+        same = same && a->x[i] == b->x[i] && a->k[i] == b->k[i] && a->y[i] == b->y[i] &&
+               a->stride[i] == b->stride[i] && a->padding[i] == b->padding[i] &&
+               a->dilation[i] == b->dilation[i];
+    return same;
+}
+
+static size_t convolution_place(const gt__conv *c, int result) {
+    const int64_t sizes[] = {c->n,    c->groups, c->in,   c->out,  c->x[0],      c->x[1],
+                             c->k[0], c->k[1],   c->y[0], c->y[1], c->stride[0], result};
+    return hash_of(sizes, sizeof sizes / sizeof *sizes) >> 58;
+}
+
 gt__outcome gt__onednn_pieces(const gt_call *call, const gt__conv *piece, int64_t pieces,
                               int64_t shares, gt__made makes, const void *w, const void *x,
                               const void *y) {
-    work k = {.c = *piece, .result = (int)makes, .pieces = pieces, .shares = shares};
     if (!is_usable()) return GT__REFUSED;
-    k.of[W].data = (char *)(uintptr_t)w;
-    k.of[X].data = (char *)(uintptr_t)x;
-    k.of[Y].data = (char *)(uintptr_t)y;
-    const gt__outcome outcome = convolve(call, &k);
-    unmake(&k);
+    const size_t place = convolution_place(piece, (int)makes);
+    convolution own = {.state = NOT_MADE};
+    const bool taken =
+        atomic_exchange_explicit(&kept_convolutions[place].taken, true, memory_order_acquire);
+    convolution *v = taken ? &own : &kept_convolutions[place].made;
+    const bool fits = v->state != NOT_MADE && v->result == (int)makes && same_sizes(&v->c, piece);
+    work k = {.v = v, .pieces = pieces, .shares = shares};
+    k.data[W] = (char *)(uintptr_t)w;
+    k.data[X] = (char *)(uintptr_t)x;
+    k.data[Y] = (char *)(uintptr_t)y;
+    const gt__outcome outcome =
+        fits || make_alone(v, piece, (int)makes) ? convolve(call, &k) : GT__REFUSED;
+    if (taken)
+        unmake(v);
+    else
+        atomic_store_explicit(&kept_convolutions[place].taken, false, memory_order_release);
     return outcome;
 }
 
