@@ -104,16 +104,19 @@ static uint32_t bytes_below(const lifter *l, uint32_t k) {
     return bytes;
 }
 
-/* Where what a candidate is made of takes less, that is kept instead. */
+/* Where what a candidate is made of takes less, that is kept instead: unless another candidate, which stays one, reads it. */
 static void give_up_some(lifter *l) {
     gt__maker *m = l->m;
+    uint32_t *read = l->shares; /* by a candidate; 0 for all, before and after */
     for (uint32_t k = m->n; k-- > 0;) {
-        if (l->home[k] == GT__NONE || !l->needed[k] || bytes_below(l, k) >= bytes_of(m, k))
-            continue;
-        l->home[k] = GT__NONE;
+        const bool was_read = read[k];
+        read[k] = false;
+        if (l->home[k] == GT__NONE) continue;
+        const bool gives = l->needed[k] && !was_read && bytes_below(l, k) < bytes_of(m, k);
+        if (gives) l->home[k] = GT__NONE;
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
-            if (has_shape_of(m, j, k)) l->needed[j] = true;
+            if (has_shape_of(m, j, k)) *(gives ? &l->needed[j] : &read[j]) = true;
         }
     }
 }

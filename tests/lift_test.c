@@ -106,3 +106,25 @@ Test(lift, wholes_have_the_bits_of_their_parts) {
     }
     cr_assert_geq(found, 4);
 }
+
+/* k is kept for the product, and read early by what is a candidate, too: it cannot be given up for the condition that it is
+ * made of. */
+Test(lift, what_another_reads_early_is_not_given_up) {
+    gt_tape *tape[2];
+    gt_tensor z[2];
+    for (int r = 0; r < 2; r++) {
+        tape[r] = gt_tape_new(NULL);
+        gt_reference(tape[r], r);
+        const gt_tensor x = waves(tape[r], 2), w = gt_matmul(gt_t(x), x);
+        const gt_tensor one = gt_scalar(tape[r], 1, GT_F32),
+                        tenth = gt_scalar(tape[r], 0.1, GT_F32);
+        const gt_tensor h = gt_sin(gt_matmul(x, w));
+        const gt_tensor late = gt_matmul(gt_mul(h, gt_cos(h)), w);
+        const gt_tensor k = gt_where(gt_greater(h, tenth), one, tenth);
+        const gt_tensor choice = gt_greater(gt_exp(k), gt_scalar(tape[r], 1.5, GT_F32));
+        z[r] = gt_where(choice, gt_mul(k, late), gt_neg(late));
+        cr_assert(gt_run(tape[r], &z[r], 1), "%s", gt_error(tape[r]));
+    }
+    cr_assert(memcmp(gt_data(z[0]), gt_data(z[1]), ROWS * WIDTH * sizeof(float)) == 0);
+    for (int r = 0; r < 2; r++) gt_tape_free(tape[r]);
+}
