@@ -2,8 +2,8 @@
  *
  * Groups must not wait for each other in a circle. Every operation gets a stage: a kernel that reads what a
  * group computes is one stage after that group, all else is as late as its latest input. An element-wise
- * operation then sinks to the first stage that needs it, unless plan_lift.c has it run earlier. Within a stage a group can only feed groups of
- * larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
+ * operation then sinks to the first stage that needs it, unless plan_lift.c has it run earlier. Within a stage a
+ * group can only feed groups of larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
  * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
  * taken that are connected, directly or by a common operand.
  *

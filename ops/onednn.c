@@ -617,8 +617,11 @@ static bool same_sizes(const gt__conv *a, const gt__conv *b) {
 }
 
 static size_t convolution_place(const gt__conv *c, int result) {
-    const int64_t sizes[] = {c->n,    c->groups, c->in,   c->out,  c->x[0],      c->x[1],
-                             c->k[0], c->k[1],   c->y[0], c->y[1], c->stride[0], result};
+    const int64_t sizes[] = {c->n,          c->groups,     c->in,          c->out,
+                             c->x[0],       c->x[1],       c->k[0],        c->k[1],
+                             c->y[0],       c->y[1],       c->stride[0],   c->stride[1],
+                             c->padding[0], c->padding[1], c->dilation[0], c->dilation[1],
+                             result};
     return hash_of(sizes, sizeof sizes / sizeof *sizes) >> 58;
 }
 

@@ -1,6 +1,7 @@
 /* tests/lift_test.c: what of a gradient runs with the forward pass: when it lessens what is kept for it, and that bits stay. */
 #define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
+#include <math.h>
 
 #include "support/quick.h"
 
@@ -89,22 +90,31 @@ Test(lift, what_saves_nothing_stays_where_it_is) {
 Test(lift, a_part_that_comes_first_is_computed_once) { expect_reference(beside_part); }
 
 /* What gt_op_more.part says of rows. */
-Test(lift, wholes_have_the_bits_of_their_parts) {
-    float x[1024], whole[1024], part[1024], made[1024];
+static int compare_with_part(const gt_op *op, bool exact, gt_dtype dtype) {
+    enum { COUNT = 1024 };
+    double x[COUNT], whole[COUNT], part[COUNT], made[COUNT];
     const void *in[3] = {x, NULL, NULL}, *both[3] = {x, part, NULL};
-    int found = 0;
-    for (int i = 0; i < 1024; i++) x[i] = (float)(i - 512) / 40;
-    for (int i = 0; gt_op_at(i); i++) {
-        const gt_op_more *more = &gt_op_at(i)->more;
-        for (int exact = 0; more->part && exact < 2; exact++, found++) {
-            const gt_op_more *own = &more->part->more;
-            (exact ? more->exact : more->tile)(GT_F32, GT_F32)(whole, in, NULL, 1024);
-            (exact ? own->exact : own->tile)(GT_F32, GT_F32)(part, in, NULL, 1024);
-            more->of_part(GT_F32, GT_F32)(made, both, NULL, 1024);
-            cr_assert(memcmp(whole, made, sizeof whole) == 0, "%s", gt_op_at(i)->name);
-        }
+    const gt_op_more *more = &op->more, *own = &more->part->more;
+    for (int i = 0; i < COUNT; i++) {
+        const double at = i == 0 ? (double)NAN : i == 1 ? (double)INFINITY : (i - 512) / 12.0;
+        if (dtype == GT_F64)
+            x[i] = at;
+        else
+            ((float *)(void *)x)[i] = (float)at;
     }
-    cr_assert_geq(found, 4);
+    (exact ? more->exact : more->tile)(dtype, dtype)(whole, in, NULL, COUNT);
+    (exact ? own->exact : own->tile)(dtype, dtype)(part, in, NULL, COUNT);
+    more->of_part(dtype, dtype)(made, both, NULL, COUNT);
+    cr_assert(memcmp(whole, made, COUNT * gt_dtype_size(dtype)) == 0, "%s", op->name);
+    return 1;
+}
+
+Test(lift, wholes_have_the_bits_of_their_parts) {
+    int found = 0;
+    for (int i = 0; gt_op_at(i); i++)
+        for (int way = 0; gt_op_at(i)->more.part && way < 4; way++)
+            found += compare_with_part(gt_op_at(i), way % 2, way < 2 ? GT_F32 : GT_F64);
+    cr_assert_geq(found, 8);
 }
 
 /* k is kept for the product, and read early by what is a candidate, too: it cannot be given up for the condition that it is
