@@ -6,6 +6,7 @@
 #include "formula/arena.h"
 #include "nn/nn.h"
 #include "ops/ops.h"
+#include "ops/shortcuts.h"
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +77,7 @@ OTHER(var, gt_var(x[0], axes_of(number, n), 0, false))
 OTHER(std, gt_std(x[0], axes_of(number, n), 0, false))
 OTHER(norm, gt_norm(x[0], axes_of(number, n), false))
 OTHER(logsumexp, gt_logsumexp(x[0], axes_of(number, n), false))
-OTHER(softmax, gt_softmax(x[0], axis_of(number, n)))
+OTHER(softmax, gt__softmax_by_parts(x[0], axis_of(number, n)))
 OTHER(log_softmax, gt_log_softmax(x[0], axis_of(number, n)))
 OTHER(cumsum, gt_cumsum(x[0], axis_of(number, n)))
 OTHER(sort, gt_sort(x[0], axis_of(number, n), false))

@@ -10,4 +10,7 @@ gt_tensor gt__shares(gt_tensor x, gt_tensor e, gt_tensor sums, int axis);
 /* Of y = x, or x less its mean over the axes (centred), and r = 1 / sqrt(mean of y^2 over the axes, kept, + epsilon): y r. */
 gt_tensor gt__standardize(gt_tensor x, gt_tensor y, gt_tensor r, gt_axes axes, bool centred);
 
+/* gt_softmax without its shortcut, whose gradient goes through every gate: for those who walk through it. */
+gt_tensor gt__softmax_by_parts(gt_tensor x, int axis);
+
 #endif

@@ -91,12 +91,16 @@ static gt_tensor log_softmax_samples(gt_samples *s, int i) {
 const gt_composition gt__composition_softmax = {"softmax", softmax_samples};
 const gt_composition gt__composition_log_softmax = {"log_softmax", log_softmax_samples};
 
-gt_tensor gt_softmax(gt_tensor x, int axis) {
+static gt_tensor softmax(gt_tensor x, int axis, bool by_parts) {
     const gt_tensor shifted = below_largest("softmax", x, axis);
     if (!gt_valid(shifted)) return shifted;
-    const gt_tensor e = gt_exp(shifted);
-    return gt__shares(x, e, gt_sum(e, GT_AXES(axis), true), axis);
+    const gt_tensor e = gt_exp(shifted), sums = gt_sum(e, GT_AXES(axis), true);
+    return by_parts ? gt_div(e, sums) : gt__shares(x, e, sums, axis);
 }
+
+gt_tensor gt_softmax(gt_tensor x, int axis) { return softmax(x, axis, false); }
+
+gt_tensor gt__softmax_by_parts(gt_tensor x, int axis) { return softmax(x, axis, true); }
 
 gt_tensor gt_log_softmax(gt_tensor x, int axis) {
     const gt_tensor shifted = below_largest("log_softmax", x, axis);

@@ -31,6 +31,10 @@ walk() { # NAME ARGUMENT...: the commands of walk_NAME.in
     "$program" step "$@" <"walk_$walked.in" >"$work/out" && diff -u "walk_$walked.txt" "$work/out"
 }
 listed() { [ "$("$program" lessons | wc -l)" = "$(ls lesson_*.txt | wc -l)" ]; }
+softmax() { # its gradient goes through every gate
+    "$program" step 'f = sum(softmax(x) .* y)' 'x=[1,2,3]' 'y=[1,0,0]' --text >"$work/out" &&
+        grep -qF 'sum#8: df/d(exp#7)' "$work/out" && grep -qF 'exp#7: df/d(sub#6)' "$work/out"
+}
 refused() { # MESSAGE COMMAND...: exits with 3 and says so
     message=$1 status=0
     shift
@@ -47,6 +51,7 @@ picture() { "$program" step --lesson circuit-1 --svg >"$work/out" && grep -q '</
 json_reads() { "$program" step --lesson hand-set --json | python3 -m json.tool >/dev/null; }
 dot_draws() { "$program" step --lesson circuit-2 --dot | dot -Tsvg >/dev/null; }
 
+check "a softmax, gate by gate" softmax
 check "every lesson is tested" listed
 for name in $("$program" lessons | cut -d ' ' -f 1); do
     check "lesson $name" lesson "$name"
