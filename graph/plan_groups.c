@@ -3,9 +3,9 @@
  * Groups must not wait for each other in a circle. Every operation gets a stage: a kernel that reads what a
  * group computes is one stage after that group, all else is as late as its latest input. An element-wise
  * operation then sinks to the first stage that needs it, unless plan_lift.c has it run earlier. Within a stage a
- * group can only feed groups of larger shapes, since broadcasting never shrinks. So a path that leaves a group leads to a later stage or a
- * larger shape, and never back, whichever operations of one stage and shape are taken together. Those are
- * taken that are connected, directly or by a common operand.
+ * group can only feed groups of larger shapes, since broadcasting never shrinks. So a path that leaves a group
+ * leads to a later stage or a larger shape, and never back, whichever operations of one stage and shape are taken
+ * together. Those are taken that are connected, directly or by a common operand.
  *
  * Shapes that differ in the last axis alone count as one, if that axis is short: folds of rows, and what is
  * made of their results, then belong to the group of the rows. A fold may drop its axis there: then only views
@@ -202,15 +202,6 @@ static void sink(gt__maker *m) {
             m->stage[k] = m->stage[gt__inputs_of(m, k)[0]];
 }
 
-static void unite(gt__maker *m, uint32_t a, uint32_t b) {
-    a = gt__unit_of(m, a);
-    b = gt__unit_of(m, b);
-    if (a < b)
-        m->root[b] = a;
-    else
-        m->root[a] = b;
-}
-
 static bool are_alike(const gt__maker *m, uint32_t a, uint32_t b) {
     if (!m->joins[a] || !m->joins[b] || m->stage[a] != m->stage[b]) return false;
     if (m->work->node[a].shape == m->work->node[b].shape && m->joins[a] == m->joins[b]) return true;
@@ -223,10 +214,10 @@ static void join_neighbours(gt__maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
     for (uint32_t i = 0; i < n->n_in; i++) {
         const uint32_t j = gt__inputs_of(m, k)[i];
-        if (!gt__is_external(j) && are_alike(m, j, k)) unite(m, j, k);
+        if (!gt__is_external(j) && are_alike(m, j, k)) gt__unite(m, j, k);
         if (gt__shape_of(m, j) != n->shape && !n->op->more.fold) continue;
         uint32_t *seen = &m->seen[gt__value_place(m, j)];
-        if (*seen != GT__NONE && are_alike(m, *seen, k)) unite(m, *seen, k);
+        if (*seen != GT__NONE && are_alike(m, *seen, k)) gt__unite(m, *seen, k);
         *seen = k;
     }
 }
@@ -238,7 +229,7 @@ static void join_scalars(gt__maker *m) {
         if (!m->joins[k] || gt__entry_of(m, m->work->node[k].shape)->shape.rank > 0) continue;
         uint32_t *first = &m->late[m->stage[k]];
         if (*first == GT__NONE) *first = k;
-        unite(m, *first, k);
+        gt__unite(m, *first, k);
     }
 }
 
@@ -271,7 +262,7 @@ static void settle_folds(gt__maker *m) {
                 continue;
             }
             *(all ? &ended[unit] : &m->by_rows[unit]) = true;
-            unite(m, j, k);
+            gt__unite(m, j, k);
         }
 }
 

@@ -11,8 +11,8 @@
 
 typedef struct lifter {
     gt__maker *m;
-    uint32_t
-        *home; /* of each node: the stage at which it could run; GT__NONE: it is no candidate */
+    /* of each node */
+    uint32_t *home;   /* the stage at which it could run; GT__NONE: it is no candidate */
     uint32_t *needed; /* later, by others than candidates */
     uint32_t *base;   /* is it what a candidate looks at, and none itself? */
     /* by root of a set */
@@ -20,7 +20,8 @@ typedef struct lifter {
     uint32_t *shares;
 } lifter;
 
-static bool has_shape_of(const gt__maker *m, uint32_t value, uint32_t k) {
+/* Of as many elements as k. */
+static bool is_large(const gt__maker *m, uint32_t value, uint32_t k) {
     return !gt__is_external(value) && m->work->node[value].shape == m->work->node[k].shape;
 }
 
@@ -30,31 +31,31 @@ static bool is_element_wise(const gt__maker *m, uint32_t k) {
            gt__entry_of(m, n->shape)->shape.rank > 0 && gt__member_tile(m, k);
 }
 
+/* When k can read j. */
+static uint32_t ready_for(const lifter *l, uint32_t j, uint32_t k) {
+    const bool early = is_large(l->m, j, k) && l->home[j] != GT__NONE;
+    return (early ? l->home[j] : l->m->stage[j]) + gt__must_wait(l->m, j, k);
+}
+
 /* The stage at which k could run; GT__NONE where it runs then already, or not all that is as large is there just then. */
 static uint32_t find_home(const lifter *l, uint32_t k) {
     const gt__maker *m = l->m;
+    const uint32_t *in = gt__inputs_of(m, k), n_in = m->work->node[k].n_in;
     uint32_t home = 0;
     bool alike = false;
     if (!is_element_wise(m, k)) return GT__NONE;
-    for (uint32_t pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
-            const uint32_t j = gt__inputs_of(m, k)[i];
-            if (gt__is_external(j)) {
-                if (gt__shape_of(m, j) == m->work->node[k].shape) return GT__NONE;
-                continue;
-            }
-            const bool large = has_shape_of(m, j, k);
-            const uint32_t stage = (large && l->home[j] != GT__NONE ? l->home[j] : m->stage[j]) +
-                                   gt__must_wait(m, j, k);
-            if (stage > home) home = stage;
-            if (pass && large && stage != home) return GT__NONE;
-            alike = alike || large;
-        }
+    for (uint32_t i = 0; i < n_in; i++) {
+        const bool outside = gt__is_external(in[i]);
+        if (outside && gt__shape_of(m, in[i]) == m->work->node[k].shape) return GT__NONE;
+        const uint32_t ready = outside ? 0 : ready_for(l, in[i], k);
+        if (ready > home) home = ready;
+    }
+    for (uint32_t i = 0; i < n_in; i++) {
+        if (!is_large(m, in[i], k)) continue;
+        if (ready_for(l, in[i], k) != home) return GT__NONE;
+        alike = true;
+    }
     return alike && home < m->stage[k] ? home : GT__NONE;
-}
-
-static void unite(gt__maker *m, uint32_t a, uint32_t b) {
-    m->root[gt__unit_of(m, a)] = gt__unit_of(m, b);
 }
 
 static void find_candidates(lifter *l) {
@@ -65,9 +66,9 @@ static void find_candidates(lifter *l) {
         l->home[k] = find_home(l, k);
         for (uint32_t i = 0; l->home[k] != GT__NONE && i < m->work->node[k].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
-            if (!has_shape_of(m, j, k)) continue;
+            if (!is_large(m, j, k)) continue;
             l->base[j] = l->home[j] == GT__NONE;
-            unite(m, j, k);
+            gt__unite(m, j, k);
         }
     }
 }
@@ -87,7 +88,7 @@ static void find_needed(lifter *l) {
     }
 }
 
-static uint32_t bytes_of(const gt__maker *m, uint32_t k) {
+static uint32_t element_bytes(const gt__maker *m, uint32_t k) {
     return (uint32_t)gt_dtype_size((gt_dtype)m->work->node[k].dtype);
 }
 
@@ -97,9 +98,9 @@ static uint32_t bytes_below(const lifter *l, uint32_t k) {
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
         const uint32_t j = gt__inputs_of(m, k)[i];
-        if (!has_shape_of(m, j, k)) continue;
+        if (!is_large(m, j, k)) continue;
         if (l->home[j] == GT__NONE) return GT__NONE;
-        if (!l->needed[j]) bytes += bytes_of(m, j);
+        if (!l->needed[j]) bytes += element_bytes(m, j);
     }
     return bytes;
 }
@@ -112,11 +113,11 @@ static void give_up_some(lifter *l) {
         const bool was_read = read[k];
         read[k] = false;
         if (l->home[k] == GT__NONE) continue;
-        const bool gives = l->needed[k] && !was_read && bytes_below(l, k) < bytes_of(m, k);
+        const bool gives = l->needed[k] && !was_read && bytes_below(l, k) < element_bytes(m, k);
         if (gives) l->home[k] = GT__NONE;
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
-            if (has_shape_of(m, j, k)) *(gives ? &l->needed[j] : &read[j]) = true;
+            if (is_large(m, j, k)) *(gives ? &l->needed[j] : &read[j]) = true;
         }
     }
 }
@@ -124,7 +125,7 @@ static void give_up_some(lifter *l) {
 static void weigh(lifter *l) {
     gt__maker *m = l->m;
     for (uint32_t k = 0; k < m->n; k++) {
-        const uint32_t set = gt__unit_of(m, k), part = m->part[k], bytes = bytes_of(m, k);
+        const uint32_t set = gt__unit_of(m, k), part = m->part[k], bytes = element_bytes(m, k);
         if (l->home[k] != GT__NONE && l->needed[k]) l->kept[set] += bytes;
         if (l->base[k] && !l->needed[k]) l->saved[set] += bytes;
         if (part == GT__NONE || l->home[part] == GT__NONE) continue;

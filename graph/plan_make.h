@@ -69,6 +69,15 @@ static inline uint32_t gt__unit_of(gt__maker *m, uint32_t k) {
     }
     return k;
 }
+/* The first node stands for both units. */
+static inline void gt__unite(gt__maker *m, uint32_t a, uint32_t b) {
+    a = gt__unit_of(m, a);
+    b = gt__unit_of(m, b);
+    if (a < b)
+        m->root[b] = a;
+    else
+        m->root[a] = b;
+}
 static inline uint32_t gt__target_of(const gt__maker *m, uint32_t k) {
     return gt__inputs_of(m, k)[m->work->node[k].n_in];
 }

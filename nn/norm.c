@@ -11,17 +11,6 @@ static gt_tensor parameter(gt_tensor x, const char *name, int64_t size, double f
     return gt_param(x.tape, name, GT_SHAPE(size), gt_dtype_of(x), gt_init_constant(first));
 }
 
-static gt_tensor over_root(gt_tensor variance, double epsilon) {
-    return gt_rsqrt(gt_add_scalar(variance, epsilon));
-}
-
-/* (x - mean) / sqrt(variance + epsilon) over axes. */
-static gt_tensor standardized(gt_tensor x, gt_axes axes, double epsilon) {
-    const gt_tensor centred = gt_sub(x, gt_mean(x, axes, true));
-    const gt_tensor variance = gt_mean(gt_square(centred), axes, true);
-    return gt__standardize(x, centred, over_root(variance, epsilon), axes, true);
-}
-
 /* Of the channels, under the open scope. */
 typedef struct affine {
     gt_tensor weight, bias;
@@ -98,18 +87,17 @@ static gt_tensor by_batch(gt_tensor x, affine a, statistics running, gt_batch_no
             follow_both(running, (statistics){gt_out(y, 1), gt_out(y, 2)}, n, o.momentum);
         return y;
     }
-    const gt_tensor middle = gt_mean(x, GT_AXES(0), true), centred = gt_sub(x, middle);
-    const gt_tensor spread = gt_mean(gt_square(centred), GT_AXES(0), true);
-    follow_both(running, (statistics){middle, spread}, n, o.momentum);
-    const gt_tensor y = gt__standardize(x, centred, over_root(spread, o.epsilon), GT_AXES(0), true);
+    statistics batch;
+    const gt_tensor y = gt__standardize(x, GT_AXES(0), o.epsilon, &batch.mean, &batch.variance);
+    follow_both(running, batch, n, o.momentum);
     return scaled(y, a);
 }
 
 static gt_tensor by_running(gt_tensor x, affine a, statistics running, double epsilon) {
     const int rank = gt_rank(x);
     const gt_tensor centred = gt_sub(x, gt__along_channels(running.mean, rank));
-    const gt_tensor root = over_root(gt__along_channels(running.variance, rank), epsilon);
-    return scaled(gt_mul(centred, root), a);
+    const gt_tensor variance = gt__along_channels(running.variance, rank);
+    return scaled(gt_mul(centred, gt_rsqrt(gt_add_scalar(variance, epsilon))), a);
 }
 
 static bool has_batch(gt_tensor x) {
@@ -172,7 +160,7 @@ gt_tensor gt_layer_norm(gt_tensor x, const char *name, double epsilon) {
     if (!gt__accepts("layer_norm", x, name, 1, GT_MAX_RANK)) return gt__refused(x);
     if (!positive("layer_norm", x, "epsilon", epsilon, 1e30)) return gt__refused(x);
     const int64_t size = gt_dim(x, -1);
-    const gt_tensor y = standardized(x, GT_AXES(-1), epsilon);
+    const gt_tensor y = gt__standardize(x, GT_AXES(-1), epsilon, NULL, NULL);
     gt_scope_push(x.tape, "%s", name);
     const gt_tensor weight = parameter(x, "weight", size, 1), bias = parameter(x, "bias", size, 0);
     gt_scope_pop(x.tape);
@@ -203,8 +191,7 @@ const gt_composition gt__layer_layer_norm = {"layer_norm", layer_samples};
 gt_tensor gt_rms_norm(gt_tensor x, const char *name, double epsilon) {
     if (!gt__accepts("rms_norm", x, name, 1, GT_MAX_RANK)) return gt__refused(x);
     if (!positive("rms_norm", x, "epsilon", epsilon, 1e30)) return gt__refused(x);
-    const gt_tensor root = over_root(gt_mean(gt_square(x), GT_AXES(-1), true), epsilon);
-    const gt_tensor y = gt__standardize(x, x, root, GT_AXES(-1), false);
+    const gt_tensor y = gt__over_rms(x, GT_AXES(-1), epsilon);
     gt_scope_push(x.tape, "%s", name);
     const gt_tensor weight = parameter(x, "weight", gt_dim(x, -1), 1);
     gt_scope_pop(x.tape);
@@ -235,7 +222,7 @@ gt_tensor gt_group_norm(gt_tensor x, const char *name, int64_t groups) {
     int64_t each = shape.dim[1] / groups;
     for (int d = 2; d < shape.rank; d++) each *= shape.dim[d];
     const gt_tensor grouped = gt_reshape(x, GT_SHAPE(shape.dim[0], groups, each));
-    const gt_tensor y = gt_reshape(standardized(grouped, GT_AXES(-1), 1e-5), shape);
+    const gt_tensor y = gt_reshape(gt__standardize(grouped, GT_AXES(-1), 1e-5, NULL, NULL), shape);
     gt_scope_push(x.tape, "%s", name);
     const gt_tensor z = gt_valid(y) ? scaled(y, affine_of(y)) : y;
     gt_scope_pop(x.tape);

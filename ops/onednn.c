@@ -5,6 +5,7 @@
 #include "ops/onednn.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #ifdef GT_WITH_OPENMP
@@ -601,40 +602,25 @@ static gt__outcome convolve(const gt_call *call, work *k) {
 
 /* ---- those that were made -------------------------------------------------------------------- */
 
-/* As with products: each in one place; those who find it taken make their own. */
+/* As with products: each in one place, by what it makes; those who find it taken make their own. */
 static struct {
     atomic_bool taken;
     convolution made;
-} kept_convolutions[64];
+} kept_convolutions[OPERANDS][64];
 
-static bool same_sizes(const gt__conv *a, const gt__conv *b) {
-    bool same = a->n == b->n && a->groups == b->groups && a->in == b->in && a->out == b->out;
-    for (int i = 0; i < 2; i++)
-        same = same && a->x[i] == b->x[i] && a->k[i] == b->k[i] && a->y[i] == b->y[i] &&
-               a->stride[i] == b->stride[i] && a->padding[i] == b->padding[i] &&
-               a->dilation[i] == b->dilation[i];
-    return same;
-}
-
-static size_t convolution_place(const gt__conv *c, int result) {
-    const int64_t sizes[] = {c->n,          c->groups,     c->in,          c->out,
-                             c->x[0],       c->x[1],       c->k[0],        c->k[1],
-                             c->y[0],       c->y[1],       c->stride[0],   c->stride[1],
-                             c->padding[0], c->padding[1], c->dilation[0], c->dilation[1],
-                             result};
-    return hash_of(sizes, sizeof sizes / sizeof *sizes) >> 58;
-}
+/* A convolution's sizes and options: numbers of one size, before the rest. */
+enum { SIZES = offsetof(gt__conv, dtype) / sizeof(int64_t) };
 
 gt__outcome gt__onednn_pieces(const gt_call *call, const gt__conv *piece, int64_t pieces,
                               int64_t shares, gt__made makes, const void *w, const void *x,
                               const void *y) {
     if (!is_usable()) return GT__REFUSED;
-    const size_t place = convolution_place(piece, (int)makes);
+    const size_t place = hash_of(&piece->n, SIZES) >> 58;
+    atomic_bool *const busy = &kept_convolutions[makes][place].taken;
     convolution own = {.state = NOT_MADE};
-    const bool taken =
-        atomic_exchange_explicit(&kept_convolutions[place].taken, true, memory_order_acquire);
-    convolution *v = taken ? &own : &kept_convolutions[place].made;
-    const bool fits = v->state != NOT_MADE && v->result == (int)makes && same_sizes(&v->c, piece);
+    const bool taken = atomic_exchange_explicit(busy, true, memory_order_acquire);
+    convolution *v = taken ? &own : &kept_convolutions[makes][place].made;
+    const bool fits = v->state != NOT_MADE && memcmp(&v->c, piece, SIZES * sizeof piece->n) == 0;
     work k = {.v = v, .pieces = pieces, .shares = shares};
     k.data[W] = (char *)(uintptr_t)w;
     k.data[X] = (char *)(uintptr_t)x;
@@ -644,7 +630,7 @@ gt__outcome gt__onednn_pieces(const gt_call *call, const gt__conv *piece, int64_
     if (taken)
         unmake(v);
     else
-        atomic_store_explicit(&kept_convolutions[place].taken, false, memory_order_release);
+        atomic_store_explicit(busy, false, memory_order_release);
     return outcome;
 }
 

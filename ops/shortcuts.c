@@ -41,7 +41,8 @@ static gt_tensor record(const gt_op *op, const gt_tensor in[3], gt_axes axes, bo
     return gt_record(in[2].tape, op, in, 3, &o, sizeof o, NULL, 0);
 }
 
-#define AS_ROW(name, row)                                                                          \
+/* Computed as a row is. */
+#define AS_ROW(name, row, sign)                                                                    \
     static gt_tile name##_tile(gt_dtype in, gt_dtype out) {                                        \
         return gt__row(row)->more.tile(in, out);                                                   \
     }                                                                                              \
@@ -50,9 +51,14 @@ static gt_tensor record(const gt_op *op, const gt_tensor in[3], gt_axes axes, bo
     }                                                                                              \
     static long double name##_value(const long double *x, const gt_arg *arg) {                     \
         return gt__row(row)->more.value(x, arg);                                                   \
+    }                                                                                              \
+    static bool name##_emit(gt_emitter *e, const gt_call *call) {                                  \
+        (void)call;                                                                                \
+        gt_emit(e, "%s " sign " %s", gt_emit_in(e, 0), gt_emit_in(e, 1));                          \
+        return true;                                                                               \
     }
-AS_ROW(share, GT__ROW_gt_div)
-AS_ROW(standardize, GT__ROW_gt_mul)
+AS_ROW(share, GT__ROW_gt_div, "/")
+AS_ROW(standardize, GT__ROW_gt_mul, "*")
 
 /* ---- share ------------------------------------------------------------------------------------------------ */
 
@@ -61,12 +67,6 @@ static bool share_pull(gt_pull *pull) {
     const gt_tensor y = pull->out[0], g = pull->up[0];
     const gt_tensor all = gt_sum(gt_chain(g, y), o->axes, true);
     if (pull->wanted[2]) pull->gx[2] = gt_chain(gt_sub(g, all), y);
-    return true;
-}
-
-static bool share_emit(gt_emitter *e, const gt_call *call) {
-    (void)call;
-    gt_emit(e, "%s / %s", gt_emit_in(e, 0), gt_emit_in(e, 1));
     return true;
 }
 
@@ -107,27 +107,19 @@ static bool standardize_pull(gt_pull *pull) {
     return true;
 }
 
-static bool standardize_emit(gt_emitter *e, const gt_call *call) {
-    (void)call;
-    gt_emit(e, "%s * %s", gt_emit_in(e, 0), gt_emit_in(e, 1));
-    return true;
-}
-
-static gt_tensor standardized(gt_tensor x, gt_axes axes, bool centred) {
-    const gt_tensor y = centred ? gt_sub(x, gt_mean(x, axes, true)) : x;
-    const gt_tensor mean = gt_mean(gt_square(y), axes, true);
-    return gt__standardize(x, y, gt_rsqrt(gt_add_scalar(mean, 1e-3)), axes, centred);
-}
+extern const gt_op gt__op_standardize;
 
 static gt_tensor standardize_samples(gt_samples *s, int i) {
     switch (i) {
-    case 0: return standardized(gt_sample(s, GT_SHAPE(3, 5)), GT_AXES(-1), true);
-    case 1: return standardized(gt_sample(s, GT_SHAPE(3, 5)), GT_AXES(-1), false);
-    case 2: return standardized(gt_sample(s, GT_SHAPE(3, 2, 2)), GT_AXES(0, 2), true);
+    case 0: return gt__standardize(gt_sample(s, GT_SHAPE(3, 5)), GT_AXES(-1), 1e-3, NULL, NULL);
+    case 1: return gt__over_rms(gt_sample(s, GT_SHAPE(3, 5)), GT_AXES(-1), 1e-3);
+    case 2:
+        return gt__standardize(gt_sample(s, GT_SHAPE(3, 2, 2)), GT_AXES(0, 2), 1e-3, NULL, NULL);
     case 3: {
         const gt_tensor x = gt_sample(s, GT_SHAPE(2, 3));
-        return gt_sample_bad(s, "were not computed of"),
-               gt__standardize(gt_select(x, 0, 0), x, x, GT_AXES(0), true);
+        const gt_tensor in[] = {x, x, gt_select(x, 0, 0)};
+        gt_sample_bad(s, "were not computed of");
+        return record(&gt__op_standardize, in, GT_AXES(0), true);
     }
     default: return gt_samples_end(s);
     }
@@ -140,7 +132,21 @@ const gt_op gt__op_standardize = GT_OP(
     .meaning =
         "a b, where b is 1 over the root of the mean of a^2, and a is c, or that less its mean");
 
-gt_tensor gt__standardize(gt_tensor x, gt_tensor y, gt_tensor r, gt_axes axes, bool centred) {
-    const gt_tensor in[] = {y, r, x};
-    return record(&gt__op_standardize, in, axes, centred);
+/* Of y = x, or x less its mean, whose squares have that mean. */
+static gt_tensor by_root(gt_tensor x, gt_tensor y, gt_tensor mean, double epsilon, gt_axes axes) {
+    const gt_tensor in[] = {y, gt_rsqrt(gt_add_scalar(mean, epsilon)), x};
+    return record(&gt__op_standardize, in, axes, y.index != x.index);
+}
+
+gt_tensor gt__standardize(gt_tensor x, gt_axes axes, double epsilon, gt_tensor *mean,
+                          gt_tensor *variance) {
+    const gt_tensor middle = gt_mean(x, axes, true), y = gt_sub(x, middle);
+    const gt_tensor spread = gt_mean(gt_square(y), axes, true);
+    if (mean) *mean = middle;
+    if (variance) *variance = spread;
+    return by_root(x, y, spread, epsilon, axes);
+}
+
+gt_tensor gt__over_rms(gt_tensor x, gt_axes axes, double epsilon) {
+    return by_root(x, x, gt_mean(gt_square(x), axes, true), epsilon, axes);
 }
