@@ -26,7 +26,7 @@ uint32_t gt__operand(const gt_tape *tape, uint32_t i, uint32_t k) {
 void gt__fill_array(gt_tape *tape, uint32_t i, gt_array *a) {
     gt__node *n = gt__node_at(tape, i);
     const gt__slot *s = &tape->slot[i];
-    a->dtype = (gt_dtype)n->dtype;
+    a->dtype = s->state & GT__UNROUNDED ? GT_F32 : (gt_dtype)n->dtype;
     a->shape = gt__shape(tape, n)->shape;
     a->data = gt__value(tape, i);
     const bool ready = gt__is_ready(tape, i);
@@ -84,12 +84,19 @@ static bool make_contiguous(gt_call *call, gt_array *in) {
     return true;
 }
 
+/* A cast that is left out shows its input as it is. */
+static bool show(const gt_call *call, gt_array *out, int64_t *offset) {
+    if (call->op->more.view) return call->op->more.view(call, out, offset);
+    memcpy(out->stride, call->in[0].stride, sizeof out->stride);
+    return true;
+}
+
 static bool compute_view(gt_tape *tape, uint32_t i, gt_call *call) {
     gt__slot *s = &tape->slot[i];
     int64_t offset = 0;
     gt_array *out = &call->out[0];
     /* An input computed over a stored value can have other strides than when it was recorded. */
-    const bool direct = call->op->more.view(call, out, &offset);
+    const bool direct = show(call, out, &offset);
     if (!direct &&
         (!make_contiguous(call, (gt_array *)call->in) || !call->op->more.view(call, out, &offset)))
         return gt_call_fail(call, "no view of %s", gt_operand(call, 0));
@@ -247,7 +254,11 @@ static bool call_sum(gt_tape *tape, uint32_t i, gt_call *call) {
 
 bool gt__compute(gt_tape *tape, uint32_t i) {
     const unsigned traits = gt__node_at(tape, i)->op->more.traits;
-    if (traits & GT_VIEW) return call_node(tape, i, compute_view);
+    const uint32_t number = tape->slot[i].number;
+    if (number)
+        tape->slot[i].state |= tape->plans.first->work.node[number - 1].state & GT__UNROUNDED;
+    if (traits & GT_VIEW || tape->slot[i].state & GT__UNROUNDED)
+        return call_node(tape, i, compute_view);
     const uint32_t count = gt__n_results(tape, i);
     for (uint32_t k = 0; k < count; k++)
         if (!gt__place_value(tape, i + k)) return false;

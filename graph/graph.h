@@ -443,7 +443,8 @@ enum {
     GT_STRIDED = 1 << 6,  /* the kernel reads inputs of any stride; others get contiguous ones */
     GT_SUMS = 1 << 7,     /* the sum of its same-shaped inputs, in order, from +0 */
     GT_PLAIN = 1 << 8,    /* scalars of f32, or of f64, always fit and give a scalar of that kind */
-    GT_MERGES = 1 << 9    /* `accumulate` takes several operations at once */
+    GT_MERGES = 1 << 9,   /* `accumulate` takes several operations at once */
+    GT_CASTS = 1 << 10    /* the result is the input in another kind, see gt_op_more.rounds */
 };
 enum { GT_MOST_MERGED = 64 };
 
@@ -575,6 +576,11 @@ typedef struct gt_op_more {
      * may depend on shapes, kinds, attributes and `exact` alone, and cannot fail. The kernel, begin_rows and accumulate
      * then find out by gt_is_channels_last; rows are made of whole images (gt_rows.together). NULL: none. */
     gt_order (*order)(const gt_call *call);
+    /* Does the kernel take its last operand, of bf16, as well in floats, to be rounded as it reads them? Then an operation
+     * that GT_CASTS is left out where only such kernels read its result. Called when a run is planned, too: it may depend
+     * on shapes and kinds alone, and cannot fail; the kernel, begin_rows, begin_whole and accumulate then find that
+     * operand to be of f32 where the one before it is of bf16. */
+    bool (*rounds)(const gt_call *call);
     /* Writes the operation as C, see "Emission": statements, or the expression of one element where it is
      * GT_ELEMENTWISE (NULL: forward_text is that). NULL: it cannot be emitted. Views need none. */
     bool (*emit)(struct gt_emitter *e, const gt_call *call);

@@ -165,6 +165,14 @@ void gt__end_planned(gt_tape *tape);
 /* The index of a value of the present run's plan. */
 uint32_t gt__value_index(const gt_tape *tape, uint32_t value);
 
+/* ---- plan_casts.c */
+/* A value as an operand, without data. */
+gt_array gt__planned_array(const gt_tape *tape, const gt__work *work, uint32_t value);
+/* Node k's operation as a call, without data: at most GT__MOST_ORDERED operands, behind them its results, in `array`. */
+gt_call gt__planned_call(const gt_tape *tape, const gt__work *work, uint32_t k, gt_array *array);
+/* Finds casts that can be left out, and views of them. */
+void gt__plan_casts(const gt_tape *tape, gt__work *work);
+
 /* ---- plan_rewrite.c: finds what need not be computed twice; false when memory is short. */
 bool gt__plan_rewrite(gt_tape *tape, gt__work *work);
 

@@ -40,7 +40,9 @@ static bool has_more_results(const gt__maker *m, uint32_t k) {
 
 static bool may_join(const gt__maker *m, uint32_t k) {
     const gt__plan_node *n = &m->work->node[k];
-    if (n->state & (GT__FUSED | GT__MERGED) || gt__entry_of(m, n->shape)->numel == 0) return false;
+    if (n->state & (GT__FUSED | GT__MERGED | GT__UNROUNDED) ||
+        gt__entry_of(m, n->shape)->numel == 0)
+        return false;
     if (n->out || has_more_results(m, k)) return false;
     return gt__member_tile(m, k) || gt__is_plain_sum(m, k);
 }

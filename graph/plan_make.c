@@ -25,8 +25,7 @@ static void find_outside(gt__maker *m) {
 
 /* What a chain of views looks at. */
 static uint32_t base_of(const gt__maker *m, uint32_t value) {
-    while (!gt__is_external(value) && m->work->node[value].op->more.traits & GT_VIEW)
-        value = gt__inputs_of(m, value)[0];
+    while (!gt__is_external(value) && gt__is_view(m, value)) value = gt__inputs_of(m, value)[0];
     return value;
 }
 
@@ -203,7 +202,7 @@ static uint32_t bring_views(gt__maker *m, uint32_t *unit_at, uint32_t unit, uint
     for (uint32_t k = m->head[unit]; k != GT__NONE; k = m->next[k])
         for (uint32_t i = 0; i < m->work->node[k].n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
-            if (gt__is_external(j) || !(m->work->node[j].op->more.traits & GT_VIEW)) continue;
+            if (gt__is_external(j) || !gt__is_view(m, j)) continue;
             const uint32_t view = gt__unit_of(m, j), at = m->when[view];
             if (view == unit || at == GT__NONE || at < s || m->plan->step[at].is_group) continue;
             if (is_ready_before(m, view, s)) move_up(m, unit_at, at, s++);
@@ -238,7 +237,7 @@ static void find_lives(gt__maker *m) {
     for (uint32_t k = m->n; k-- > 0;) {
         const gt__plan_node *n = &m->work->node[k];
         const uint32_t step = m->when[gt__unit_of(m, k)];
-        const bool view = n->op->more.traits & GT_VIEW;
+        const bool view = gt__is_view(m, k);
         for (uint32_t i = 0; i < n->n_in; i++) {
             const uint32_t j = gt__inputs_of(m, k)[i];
             if (gt__is_external(j)) continue;
@@ -426,9 +425,11 @@ static bool fill_in(gt_tape *tape, gt__plan *plan) {
 gt__plan *gt__plan_make(gt_tape *tape) {
     gt__plan *plan = new_plan(tape, &tape->plans.work);
     if (!plan) return NULL;
-    if (gt__plan_rewrite(tape, &plan->work) && fill_in(tape, plan) && gt__plan_order(tape, plan) &&
-        gt__plan_memory(tape, plan))
-        return plan;
+    if (gt__plan_rewrite(tape, &plan->work)) {
+        gt__plan_casts(tape, &plan->work);
+        if (fill_in(tape, plan) && gt__plan_order(tape, plan) && gt__plan_memory(tape, plan))
+            return plan;
+    }
     gt__free(tape->allocator, plan, plan->bytes);
     return NULL;
 }

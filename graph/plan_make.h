@@ -55,7 +55,8 @@ static inline gt_dtype gt__dtype_of(const gt__maker *m, uint32_t value) {
                                              : m->work->node[value].dtype);
 }
 static inline bool gt__is_view(const gt__maker *m, uint32_t k) {
-    return m->work->node[k].op->more.traits & GT_VIEW;
+    const gt__plan_node *n = &m->work->node[k];
+    return n->op->more.traits & GT_VIEW || n->state & GT__UNROUNDED;
 }
 
 static inline const gt__shape_entry *gt__entry_of(const gt__maker *m, uint32_t shape) {

@@ -66,7 +66,8 @@ static void give(layout *l, uint64_t offset, uint64_t size) {
 static uint64_t size_of(const layout *l, uint32_t k) {
     const gt__plan_node *n = &l->plan->work.node[k];
     const gt__shape_entry *s = gt__bytes(&l->tape->shapes, n->shape, NULL);
-    if (n->state & (GT__TO_STORE | GT__FUSED) || n->op->more.traits & GT_VIEW) return 0;
+    if (n->state & (GT__TO_STORE | GT__FUSED | GT__UNROUNDED) || n->op->more.traits & GT_VIEW)
+        return 0;
     if (s->shape.rank == 0) return 0;
     const uint64_t bytes = (uint64_t)s->numel * gt_dtype_size((gt_dtype)n->dtype);
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

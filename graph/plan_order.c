@@ -62,26 +62,11 @@ static bool is_eligible(const orders *o, uint32_t k) {
 
 /* ---- operations -------------------------------------------------------------------------------------------- */
 
-static void describe(const orders *o, uint32_t value, gt_array *a) {
-    const gt__external *e = external_of(o, value);
-    *a = (gt_array){.dtype = (gt_dtype)(e ? e->dtype : node_of(o, value)->dtype),
-                    .shape = shape_of(o, value)->shape};
-    gt__contiguous(a);
-}
-
 static gt_order order_of(const orders *o, uint32_t k) {
     const gt__plan_node *n = node_of(o, k);
     gt_array array[GT__MOST_ORDERED + GT_MAX_OUT];
     if (!n->op->more.order || n->n_in > GT__MOST_ORDERED) return (gt_order){0, 0};
-    const gt_call call = {.op = n->op,
-                          .attr = gt__bytes(&o->tape->attrs, n->attr, NULL),
-                          .n_in = (int)n->n_in,
-                          .n_out = (int)gt__results_of(&o->plan->work, k),
-                          .in = array,
-                          .out = array + n->n_in,
-                          .exact = o->plan->work.exact};
-    for (uint32_t i = 0; i < n->n_in; i++) describe(o, input_of(o, k, i), &array[i]);
-    for (int i = 0; i < call.n_out; i++) describe(o, k + (uint32_t)i, &call.out[i]);
+    const gt_call call = gt__planned_call(o->tape, &o->plan->work, k, array);
     return n->op->more.order(&call);
 }
 
@@ -218,8 +203,7 @@ static bool write_down(orders *o) {
     gt__plan *p = o->plan;
     for (uint32_t k = 0; k < p->work.n_nodes; k++) {
         if (!stands_so(o, k)) continue;
-        gt_array a;
-        describe(o, k, &a);
+        gt_array a = gt__planned_array(o->tape, &p->work, k);
         gt__channels_last(&a);
         p->layout[k] = gt__layout(o->tape, &a);
         if (p->layout[k] == UINT32_MAX) return false;

@@ -23,7 +23,8 @@ static int64_t bytes_of(const view *v, uint32_t value) {
 }
 
 static bool is_view(const view *v, uint32_t node) {
-    return v->plan->work.node[node].op->more.traits & GT_VIEW;
+    const gt__plan_node *n = &v->plan->work.node[node];
+    return n->op->more.traits & GT_VIEW || n->state & GT__UNROUNDED;
 }
 
 static const gt__member *members(const view *v, const gt__step *step) {

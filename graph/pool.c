@@ -8,7 +8,8 @@
 #include "graph/pool.h"
 #include "graph/table.h"
 
-enum { ALIGNMENT = 64, SMALLEST = 64 };
+/* Large blocks begin with a page of theirs: of one of 4 MB that begins anywhere, half has none. */
+enum { ALIGNMENT = 64, SMALLEST = 64, LARGE_PAGE = 1 << 21, LEAST_LARGE = 2 * LARGE_PAGE };
 
 struct gt__block {
     gt__block *next;
@@ -35,10 +36,10 @@ static gt__block *header_of(void *data) { return (gt__block *)((char *)data - AL
 
 void gt__large_pages(void *data, size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    const uintptr_t page = (uintptr_t)1 << 21;
+    const uintptr_t page = LARGE_PAGE;
     char *first = (char *)data + (page - (uintptr_t)data % page) % page,
          *end = (char *)data + bytes;
-    if (bytes >= 2 * page && first < end)
+    if (bytes >= LEAST_LARGE && first < end)
         madvise(first, (size_t)(end - first) / page * page, MADV_HUGEPAGE);
 #else
     (void)data;
@@ -54,10 +55,12 @@ void *gt__pool_take(gt__pool *pool, size_t bytes) {
         pool->unused[class] = block->next;
         return (char *)block + ALIGNMENT;
     }
-    const size_t raw_size = bytes + 2 * ALIGNMENT;
+    const size_t alignment = bytes >= LEAST_LARGE ? LARGE_PAGE : ALIGNMENT;
+    const size_t raw_size = bytes + ALIGNMENT + alignment;
     char *raw = gt__alloc(pool->allocator, raw_size);
     if (!raw) return NULL;
-    char *data = raw + ALIGNMENT + (ALIGNMENT - (uintptr_t)raw % ALIGNMENT) % ALIGNMENT;
+    char *data = raw + ALIGNMENT;
+    data += (alignment - (uintptr_t)data % alignment) % alignment;
     block = header_of(data);
     *block = (gt__block){NULL, raw, raw_size, class};
     gt__large_pages(data, bytes);

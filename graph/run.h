@@ -20,6 +20,8 @@ enum {
     GT__WITH_NUMBERS = 256, /* the operation has run-time numbers */
     GT__OF_RULE = 512,
     GT__IN_CHECKPOINT = 1024,
+    GT__UNROUNDED =
+        4096, /* of bf16, but left in the floats that it is to be rounded from; of slots, too */
     GT__MERGED = 2048 /* another node stands for it: it is not computed, and nothing reads it */
 };
 

@@ -384,9 +384,9 @@ static bool cast_emit(gt_emitter *e, const gt_call *call) {
     return true;
 }
 
-const gt_op gt__op_cast =
-    GT_OP("cast", cast_shape, NULL, GT_PULL(cast_pull), cast_samples, .traits = GT_ELEMENTWISE,
-          .linear = 1, .tile = cast_tile, .emit = cast_emit, .meaning = "x in another kind");
+const gt_op gt__op_cast = GT_OP("cast", cast_shape, NULL, GT_PULL(cast_pull), cast_samples,
+                                .traits = GT_ELEMENTWISE | GT_CASTS, .linear = 1, .tile = cast_tile,
+                                .emit = cast_emit, .meaning = "x in another kind");
 
 gt_tensor gt_cast(gt_tensor x, gt_dtype dtype) {
     if (gt_valid(x) && gt_dtype_of(x) == dtype) return x;

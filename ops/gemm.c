@@ -30,13 +30,19 @@
 #ifdef GT_WITH_ONEDNN
 #include "onednn.h"
 #endif
-/* As gt__gemm_job, with a column stride for C, so that it can be turned into C' = B' A'. */
+/* What an operand is made of: the words that the kernel multiplies, or what packing makes a word of: two numbers of bf16,
+   which are no neighbours, or two floats, which are rounded. */
+typedef enum { WORDS, HALVES, FLOATS, KINDS } kind;
+
+/* As gt__gemm_job, with a column stride for C, so that it can be turned into C' = B' A'. Of bf16, k counts words: pairs of
+   numbers; the strides remain those of the operand's elements, along k from one word to the next. */
 typedef struct {
     int64_t m, n, k;
     const void *a;
     int64_t a_row, a_col;
     const void *b;
     int64_t b_row, b_col;
+    kind a_kind, b_kind;
     void *c;
     int64_t c_row, c_col;
     bool accumulate;
@@ -69,15 +75,17 @@ typedef struct {
     bool add;
 } part;
 
+typedef void packer(PACK_PARAMETERS);
+
 typedef struct {
     int64_t rows, columns, lanes; /* of a tile, and of a vector */
     bool masks;                   /* part of a vector can be read */
-    size_t size;                  /* of an element */
-    void (*pack_a)(PACK_PARAMETERS);
-    void (*pack_b)(PACK_PARAMETERS);
+    bool reads_b;                 /* rows of B can be read where they lie */
+    size_t size;                  /* of a word: an element, or two of bf16 */
+    packer *pack_a[KINDS], *pack_b[KINDS];
     void (*multiply)(int64_t pairs, int64_t depth, left_rows a, int64_t next, const void *b,
                      int64_t b_row, part c);
-    void (*thin)(const product *g, int64_t from, int64_t to);
+    void (*thin)(const product *g, int64_t from, int64_t to); /* NULL: as others are made */
     void (*add)(void *to, int64_t step, const void *from, int64_t count);
 } kernel;
 
@@ -143,6 +151,20 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define TILE_VECTORS 3
 #include "gemm_kernel.h"
 
+#define NAME(x) x##_bf16
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512bf16,fma")))
+#define REAL float
+#define LETTER "s"
+#define PAIRS
+#define MASKED(load_or_store) load_or_store##_ps
+#define MASK __mmask16
+#define VECTOR_BYTES 64
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#include "gemm_round.h"
+
+#include "gemm_kernel.h"
+
 #define NAME(x) x##_f32_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL float
@@ -193,19 +215,33 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 #define TILE_VECTORS GENERIC_TILE_VECTORS
 #include "gemm_kernel.h"
 
+enum { BF16 = 2 }; /* bytes of an element */
+
+/* NULL: there is none. */
 static const kernel *kernel_for(size_t element_size) {
     const bool single = element_size == sizeof(float);
 #ifdef GEMM_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma"))
-        return single ? &kernel_f32_avx512 : &kernel_f64_avx512;
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
+    if (element_size == BF16)
+        return wide && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16")
+                   ? &kernel_bf16
+                   : NULL;
+    if (wide) return single ? &kernel_f32_avx512 : &kernel_f64_avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return single ? &kernel_f32_avx2 : &kernel_f64_avx2;
 #endif
+    if (element_size == BF16) return NULL;
     return single ? &kernel_f32 : &kernel_f64;
 }
 
 static const void *element(const kernel *kr, const void *base, int64_t index) {
     return (const char *)base + index * (int64_t)kr->size;
+}
+
+/* Of an operand. */
+static const void *operand(const kernel *kr, kind of, const void *base, int64_t index) {
+    const size_t size = of == HALVES ? BF16 : of == FLOATS ? sizeof(float) : kr->size;
+    return (const char *)base + index * (int64_t)size;
 }
 
 static void *place(const kernel *kr, void *base, int64_t index) {
@@ -216,13 +252,16 @@ static product transposed(const product *g) {
     /* clang-format off */
     return (product){
         .m = g->n, .n = g->m, .k = g->k, .accumulate = g->accumulate,
-        .a = g->b, .a_row = g->b_col, .a_col = g->b_row,
-        .b = g->a, .b_row = g->a_col, .b_col = g->a_row,
+        .a = g->b, .a_row = g->b_col, .a_col = g->b_row, .a_kind = g->b_kind,
+        .b = g->a, .b_row = g->a_col, .b_col = g->a_row, .b_kind = g->a_kind,
         .c = g->c, .c_row = g->c_col, .c_col = g->c_row,
         .more = g->more, .n_more = g->n_more, .turned = !g->turned,
     };
     /* clang-format on */
 }
+
+/* Is there a loop of its own for so short a side? */
+static bool is_thin(const kernel *kr, int64_t side) { return kr->thin && side <= THIN; }
 
 /* Tiles that the product takes, edge tiles counted as whole ones. */
 static double tiles(const kernel *kr, int64_t m, int64_t n) {
@@ -232,7 +271,7 @@ static double tiles(const kernel *kr, int64_t m, int64_t n) {
 /* Thin products want their long side along C's rows; others, the way that fills the tiles better,
    if much better. */
 static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
-    return least(m, n) <= THIN ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
+    return is_thin(kr, least(m, n)) ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
 }
 
 /* The way round that suits our kernels. */
@@ -245,7 +284,8 @@ static gt__gemm_pair pair_of(const kernel *kr, const product *g, int64_t i) {
     gt__gemm_pair p = {g->a, g->b};
     if (i > 0) p = g->more[i - 1];
     if (i > 0 && g->turned) p = (gt__gemm_pair){p.b, p.a};
-    return (gt__gemm_pair){element(kr, p.a, g->skip_a), element(kr, p.b, g->skip_b)};
+    return (gt__gemm_pair){operand(kr, g->a_kind, p.a, g->skip_a),
+                           operand(kr, g->b_kind, p.b, g->skip_b)};
 }
 
 /* The product of one pair, added to those before. */
@@ -282,6 +322,7 @@ typedef struct {
     int64_t width;
     void *panels;
     int64_t next;
+    kind of;
     const void *x;
     int64_t count, across, depth, along;
 } pack_job;
@@ -290,10 +331,10 @@ static void pack_panel(const pack_job *k, int64_t i, int64_t from, int64_t depth
     const int64_t start = k->rows ? i * k->width : panel_start(k->kr, k->count, i);
     const int64_t end =
         k->rows ? least(start + k->width, k->count) : panel_start(k->kr, k->count, i + 1);
-    (k->rows ? k->kr->pack_a
-             : k->kr->pack_b)(place(k->kr, k->panels, i * k->next + from * k->width),
-                              element(k->kr, k->x, start * k->across + from * k->along),
-                              end - start, k->across, depth, k->along);
+    packer *const how = (k->rows ? k->kr->pack_a : k->kr->pack_b)[k->of];
+    how(place(k->kr, k->panels, i * k->next + from * k->width),
+        operand(k->kr, k->of, k->x, start * k->across + from * k->along), end - start, k->across,
+        depth, k->along);
 }
 
 /* Lines that are neighbours stand in common cache lines: some elements of all, before the next ones. */
@@ -309,8 +350,8 @@ static void pack_rows(const kernel *kr, const product *g, const stretch *s, void
                       int64_t first, int64_t rows) {
     for (int64_t i = 0; i < s->pairs; i++)
         pack(&(pack_job){kr, true, kr->rows, place(kr, panels, i * s->depth * kr->rows),
-                         s->pairs * s->depth * kr->rows,
-                         element(kr, pair_of(kr, g, s->pair + i).a,
+                         s->pairs * s->depth * kr->rows, g->a_kind,
+                         operand(kr, g->a_kind, pair_of(kr, g, s->pair + i).a,
                                  first * g->a_row + s->from * g->a_col),
                          rows, g->a_row, s->depth, g->a_col});
 }
@@ -320,8 +361,8 @@ static void pack_columns(const kernel *kr, const product *g, const stretch *s, v
                          int64_t first, int64_t columns) {
     for (int64_t i = 0; i < s->pairs; i++)
         pack(&(pack_job){kr, false, kr->columns, place(kr, panels, i * s->depth * kr->columns),
-                         s->pairs * s->depth * kr->columns,
-                         element(kr, pair_of(kr, g, s->pair + i).b,
+                         s->pairs * s->depth * kr->columns, g->b_kind,
+                         operand(kr, g->b_kind, pair_of(kr, g, s->pair + i).b,
                                  s->from * g->b_row + first * g->b_col),
                          columns, g->b_col, s->depth, g->b_row});
 }
@@ -388,7 +429,8 @@ static int64_t padded(const kernel *kr, int64_t columns) {
 
 /* B need not be packed for few rows of C, as a product has, or a part of it. */
 static bool reads_columns(const kernel *kr, const product *g, int64_t rows, int64_t pairs) {
-    const bool lies = g->b_col == 1 && g->b_row != 0; /* 0 would say that it is packed */
+    const bool lies =
+        kr->reads_b && g->b_col == 1 && g->b_row != 0; /* 0 would say that it is packed */
     return pairs == 1 && !g->packed && lies && rows <= FEW_TILES * kr->rows;
 }
 
@@ -396,7 +438,8 @@ static bool reads_columns(const kernel *kr, const product *g, int64_t rows, int6
 static bool reads_rows(const kernel *kr, const product *g, int64_t pairs) {
     const bool tiles = g->m % kr->rows == 0 || (kr->masks && reads_columns(kr, g, g->m, pairs));
     const bool along = g->a_col == 1 && g->a_row != 1;
-    return pairs == 1 && (along || (g->a_row == 1 && g->n <= FEW_COLUMNS && tiles));
+    return pairs == 1 && g->a_kind == WORDS &&
+           (along || (g->a_row == 1 && g->n <= FEW_COLUMNS && tiles));
 }
 
 /* B as it lies. */
@@ -404,7 +447,8 @@ static right_columns read_columns(const kernel *kr, const product *g, const stre
                                   void *scratch) {
     const void *rows = element(kr, pair_of(kr, g, s->pair).b, s->from * g->b_row);
     const bool ends = kr->masks || g->n % kr->lanes == 0;
-    const pack_job k = {kr, false, kr->columns, scratch, 0, rows, g->n, 1, s->depth, g->b_row};
+    const pack_job k = {kr,   false, kr->columns, scratch,  0,       WORDS,
+                        rows, g->n,  1,           s->depth, g->b_row};
     if (!ends) pack_panel(&k, ceil_div(g->n, kr->columns) - 1, 0, s->depth);
     return (right_columns){NULL, rows, ends ? NULL : scratch, g->b_row};
 }
@@ -459,7 +503,7 @@ static void run_packed(const kernel *kr, const product *g, void *scratch) {
 }
 
 static void run(const kernel *kr, const product *g, void *scratch) {
-    if (g->m <= THIN)
+    if (is_thin(kr, g->m))
         run_thin(kr, g);
     else
         run_packed(kr, g, scratch);
@@ -522,8 +566,7 @@ static void run_by_library(const kernel *kr, const product *g, void *scratch) {
 static int64_t library_parts(const gt__gemm_job *job, size_t size) {
 #if defined(GT_WITH_CBLAS)
     (void)job;
-    (void)size;
-    return 1;
+    return size != BF16;
 #elif defined(GT_WITH_ONEDNN)
     return size == sizeof(float) ? gt__onednn_parts(job) : 0;
 #else
@@ -559,10 +602,10 @@ typedef struct cuts {
 
 /* The places at which rows and columns may be cut: whole tiles, and what a thin product is made of. */
 static int64_t places_down(const kernel *kr, const product *g) {
-    return g->m <= THIN ? 1 : ceil_div(g->m, kr->rows);
+    return is_thin(kr, g->m) ? 1 : ceil_div(g->m, kr->rows);
 }
 static int64_t places_across(const kernel *kr, const product *g) {
-    return ceil_div(g->n, g->m <= THIN ? THIN_COLUMNS : kr->columns);
+    return ceil_div(g->n, is_thin(kr, g->m) ? THIN_COLUMNS : kr->columns);
 }
 
 /* What the parts cost that a thread makes, in cycles for each element of k: lines of A and B are read, and packed, for
@@ -572,26 +615,44 @@ static double cost_of(const kernel *kr, const product *g, cuts c, int threads) {
     const int64_t rows = ceil_div(places_down(kr, g), c.down) * kr->rows,
                   columns = ceil_div(places_across(kr, g), c.across) * kr->columns;
     const bool lies = g->packed || reads_columns(kr, g, rows, 1);
-    const double a = g->a_col == 1   ? read
-                     : g->a_row == 1 ? copy
-                                     : turn,
-                 b = lies            ? read
-                     : g->b_col == 1 ? copy
-                                     : turn;
+    const double a = g->a_kind != WORDS ? turn
+                     : g->a_col == 1    ? read
+                     : g->a_row == 1    ? copy
+                                        : turn,
+                 b = lies                                  ? read
+                     : g->b_col == 1 && g->b_kind == WORDS ? copy
+                                                           : turn;
     const double each = (double)rows * a + (double)columns * b +
                         (double)rows * (double)columns / (double)kr->lanes / 2;
     return each * (double)ceil_div(c.down * c.across, threads);
 }
 
 /* The cheapest of some ways to make `parts` parts, or fewer where there are not so many places. */
-static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) {
+static cuts cut_into(const kernel *kr, const product *g, int64_t parts, int threads, double *cost) {
     cuts best = {1, 1, 1};
-    double least_cost = cost_of(kr, g, best, threads);
+    *cost = cost_of(kr, g, best, threads);
     for (int64_t down = least(parts, places_down(kr, g)); down > 0; down--) {
         const cuts c = {down, least(ceil_div(parts, down), places_across(kr, g)), 1};
-        const double cost = cost_of(kr, g, c, threads);
-        if (cost < least_cost) {
-            least_cost = cost;
+        const double other = cost_of(kr, g, c, threads);
+        if (other < *cost) {
+            *cost = other;
+            best = c;
+        }
+    }
+    return best;
+}
+
+/* So many parts, or fewer: what is packed is packed for each. But the more there are, the less a thread waits for
+ * one that has slowed down. */
+static cuts cut(const kernel *kr, const product *g, int64_t parts, int threads) {
+    const double wait = 0.1;
+    double cost, lowest = 0;
+    cuts best = {1, 1, 1};
+    for (; parts >= threads; parts /= 2) {
+        const cuts c = cut_into(kr, g, parts, threads, &cost);
+        cost *= 1 + wait * threads / (double)parts;
+        if (lowest == 0 || cost < lowest) {
+            lowest = cost;
             best = c;
         }
     }
@@ -661,7 +722,7 @@ static void make_part(const void *job, int64_t i, int thread) {
     const int64_t first_row = down * row / k->cuts.down * kr->rows,
                   first = across * column / k->cuts.across,
                   end = across * (column + 1) / k->cuts.across;
-    const bool thin = g.m <= THIN;
+    const bool thin = is_thin(kr, g.m);
     const int64_t first_column = thin ? first * THIN_COLUMNS : panel_start(kr, g.n, first);
     const int64_t end_column = thin ? least(end * THIN_COLUMNS, g.n) : panel_start(kr, g.n, end);
     if (!thin) g.m = least(down * (row + 1) / k->cuts.down * kr->rows, g.m) - first_row;
@@ -674,24 +735,37 @@ static void make_part(const void *job, int64_t i, int thread) {
 }
 
 /* What a thread packs: some of B, and A, which is the larger of the two at most. Which becomes which is not known yet. */
-static size_t thread_scratch(int64_t m, int64_t n, int64_t depth, size_t element_size) {
-    if (least(m, n) <= THIN) return 0;
+static size_t thread_scratch(const kernel *kr, int64_t m, int64_t n, int64_t depth) {
+    if (is_thin(kr, least(m, n))) return 0;
     const int64_t lines =
         least(m < n ? n : m, BLOCK_ROWS) + CHUNK_COLUMNS + MAX_TILE_ROWS + MAX_TILE_COLUMNS;
-    return ((size_t)(lines * depth) * element_size + 63) / 64 * 64;
+    return ((size_t)(lines * depth) * kr->size + 63) / 64 * 64;
 }
 
-static size_t sums_scratch(const gt__gemm_job *job, size_t element_size) {
+static size_t sums_scratch(const kernel *kr, const gt__gemm_job *job, size_t element_size) {
     if (!is_deep(job, element_size)) return 0;
     const int64_t sums = (blocks_of(job->k) - 1) * job->m * job->n;
-    return ((size_t)sums * element_size + 63) / 64 * 64;
+    return ((size_t)sums * kr->size + 63) / 64 * 64;
+}
+
+/* The job with k in words; *words has it where they are no elements. */
+static const gt__gemm_job *in_words(gt__gemm_job *words, const gt__gemm_job *job, size_t size) {
+    if (size != BF16) return job;
+    *words = *job;
+    words->k /= 2;
+    return words;
+}
+
+static size_t scratch_of(const kernel *kr, const gt__gemm_job *job, size_t element_size) {
+    const int64_t depth = least(job->k * (job->n_more + 1), GT__GEMM_BLOCK);
+    return sums_scratch(kr, job, element_size) +
+           (size_t)threads_of(job) * thread_scratch(kr, job->m, job->n, depth);
 }
 
 /* Blocks of a smaller k may be larger: they are taken for as large as can be. */
 size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size) {
-    const int64_t depth = least(job->k * (job->n_more + 1), GT__GEMM_BLOCK);
-    return sums_scratch(job, element_size) +
-           (size_t)threads_of(job) * thread_scratch(job->m, job->n, depth, element_size);
+    gt__gemm_job words;
+    return scratch_of(kernel_for(element_size), in_words(&words, job, element_size), element_size);
 }
 
 static void clear(const gt__gemm_job *job, size_t size) {
@@ -699,9 +773,19 @@ static void clear(const gt__gemm_job *job, size_t size) {
     for (int64_t i = 0; i < job->m; i++) memset((char *)job->c + i * row, 0, (size_t)job->n * size);
 }
 
-static product product_of(const gt__gemm_job *job) {
+/* How an operand of bf16, or floats to be rounded, is read in words. */
+static kind kind_of(bool floats, int64_t *line, int64_t *along) {
+    if (!floats && *along == 1 && *line % 2 == 0) {
+        *line /= 2;
+        return WORDS;
+    }
+    *along *= 2;
+    return floats ? FLOATS : HALVES;
+}
+
+static product product_of(const kernel *kr, const gt__gemm_job *job) {
     /* clang-format off */
-    return (product){
+    product g = {
         .m = job->m, .n = job->n, .k = job->k, .accumulate = job->accumulate,
         .a = job->a, .a_row = job->a_row, .a_col = job->a_col,
         .b = job->b, .b_row = job->b_row, .b_col = job->b_col,
@@ -709,6 +793,11 @@ static product product_of(const gt__gemm_job *job) {
         .more = job->more, .n_more = job->n_more, .packed = job->packed,
     };
     /* clang-format on */
+    if (kr->pack_a[HALVES]) {
+        g.a_kind = kind_of(job->a_floats, &g.a_row, &g.a_col);
+        g.b_kind = kind_of(job->b_floats, &g.b_col, &g.b_row);
+    }
+    return g;
 }
 
 /* As many for each thread, and not too small ones. */
@@ -717,11 +806,11 @@ static int64_t own_parts(const gt__gemm_job *job, int threads) {
     return threads == 1 ? 1 : threads * least(worth > 1 ? worth : 1, PARTS);
 }
 
-static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch) {
+static void multiply_by(const kernel *kr, const gt__gemm_job *job, size_t size, void *scratch) {
     const int threads = threads_of(job);
-    const int64_t for_library = fits_library(job) ? library_parts(job, kr->size) : 0,
+    const int64_t for_library = fits_library(job) ? library_parts(job, size) : 0,
                   parts = for_library ? for_library : own_parts(job, threads);
-    product g = product_of(job);
+    product g = product_of(kr, job);
     if (!for_library) g = best_way(kr, &g);
     g.packed_lines = padded(kr, g.n);
     parts_job k = {.kr = kr, .g = &g, .run = for_library ? run_by_library : run};
@@ -729,22 +818,24 @@ static void multiply_by(const kernel *kr, const gt__gemm_job *job, void *scratch
         k.run(kr, &g, scratch);
         return;
     }
-    const size_t sums = sums_scratch(job, kr->size);
+    const size_t sums = sums_scratch(kr, job, size);
     k.cuts = sums          ? cut_deep(kr, &g, threads)
              : for_library ? cut(kr, &g, parts, (int)parts)
                            : cut(kr, &g, parts, threads);
     k.sums = scratch;
     k.scratch = scratch ? (char *)scratch + sums : NULL;
-    k.scratch_bytes = (gt__gemm_scratch(job, kr->size) - sums) / (size_t)threads;
+    k.scratch_bytes = (scratch_of(kr, job, size) - sums) / (size_t)threads;
     gt__share(k.cuts.deep * k.cuts.down * k.cuts.across, threads, make_part, &k);
     if (sums) gt__share(k.cuts.deep, threads, add_blocks, &k);
 }
 
 size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
+    gt__gemm_job words;
+    job = in_words(&words, job, size);
     const bool turned = better_transposed(kr, job->m, job->n);
-    if (least(job->m, job->n) <= THIN || turned || library_parts(job, size)) return 0;
-    return (size_t)(padded(kr, job->n) * job->k) * size;
+    if (is_thin(kr, least(job->m, job->n)) || turned || library_parts(job, size)) return 0;
+    return (size_t)(padded(kr, job->n) * job->k) * kr->size;
 }
 
 typedef struct pack_all_job {
@@ -773,13 +864,17 @@ static void pack_part(const void *job, int64_t i, int thread) {
 
 void gt__gemm_pack(const gt__gemm_job *job, size_t size, void *to) {
     const kernel *kr = kernel_for(size);
-    pack_all_job k = {kr, product_of(job), to, 1};
+    gt__gemm_job words;
+    job = in_words(&words, job, size);
+    pack_all_job k = {kr, product_of(kr, job), to, 1};
     if (job->n * job->k > WORTH_PACKING)
         k.parts = least(ceil_div(job->n, kr->columns), job->threads > 1 ? job->threads : 1);
     gt__share(k.parts, (int)k.parts, pack_part, &k);
 }
 
 int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
+    gt__gemm_job words;
+    job = in_words(&words, job, size);
     const int threads = (int)least(count, job->threads);
     const bool worth = (double)count * work_of(job) >= WORTH_THREADS;
     const bool divides_well = !gt__gemm_is_large(job) || count >= 4 * threads;
@@ -787,36 +882,48 @@ int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t size) {
 }
 
 size_t gt__gemm_rows_scratch(int64_t rows, int64_t k, size_t element_size) {
-    return (size_t)((rows + MAX_TILE_ROWS) * block_depth(k)) * element_size;
+    const int64_t depth = element_size == BF16 ? 2 * block_depth(k / 2) : block_depth(k);
+    return (size_t)((rows + MAX_TILE_ROWS) * depth) * element_size;
 }
 
 static void gemm(const gt__gemm_job *job, size_t size, void *scratch) {
+    const kernel *kr = kernel_for(size);
+    gt__gemm_job words;
     if (job->m == 0 || job->n == 0) return;
     if (job->k == 0) {
-        if (!job->accumulate) clear(job, size);
+        if (!job->accumulate) clear(job, kr->size);
         return;
     }
-    multiply_by(kernel_for(size), job, scratch);
+    multiply_by(kr, in_words(&words, job, size), size, scratch);
 }
 
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(float), scratch); }
 
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch) { gemm(job, sizeof(double), scratch); }
 
+void gt__gemm_bf16(const gt__gemm_job *job, void *scratch) { gemm(job, BF16, scratch); }
+
+bool gt__gemm_takes_bf16(const gt__gemm_job *job) {
 #ifdef GT_WITH_ONEDNN
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    if (gt__onednn_has_tiles()) return false;
+#endif
+    return job->k % 2 == 0 && kernel_for(BF16);
+}
+
+#ifdef GT_WITH_ONEDNN
+bool gt__gemm_library_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     return gt__onednn_bf16(job, batch);
 }
-bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+bool gt__gemm_library_takes_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     return gt__onednn_bf16_takes(job, batch);
 }
 #else
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+bool gt__gemm_library_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
     (void)job;
     (void)batch;
     return false;
 }
-bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    return gt__gemm_bf16(job, batch);
+bool gt__gemm_library_takes_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
+    return gt__gemm_library_bf16(job, batch);
 }
 #endif

@@ -42,12 +42,14 @@ typedef struct {
     const gt__gemm_pair *more;
     int64_t n_more;
     const void *packed; /* B as gt__gemm_pack has left it, or NULL */
-    int threads;        /* that may share the work; 0 is 1 */
+    bool a_floats,
+        b_floats; /* of a product of bf16: A, or B, is of floats, which are rounded as they are read */
+    int threads; /* that may share the work; 0 is 1 */
 } gt__gemm_job;
 
 /* Bytes of scratch that this product needs, or a smaller one on one thread: about 1.3 MB at most for floats for each thread,
-   and 4 MB for all, twice that for doubles, 0 for a thin product. element_size is that of a float or a double. Its matrices,
-   and further pairs, need not be there yet, but how many. */
+   and 4 MB for all, twice that for doubles, 0 for a thin product. element_size is that of a float, a double, or a number of
+   bf16, here and below. Its matrices, and further pairs, need not be there yet, but how many. */
 size_t gt__gemm_scratch(const gt__gemm_job *job, size_t element_size);
 
 /* The size of the blocks that k is cut into; the last may be smaller. It is k up to GT__GEMM_BLOCK. */
@@ -73,6 +75,13 @@ int gt__gemm_threads(const gt__gemm_job *job, int64_t count, size_t element_size
 void gt__gemm_f32(const gt__gemm_job *job, void *scratch);
 void gt__gemm_f64(const gt__gemm_job *job, void *scratch);
 
+/* The product of two matrices of bf16, summed in floats, as processors with AVX512-BF16 do it: for them numbers below
+   2^-126 are 0, in operands and in sums, and two products are added at a time. k is cut into blocks of twice as many.
+   Only where gt__gemm_takes_bf16: k is even, the processor can, and oneDNN has nothing faster, which is where it has
+   AMX. */
+void gt__gemm_bf16(const gt__gemm_job *job, void *scratch);
+bool gt__gemm_takes_bf16(const gt__gemm_job *job);
+
 /* Axes along which there are more products like the first, and how far apart their matrices are; those of C, which are
    then contiguous, follow one another. */
 typedef struct {
@@ -82,8 +91,8 @@ typedef struct {
 
 /* Products of bf16 by oneDNN, with f32 sums: a and b are of bf16, c of floats; not accumulating. False, and nothing done,
    where it has none that are faster for these sizes, or refuses: for some strides, when memory is short. */
-bool gt__gemm_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
+bool gt__gemm_library_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
 /* Would it take this one now? Data need not be there yet. */
-bool gt__gemm_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch);
+bool gt__gemm_library_takes_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
 
 #endif

@@ -8,6 +8,7 @@
  *     REAL          float or double
  *     VECTOR_BYTES  the size of a vector register, or sizeof(REAL) for plain C
  *     LETTER        "s" or "d", where the processor has AVX and fused multiply-adds
+ *     PAIRS         where a float stands for two numbers of bf16: then gemm_round.h comes first
  *     MASKED        letter "s" or "d" of the intrinsic functions, where the processor can load and store some lanes
  *     TILE_ROWS     the tile held in registers has this many rows ...
  *     TILE_VECTORS  ... each of this many vectors
@@ -32,11 +33,27 @@
    sanitizer does not see what assembler reads. */
 #if defined(LETTER) && !defined(__SANITIZE_ADDRESS__)
 #define BROADCAST(to, real) __asm__("vbroadcasts" LETTER " %1, %0" : "=v"(to) : "m"(real))
+#ifdef PAIRS
+#define ADD_PRODUCT(sum, a, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#else
 #define ADD_PRODUCT(sum, a, b)                                                                     \
     __asm__("vfmadd231p" LETTER " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#endif
 #else
 #define BROADCAST(to, real) EACH(lane_, LANES)(to)[lane_] = (real)
+#ifdef PAIRS
+#define ADD_PRODUCT(sum, a, b)                                                                     \
+    (sum) = (VECTOR)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(a), (__m512bh)(b))
+#else
 #define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
+#endif
+#endif
+
+/* Words of pairs lie in memory as rows of B only where it has one column. */
+#ifdef PAIRS
+#define READS_B false
+#else
+#define READS_B true
 #endif
 
 /* The first `count` lanes, zeros for the others. */
@@ -212,7 +229,7 @@ TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int
                                   const void *b, int64_t b_row, part c) {
     const left_rows along = {a.at, a.rows, a.row, 1}, across = {a.at, a.rows, 1, a.col};
     const int64_t step = b_row ? b_row : TILE_COLUMNS;
-    if (HAS_MASKS && b_row && (c.columns % LANES || (a.row == 1 && c.rows % TILE_ROWS)))
+    if (READS_B && HAS_MASKS && b_row && (c.columns % LANES || (a.row == 1 && c.rows % TILE_ROWS)))
         NAME(panel)(true, false, 1, depth, a, next, b, step, c);
     else if (a.row == 1)
         NAME(panel)(false, true, pairs, depth, across, next, b, step, c);
@@ -220,6 +237,7 @@ TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int
         NAME(panel)(false, false, 1, depth, along, next, b, step, c);
 }
 
+#ifndef PAIRS
 /* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */
 TARGET static inline ALWAYS_INLINE void NAME(strip)(int64_t rows, int64_t depth,
                                                     const REAL *restrict a, int64_t a_row,
@@ -281,6 +299,8 @@ TARGET static void NAME(thin)(const product *g, int64_t from, int64_t to) {
     }
 }
 
+#endif
+
 /* Adds numbers to every step-th. */
 TARGET static void NAME(add)(void *to, int64_t step, const void *from, int64_t count) {
     REAL *const y = to;
@@ -290,10 +310,24 @@ TARGET static void NAME(add)(void *to, int64_t step, const void *from, int64_t c
     for (; j < count; j++) y[j * step] = x[j] + y[j * step];
 }
 
+#ifdef PAIRS
+#define PACKERS(pack)                                                                              \
+    { NAME(pack), NAME(pack##_halves), NAME(pack##_floats) }
+#define THIN_LOOP NULL
+#else
+#define PACKERS(pack)                                                                              \
+    { NAME(pack) }
+#define THIN_LOOP NAME(thin)
+#endif
+
+/* clang-format off */
 static const kernel NAME(kernel) = {
-    TILE_ROWS,    TILE_COLUMNS, LANES,          HAS_MASKS,  sizeof(REAL),
-    NAME(pack_a), NAME(pack_b), NAME(multiply), NAME(thin), NAME(add),
+    .rows = TILE_ROWS, .columns = TILE_COLUMNS, .lanes = LANES, .size = sizeof(REAL),
+    .masks = HAS_MASKS, .reads_b = READS_B,
+    .pack_a = PACKERS(pack_a), .pack_b = PACKERS(pack_b),
+    .multiply = NAME(multiply), .thin = THIN_LOOP, .add = NAME(add),
 };
+/* clang-format on */
 
 #undef VECTOR
 #undef LANES
@@ -306,9 +340,13 @@ static const kernel NAME(kernel) = {
 #undef BROADCAST
 #undef ADD_PRODUCT
 #undef LETTER
+#undef PAIRS
+#undef PACKERS
+#undef THIN_LOOP
 #undef MASKED
 #undef MASK
 #undef HAS_MASKS
+#undef READS_B
 #undef FIRST
 #undef LOAD_SOME
 #undef STORE_SOME

@@ -27,10 +27,9 @@ static double size_of(const gt__gemm_job *job) {
     return (double)job->m * (double)job->n * (double)job->k;
 }
 
-static bool has_avx512(void) {
-    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core;
-    return (isa & wanted) == wanted;
-}
+static bool has_isa(int wanted) { return ((int)dnnl_get_effective_cpu_isa() & wanted) == wanted; }
+
+static bool has_avx512(void) { return has_isa(dnnl_cpu_isa_avx512_core); }
 
 /* There gradtape's own kernels are as fast. */
 static bool is_amd(void) {
@@ -79,6 +78,8 @@ bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_lead
 
 #if DNNL_VERSION_MAJOR == 2
 
+bool gt__onednn_has_tiles(void) { return has_isa(dnnl_cpu_isa_avx512_core_amx); }
+
 static bool ok(dnnl_status_t status) { return status == dnnl_success; }
 
 /* ---- products of bf16, summed in floats ------------------------------------------------------ */
@@ -105,10 +106,9 @@ typedef struct multiplication {
 } multiplication;
 
 static bool has_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch) {
-    const int isa = (int)dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core_bf16;
     double size = size_of(job);
     for (int d = 0; d < batch->rank; d++) size *= (double)batch->size[d];
-    return (isa & wanted) == wanted && size >= WORTH_IT;
+    return has_isa(dnnl_cpu_isa_avx512_core_bf16) && size >= WORTH_IT;
 }
 
 static form form_of(const gt__gemm_job *job, const gt__gemm_batch *batch) {
@@ -255,6 +255,8 @@ static bool with_product(const gt__gemm_job *job, const gt__gemm_batch *batch, b
 }
 
 #else
+
+bool gt__onednn_has_tiles(void) { return false; }
 
 static bool with_product(const gt__gemm_job *job, const gt__gemm_batch *batch, bool run) {
     (void)job;

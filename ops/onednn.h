@@ -15,9 +15,11 @@ int64_t gt__onednn_parts(const gt__gemm_job *job);
 bool gt__onednn_sgemm(const gt__gemm_job *job, bool a_transposed, int64_t a_leading,
                       bool b_transposed, int64_t b_leading);
 
-/* gt__gemm_bf16, and gt__gemm_bf16_takes. */
+/* gt__gemm_library_bf16, and gt__gemm_library_takes_bf16. */
 bool gt__onednn_bf16(const gt__gemm_job *job, const gt__gemm_batch *batch);
 bool gt__onednn_bf16_takes(const gt__gemm_job *job, const gt__gemm_batch *batch);
+/* Has the processor AMX, whose products of bf16 oneDNN knows? */
+bool gt__onednn_has_tiles(void);
 
 /* One of the three products of conv.h, in floats. There must be something to add up. Bits do not
    depend on the number of threads. */

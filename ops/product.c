@@ -126,9 +126,13 @@ static int fold(gt__gemm_job *job, const gt_shape *out, const int64_t *step_a,
     return rank;
 }
 
-/* One product of floats or doubles. */
+/* One product, of operands of that kind. */
 static void multiply(const gt__gemm_job *job, gt_dtype dtype, void *scratch) {
-    (dtype == GT_F64 ? gt__gemm_f64 : gt__gemm_f32)(job, scratch);
+    switch (dtype) {
+    case GT_F64: gt__gemm_f64(job, scratch); break;
+    case GT_BF16: gt__gemm_bf16(job, scratch); break;
+    default: gt__gemm_f32(job, scratch); break;
+    }
 }
 
 /* The product of the first matrices of the batch. */
@@ -140,6 +144,7 @@ static gt__gemm_job first_product(const gt_array *a, const gt_array *b, const gt
         .a = a->data, .a_row = a->stride[row_a], .a_col = a->stride[row_a + 1],
         .b = b->data, .b_row = b->stride[row_b], .b_col = b->stride[row_b + 1],
         .c = out->data, .ldc = b->shape.dim[row_b + 1], .threads = gt__threads(),
+        .b_floats = a->dtype == GT_BF16 && b->dtype == GT_F32,
     };
     /* clang-format on */
 }
@@ -162,6 +167,7 @@ static batch batch_of(const gt_array *a, const gt_array *b, const gt_array *out)
 /* The product of the i-th matrices. */
 static gt__gemm_job product_at(const batch *all, gt_dtype dtype, const gt_array *out, int64_t i) {
     const int64_t size = (int64_t)gt_dtype_size(dtype), size_c = (int64_t)gt_dtype_size(out->dtype);
+    const int64_t size_b = all->first.b_floats ? (int64_t)sizeof(float) : size;
     int64_t rest = i, offset_a = 0, offset_b = 0;
     for (int d = all->rank - 1; d >= 0; d--) {
         const int64_t at = rest % out->shape.dim[d];
@@ -171,7 +177,7 @@ static gt__gemm_job product_at(const batch *all, gt_dtype dtype, const gt_array 
     }
     gt__gemm_job job = all->first;
     job.a = (const char *)job.a + offset_a * size;
-    job.b = (const char *)job.b + offset_b * size;
+    job.b = (const char *)job.b + offset_b * size_b;
     job.c = (char *)job.c + i * job.m * job.n * size_c;
     return job;
 }
@@ -200,7 +206,7 @@ static void multiply_one(const void *job, int64_t i, int thread) {
 /* False where oneDNN does not take bf16. */
 static bool multiply_bf16(const batch *all, const gt_array *out) {
     const gt__gemm_batch axes = {all->rank, out->shape.dim, all->step_a, all->step_b};
-    return gt__gemm_bf16(&all->first, &axes);
+    return gt__gemm_library_bf16(&all->first, &axes);
 }
 
 /* Has the second operand packed, where it is a matrix that many products have in common. */
@@ -214,10 +220,10 @@ static bool prepare(const gt_call *call, batch *all, size_t size) {
     return true;
 }
 
-/* Where the sums have terms, of floats or doubles. */
+/* Where the sums have terms, and the built-in product takes them. */
 static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_array *b,
                            const gt_array *out) {
-    const size_t size = gt_dtype_size(out->dtype);
+    const size_t size = gt_dtype_size(a->dtype);
     batch all = batch_of(a, b, out);
     const int64_t count = count_of(&all, out);
     const int threads = gt__gemm_threads(&all.first, count, size);
@@ -231,6 +237,14 @@ static bool multiply_batch(const gt_call *call, const gt_array *a, const gt_arra
     return true;
 }
 
+/* Its second operand, as weights are under gt_autocast. */
+static bool matmul_rounds(const gt_call *call) {
+    const gt_array *in = call->in;
+    if (in[0].dtype != GT_BF16 || gt_numel(call->out[0].shape) == 0) return false;
+    const batch all = batch_of(&in[0], &in[1], &call->out[0]);
+    return all.first.k > 0 && gt__gemm_takes_bf16(&all.first);
+}
+
 static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_array *out) {
     const int64_t numel = gt_numel(out->shape);
     if (numel == 0) return true;
@@ -240,8 +254,9 @@ static bool matmul_to(const gt_call *call, gt_array a, gt_array b, const gt_arra
     }
     if (a.dtype == GT_BF16) {
         const batch all = batch_of(&a, &b, out);
-        if (multiply_bf16(&all, out)) return true;
-        if (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b)) return false;
+        const bool own = gt__gemm_takes_bf16(&all.first);
+        if (!own && multiply_bf16(&all, out)) return true;
+        if (!own && (!gt__bf16_as_floats(call, &a) || !gt__bf16_as_floats(call, &b))) return false;
     }
     return multiply_batch(call, &a, &b, out);
 }
@@ -259,12 +274,13 @@ typedef struct rows_work {
 
 static void make_rows(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
     const rows_work *w = rows->work;
-    const int64_t size = (int64_t)gt_dtype_size(w->dtype);
+    const int64_t size = (int64_t)gt_dtype_size(w->dtype),
+                  size_c = w->dtype == GT_BF16 ? (int64_t)sizeof(float) : size;
     gt__gemm_job job = w->job;
     job.m = to - from;
     job.threads = 1;
     job.a = (const char *)job.a + from * job.a_row * size;
-    job.c = (char *)job.c + from * job.ldc * size;
+    job.c = (char *)job.c + from * job.ldc * size_c;
     multiply(&job, w->dtype, scratch);
 }
 
@@ -278,10 +294,11 @@ enum {
 /* Where the second operand is one matrix, which is packed for all rows, and the result large. */
 static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
     const gt_array *a = &call->in[0], *out = &call->out[0];
-    const size_t size = gt_dtype_size(out->dtype);
-    const bool large = gt_numel(out->shape) >= LEAST_BYTES / (int64_t)size;
-    if (a->dtype == GT_BF16 || !large || gt_numel(a->shape) == 0) return true;
+    const size_t size = gt_dtype_size(a->dtype);
+    const bool large = gt_numel(out->shape) >= LEAST_BYTES / (int64_t)gt_dtype_size(out->dtype);
+    if (!large || gt_numel(a->shape) == 0) return true;
     batch all = batch_of(a, &call->in[1], out);
+    if (a->dtype == GT_BF16 && !gt__gemm_takes_bf16(&all.first)) return true;
     const size_t bytes = all.rank ? 0 : gt__gemm_packed(&all.first, size);
     if (!bytes || bytes > MOST_PACKED_BYTES) return true;
     rows_work *w = gt_scratch(call, sizeof *w);
@@ -292,7 +309,7 @@ static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
         gt__gemm_pack(&all.first, size, packed);
         all.first.packed = packed;
     }
-    *w = (rows_work){all.first, out->dtype};
+    *w = (rows_work){all.first, a->dtype};
     *rows = (gt_rows){.make = make_rows,
                       .work = w,
                       .scratch = gt__gemm_rows_scratch(GT_MOST_ROWS, all.first.k, size),
@@ -305,6 +322,7 @@ static bool matmul_begin_rows(gt_call *call, gt_rows *rows) {
 typedef struct whole_work {
     gt__gemm_job job;
     gt_dtype dtype; /* of the operands */
+    bool by_library;
 } whole_work;
 
 static const gt__gemm_batch one_matrix = {.rank = 0};
@@ -326,26 +344,26 @@ static void multiply_plainly(const gt__gemm_job *job) {
 static void make_whole(const gt_rows *rows, int64_t from, int64_t to, void *scratch) {
     const whole_work *w = rows->work;
     (void)from, (void)to;
-    if (w->dtype != GT_BF16)
+    if (!w->by_library)
         multiply(&w->job, w->dtype, scratch);
-    else if (!gt__gemm_bf16(&w->job, &one_matrix))
+    else if (!gt__gemm_library_bf16(&w->job, &one_matrix))
         multiply_plainly(&w->job);
 }
 
 static bool matmul_begin_whole(gt_call *call, gt_rows *rows) {
     const gt_array *a = &call->in[0], *out = &call->out[0];
-    const bool half = a->dtype == GT_BF16;
     if (gt_numel(a->shape) == 0 || gt_numel(out->shape) == 0) return true;
     const batch all = batch_of(a, &call->in[1], out);
     const gt__gemm_job *job = &all.first;
-    if (all.rank || (half && !gt__gemm_bf16_takes(job, &one_matrix))) return true;
+    const bool foreign = a->dtype == GT_BF16 && !gt__gemm_takes_bf16(job);
+    if (all.rank || (foreign && !gt__gemm_library_takes_bf16(job, &one_matrix))) return true;
     whole_work *w = gt_scratch(call, sizeof *w);
     if (!w) return false;
-    *w = (whole_work){*job, a->dtype};
-    const size_t size = gt_dtype_size(out->dtype);
+    *w = (whole_work){*job, a->dtype, foreign};
+    const size_t size = gt_dtype_size(a->dtype);
     *rows = (gt_rows){.make = make_whole,
                       .work = w,
-                      .scratch = half ? 0 : gt__gemm_scratch(job, size),
+                      .scratch = foreign ? 0 : gt__gemm_scratch(job, size),
                       .together = job->m};
     return true;
 }
@@ -354,12 +372,15 @@ static bool matmul_begin_whole(gt_call *call, gt_rows *rows) {
 
 /* May pairs of matrices that lie like the first be added by one call, with the bits of adding their products? */
 static bool adds_directly(const batch *all, gt_dtype dtype) {
-    return dtype != GT_BF16 && all->rank == 0 && all->first.k <= GT__GEMM_BLOCK;
+    const bool half = dtype == GT_BF16;
+    return all->rank == 0 && all->first.k <= (half ? 2 : 1) * GT__GEMM_BLOCK &&
+           (!half || gt__gemm_takes_bf16(&all->first));
 }
 
 static bool lie_alike(const gt__gemm_job *x, const gt__gemm_job *y) {
     return x->m == y->m && x->n == y->n && x->k == y->k && x->a_row == y->a_row &&
-           x->a_col == y->a_col && x->b_row == y->b_row && x->b_col == y->b_col;
+           x->a_col == y->a_col && x->b_row == y->b_row && x->b_col == y->b_col &&
+           x->b_floats == y->b_floats;
 }
 
 /* Adds the products of the first pairs of operands that lie alike; returns how many, 0 when memory is short. */
@@ -376,10 +397,10 @@ static int add_pairs(const gt_call *call, const gt_array *in, int n_pairs, const
     job.more = more;
     job.n_more = count - 1;
     job.accumulate = true;
-    const size_t bytes = gt__gemm_scratch(&job, gt_dtype_size(out->dtype));
+    const size_t bytes = gt__gemm_scratch(&job, gt_dtype_size(in->dtype));
     void *scratch = bytes ? gt_scratch(call, bytes) : NULL;
     if (bytes && !scratch) return 0;
-    multiply(&job, out->dtype, scratch);
+    multiply(&job, in->dtype, scratch);
     return count;
 }
 
@@ -655,7 +676,7 @@ const gt_op gt__op_matmul =
     GT_OP("matmul", matmul_shape, matmul_kernel, GT_PULL(matmul_pull), matmul_samples,
           .traits = GT_STRIDED | GT_AUTOCAST | GT_MERGES, .linear = 3, .prepares = 2,
           .accumulate = matmul_accumulate, .begin_rows = matmul_begin_rows,
-          .begin_whole = matmul_begin_whole, .emit = matmul_emit,
+          .begin_whole = matmul_begin_whole, .rounds = matmul_rounds, .emit = matmul_emit,
           .meaning = "rows of a times columns of b");
 
 /* Errors about a vector name the vector, not the matrix that a view makes of it. */

@@ -13,10 +13,15 @@
 #define gt__gemm_f32 own_gemm_f32
 #define gt__gemm_f64 own_gemm_f64
 #define gt__gemm_bf16 own_gemm_bf16
-#define gt__gemm_bf16_takes own_gemm_bf16_takes
+#define gt__gemm_takes_bf16 own_gemm_takes_bf16
+#define gt__gemm_library_bf16 own_gemm_library_bf16
+#define gt__gemm_library_takes_bf16 own_gemm_library_takes_bf16
 #include "ops/gemm.c" // NOLINT(bugprone-suspicious-include): its kernels are its own
 
+#include <math.h>
 #include <stdlib.h>
+
+#include "ops/rows.h"
 
 typedef struct sizes {
     int64_t m, n, k;
@@ -29,14 +34,19 @@ static double number(int64_t i, int64_t j, int64_t seed) {
 }
 
 static double read_element(const void *x, size_t size, int64_t i) {
-    return size == sizeof(float) ? (double)((const float *)x)[i] : ((const double *)x)[i];
+    switch (size) {
+    case BF16: return (double)gt__bf16_value(((const uint16_t *)x)[i]);
+    case sizeof(float): return (double)((const float *)x)[i];
+    default: return ((const double *)x)[i];
+    }
 }
 
 static void write_element(void *x, size_t size, int64_t i, double v) {
-    if (size == sizeof(float))
-        ((float *)x)[i] = (float)v;
-    else
-        ((double *)x)[i] = v;
+    switch (size) {
+    case BF16: ((uint16_t *)x)[i] = gt__bf16_of((float)v); break;
+    case sizeof(float): ((float *)x)[i] = (float)v; break;
+    default: ((double *)x)[i] = v; break;
+    }
 }
 
 static void *allocate(size_t bytes) {
@@ -61,13 +71,16 @@ static void *matrix(int layout, int64_t rows, int64_t columns, size_t size, int6
     return x;
 }
 
-static void expect_product(const kernel *kr, const gt__gemm_job *job) {
+static size_t size_of(size_t size, bool floats) { return floats ? sizeof(float) : size; }
+
+static void expect_product(const kernel *kr, const gt__gemm_job *job, size_t size) {
+    const size_t size_a = size_of(size, job->a_floats), size_b = size_of(size, job->b_floats);
     for (int64_t i = 0; i < job->m; i++)
         for (int64_t j = 0; j < job->n; j++) {
             double sum = 0;
             for (int64_t p = 0; p < job->k; p++)
-                sum += read_element(job->a, kr->size, i * job->a_row + p * job->a_col) *
-                       read_element(job->b, kr->size, p * job->b_row + j * job->b_col);
+                sum += read_element(job->a, size_a, i * job->a_row + p * job->a_col) *
+                       read_element(job->b, size_b, p * job->b_row + j * job->b_col);
             cr_assert_eq(read_element(job->c, kr->size, i * job->ldc + j), sum,
                          "[%d, %d] of %d x %d x %d, tiles of %d x %d, %d threads", (int)i, (int)j,
                          (int)job->m, (int)job->n, (int)job->k, (int)kr->rows, (int)kr->columns,
@@ -75,15 +88,20 @@ static void expect_product(const kernel *kr, const gt__gemm_job *job) {
         }
 }
 
-static void try_product(const kernel *kr, sizes s, int layouts, int threads) {
-    gt__gemm_job job = {.m = s.m, .n = s.n, .k = s.k, .ldc = s.n, .threads = threads};
-    void *a = matrix(layouts % LAYOUTS, s.m, s.k, kr->size, &job.a_row, &job.a_col);
-    void *b = matrix(layouts / LAYOUTS, s.k, s.n, kr->size, &job.b_row, &job.b_col);
+/* `floats`: bits for A and B of a product of bf16. */
+static void try_product(const kernel *kr, sizes s, int layouts, int threads, int floats) {
+    const size_t size = kr->pack_a[HALVES] ? (size_t)BF16 : kr->size;
+    gt__gemm_job words, job = {.m = s.m, .n = s.n, .k = s.k, .ldc = s.n, .threads = threads};
+    job.a_floats = floats & 1, job.b_floats = floats & 2;
+    void *a =
+        matrix(layouts % LAYOUTS, s.m, s.k, size_of(size, job.a_floats), &job.a_row, &job.a_col);
+    void *b =
+        matrix(layouts / LAYOUTS, s.k, s.n, size_of(size, job.b_floats), &job.b_row, &job.b_col);
     void *c = allocate((size_t)(s.m * s.n) * kr->size);
-    void *scratch = allocate(gt__gemm_scratch(&job, kr->size));
+    void *scratch = allocate(gt__gemm_scratch(&job, size));
     job.a = a, job.b = b, job.c = c;
-    multiply_by(kr, &job, scratch);
-    expect_product(kr, &job);
+    multiply_by(kr, in_words(&words, &job, size), size, scratch);
+    expect_product(kr, &job, size);
     free(a);
     free(b);
     free(c);
@@ -98,8 +116,8 @@ static void try_kernel(const kernel *kr) {
                                   {96, 9, 2600},  {20, 130, 1001}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int layouts = 0; layouts < LAYOUTS * LAYOUTS; layouts++) {
-            try_product(kr, cases[i], layouts, 1);
-            try_product(kr, cases[i], layouts, 2 + layouts % 4);
+            try_product(kr, cases[i], layouts, 1, 0);
+            try_product(kr, cases[i], layouts, 2 + layouts % 4, 0);
         }
 }
 
@@ -119,5 +137,43 @@ Test(gemm, avx512_kernels) {
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("fma")) return;
     try_kernel(&kernel_f32_avx512);
     try_kernel(&kernel_f64_avx512);
+}
+
+Test(gemm, bf16_kernel) {
+    static const sizes cases[] = {{2, 3, 4},    {1, 700, 38},   {33, 49, 258},
+                                  {49, 33, 70}, {200, 64, 170}, {129, 130, 530}};
+    if (!kernel_for(BF16)) return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int layouts = 0; layouts < LAYOUTS * LAYOUTS; layouts++)
+            for (int floats = 0; floats < 4; floats++)
+                try_product(&kernel_bf16, cases[i], layouts, 1 + (layouts + floats) % 4, floats);
+}
+
+/* Bits of a row do not depend on how many others there are, nor on how B lies, and B packed before, or in floats, gives
+ * the same. */
+Test(gemm, bf16_has_one_order_of_sums) {
+    enum { M = 70, N = 100, K = 1100 };
+    static float wide[K * N], c[M * N], one[N];
+    static uint16_t a[M * K], b[K * N];
+    gt__gemm_job job = {M, N, K, a, K, 1, b, N, 1, c, N, .threads = 3};
+    if (!kernel_for(BF16)) return;
+    for (int i = 0; i < M * K; i++) a[i] = gt__bf16_of((float)sin(i));
+    for (int i = 0; i < K * N; i++) b[i] = gt__bf16_of(wide[i] = (float)cos(i));
+    void *scratch = allocate(gt__gemm_scratch(&job, BF16)),
+         *packed = allocate(gt__gemm_packed(&job, BF16));
+    gt__gemm_bf16(&job, scratch);
+    gt__gemm_pack(&job, BF16, packed);
+    job.m = 1, job.threads = 1, job.c = one;
+    for (int i = 0; i < M; i++)
+        for (int way = 0; way < 3; way++) {
+            job.a = a + (size_t)i * K;
+            job.b = way == 1 ? (const void *)wide : b;
+            job.b_floats = way == 1;
+            job.packed = way == 2 ? packed : NULL;
+            gt__gemm_bf16(&job, scratch);
+            cr_assert(memcmp(one, c + (size_t)i * N, sizeof one) == 0, "row %d, way %d", i, way);
+        }
+    free(scratch);
+    free(packed);
 }
 #endif

@@ -28,7 +28,10 @@ static gt_tensor weight(gt_tape *tape, const char *name, int64_t in, int64_t out
 }
 
 static gt_tensor loss_of(gt_tape *tape, const variant *v) {
-    if (v->crossed) return crossed_loss(tape, v->dtype);
+    if (v->crossed) {
+        gt_autocast(tape, v->half);
+        return crossed_loss(tape, v->dtype);
+    }
     const gt_shape shape = v->stacked ? GT_SHAPE(2, ROWS, IN) : GT_SHAPE(ROWS, IN);
     const gt_tensor x = gt_randn(tape, shape, v->dtype);
     gt_autocast(tape, v->half);
@@ -112,4 +115,5 @@ Test(late, products_of_bf16_are_made_late_too) {
 
 Test(late, what_reads_a_matrix_that_is_overwritten_is_not_late) {
     compare((variant){.dtype = GT_F64, .crossed = true}, 0);
+    compare((variant){.dtype = GT_F32, .crossed = true, .half = true}, 0);
 }
