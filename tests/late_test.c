@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 
+#include "support/printed.h"
 #include "support/quick.h"
 
 enum { ROWS = 8, IN = 700, HIDDEN = 520, OUT = 540, STEPS = 2 };
@@ -59,10 +60,7 @@ static char *train(const variant *v, size_t *size, char **plan) {
     gt_optim *opt = optimizer(params, v);
     gt_reference(tape, v->reference);
     for (int k = 0; k < STEPS; k++) cr_assert(step(opt, tape, v), "%s", gt_error(tape));
-    size_t length;
-    FILE *out = open_memstream(plan, &length);
-    gt_plan_print(tape, out);
-    fclose(out);
+    *plan = printed(gt_plan_print, tape);
     gt_param_info info;
     char *bytes = NULL;
     *size = 0;

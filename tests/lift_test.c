@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include "support/printed.h"
 #include "support/quick.h"
 
 enum { ROWS = 48, WIDTH = 40 };
@@ -26,15 +27,7 @@ static int lines_with(activation *f, const char *word, const char *other) {
     gt_tape *tape = gt_tape_new(NULL);
     const gt_tensor x = waves(tape, 2), y = between(x, f), wanted[2] = {y, gt_grad(y, x)};
     cr_assert(gt_run(tape, wanted, 2), "%s", gt_error(tape));
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    gt_plan_print(tape, out);
-    fclose(out);
-    int found = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-        found += strstr(line, word) && strstr(line, other);
-    free(text);
+    const int found = printed_steps(tape, word, other);
     gt_tape_free(tape);
     return found;
 }

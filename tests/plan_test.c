@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "support/faults.h"
+#include "support/printed.h"
 #include "support/quick.h"
 
 static gt_tensor waves(gt_tape *tape, gt_shape shape, gt_dtype dtype) {
@@ -105,16 +106,6 @@ Test(plan, a_refused_commit_overwrites_no_leaf) {
     const float expected[3] = {4, 8, 12};
     cr_assert(memcmp(gt_data(x), expected, sizeof expected) == 0);
     gt_tape_free(tape);
-}
-
-/* What a function prints of a tape; the caller frees it. */
-static char *printed(void (*print)(gt_tape *, FILE *), gt_tape *tape) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    print(tape, out);
-    fclose(out);
-    return text;
 }
 
 static gt_tensor squared(gt_tensor x) { return gt_tanh(gt_matmul(x, gt_t(x))); }
