@@ -42,8 +42,14 @@
 #else
 #define BROADCAST(to, real) EACH(lane_, LANES)(to)[lane_] = (real)
 #ifdef PAIRS
-#define ADD_PRODUCT(sum, a, b)                                                                     \
-    (sum) = (VECTOR)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(a), (__m512bh)(b))
+/* Where gcc spills a VECTOR, it need not lie as the function's own types do. */
+TARGET static inline ALWAYS_INLINE void NAME(add_pairs)(VECTOR *sum, const VECTOR *a,
+                                                        const VECTOR *b) {
+    const __m512 before = _mm512_loadu_ps((const void *)sum);
+    const __m512bh x = (__m512bh)_mm512_loadu_si512(a), y = (__m512bh)_mm512_loadu_si512(b);
+    _mm512_storeu_ps((void *)sum, _mm512_dpbf16_ps(before, x, y));
+}
+#define ADD_PRODUCT(sum, a, b) NAME(add_pairs)(&(sum), &(a), &(b))
 #else
 #define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
 #endif
