@@ -217,21 +217,13 @@ int64_t gt__gemm_depth(int64_t k) { return block_depth(k); }
 
 enum { BF16 = 2 }; /* bytes of an element */
 
-/* gcc's address sanitizer may move a function's own vectors to where they do not have their alignment. */
-#ifdef __SANITIZE_ADDRESS__
-#define MAY_BE_WIDE false
-#else
-#define MAY_BE_WIDE true
-#endif
-
 /* NULL: there is none. */
 static const kernel *kernel_for(size_t element_size) {
     const bool single = element_size == sizeof(float);
 #ifdef GEMM_X86
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
     if (element_size == BF16)
-        return MAY_BE_WIDE && wide && __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512bf16")
+        return wide && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16")
                    ? &kernel_bf16
                    : NULL;
     if (wide) return single ? &kernel_f32_avx512 : &kernel_f64_avx512;

@@ -33,26 +33,17 @@
    sanitizer does not see what assembler reads. */
 #if defined(LETTER) && !defined(__SANITIZE_ADDRESS__)
 #define BROADCAST(to, real) __asm__("vbroadcasts" LETTER " %1, %0" : "=v"(to) : "m"(real))
-#ifdef PAIRS
-#define ADD_PRODUCT(sum, a, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
-#else
-#define ADD_PRODUCT(sum, a, b)                                                                     \
-    __asm__("vfmadd231p" LETTER " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
-#endif
 #else
 #define BROADCAST(to, real) EACH(lane_, LANES)(to)[lane_] = (real)
+#endif
+
 #ifdef PAIRS
-/* Where gcc spills a VECTOR, it need not lie as the function's own types do. */
-TARGET static inline ALWAYS_INLINE void NAME(add_pairs)(VECTOR *sum, const VECTOR *a,
-                                                        const VECTOR *b) {
-    const __m512 before = _mm512_loadu_ps((const void *)sum);
-    const __m512bh x = (__m512bh)_mm512_loadu_si512(a), y = (__m512bh)_mm512_loadu_si512(b);
-    _mm512_storeu_ps((void *)sum, _mm512_dpbf16_ps(before, x, y));
-}
-#define ADD_PRODUCT(sum, a, b) NAME(add_pairs)(&(sum), &(a), &(b))
+#define ADD_PRODUCT(sum, a, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#elif defined(LETTER) && !defined(__SANITIZE_ADDRESS__)
+#define ADD_PRODUCT(sum, a, b)                                                                     \
+    __asm__("vfmadd231p" LETTER " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #else
 #define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
-#endif
 #endif
 
 /* Words of pairs lie in memory as rows of B only where it has one column. */

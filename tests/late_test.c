@@ -3,10 +3,11 @@
 #define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 
+#include "ops/gemm.h"
 #include "support/printed.h"
 #include "support/quick.h"
 
-enum { ROWS = 8, IN = 700, HIDDEN = 520, OUT = 540, STEPS = 2 };
+enum { ROWS = 8, IN = 700, HIDDEN = 520, OUT = 540, STEPS = 2, ANY = -1 };
 
 /* What a test varies: kinds, stacks of two matrices as weights, and what else reads a gradient. */
 typedef struct variant {
@@ -90,7 +91,7 @@ static void compare(variant v, int late) {
     char *once = train(&v, &size_once, &none);
     cr_assert_eq(size, size_once);
     cr_assert(memcmp(planned, once, size) == 0);
-    cr_assert_eq(count_late(plan), late, "%s", plan);
+    cr_assert(late == ANY || count_late(plan) == late, "%s", plan);
     free(planned), free(once), free(plan), free(none);
 }
 
@@ -107,13 +108,18 @@ Test(late, what_a_norm_reads_too_is_not_late) {
     compare((variant){.dtype = GT_F32, .clipped = true}, 0);
 }
 
+/* Others cast the matrices first. */
+static bool has_products_of_bf16(void) {
+    const gt__gemm_job job = {.m = HIDDEN, .n = OUT, .k = ROWS};
+    return gt__gemm_takes_bf16(&job);
+}
+
 Test(late, products_of_bf16_are_made_late_too) {
-#ifndef __SANITIZE_ADDRESS__ /* there is no product of bf16 to be late */
-    compare((variant){.dtype = GT_F32, .half = true}, 2);
-#endif
+    compare((variant){.dtype = GT_F32, .half = true}, has_products_of_bf16() ? 2 : ANY);
 }
 
 Test(late, what_reads_a_matrix_that_is_overwritten_is_not_late) {
     compare((variant){.dtype = GT_F64, .crossed = true}, 0);
-    compare((variant){.dtype = GT_F32, .crossed = true, .half = true}, 0);
+    compare((variant){.dtype = GT_F32, .crossed = true, .half = true},
+            has_products_of_bf16() ? 0 : ANY);
 }
