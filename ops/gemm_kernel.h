@@ -30,16 +30,22 @@
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
 /* gcc reads a vector once for each use, and moves sums from register to register: a tenth of the time. Its address
-   sanitizer does not see what assembler reads. */
-#if defined(LETTER) && !defined(__SANITIZE_ADDRESS__)
-#define BROADCAST(to, real) __asm__("vbroadcasts" LETTER " %1, %0" : "=v"(to) : "m"(real))
+   sanitizer does not see what assembler reads from memory. */
+#ifdef LETTER
+#ifdef __SANITIZE_ADDRESS__
+#define FROM "v"
 #else
-#define BROADCAST(to, real) EACH(lane_, LANES)(to)[lane_] = (real)
+#define FROM "m"
+#endif
+#define BROADCAST(to, real) __asm__("vbroadcasts" LETTER " %1, %0" : "=v"(to) : FROM(real))
+#else
+#define BROADCAST(to, real)                                                                        \
+    (to) = (real) - (VECTOR) { 0 }
 #endif
 
 #ifdef PAIRS
 #define ADD_PRODUCT(sum, a, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
-#elif defined(LETTER) && !defined(__SANITIZE_ADDRESS__)
+#elif defined(LETTER)
 #define ADD_PRODUCT(sum, a, b)                                                                     \
     __asm__("vfmadd231p" LETTER " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #else
@@ -334,6 +340,7 @@ static const kernel NAME(kernel) = {
 #undef STRIP_DEPTH
 #undef LOAD
 #undef STORE
+#undef FROM
 #undef BROADCAST
 #undef ADD_PRODUCT
 #undef LETTER

@@ -7,7 +7,7 @@
 /* Sums kept in an array stay in registers only if the loops over it are unrolled. gcc's sanitizers look at each
  * access: there it would take minutes, and gain nothing. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNROLL _Pragma("GCC unroll 4")
+#define UNROLL
 #elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)

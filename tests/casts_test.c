@@ -1,5 +1,4 @@
 /* tests/casts_test.c: casts that a plan leaves out, since products round what they read: which ones, and that bits stay. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 
 #include "ops/gemm.h"

@@ -1,6 +1,5 @@
 /* tests/late_test.c: gradients of large matrices, which only an update reads, are made right before it, with the same
  * bits. That nothing is updated where anything fails is a story of support/sweep_faults.c. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 
 #include "ops/gemm.h"

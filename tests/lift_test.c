@@ -1,5 +1,4 @@
 /* tests/lift_test.c: what of a gradient runs with the forward pass: when it lessens what is kept for it, and that bits stay. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 #include <math.h>
 

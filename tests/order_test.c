@@ -1,6 +1,5 @@
 /* tests/order_test.c: values that stand channels last within a run change no bit: random networks of convolutions and what
  * stands between them, planned and by the reference executor, on one thread and on all. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
