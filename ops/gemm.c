@@ -77,6 +77,10 @@ typedef struct {
 
 typedef void packer(PACK_PARAMETERS);
 
+/* Adds rows of A times a strip of B, whose rows are contiguous, to sums of which each row is a strip. */
+typedef void add_strip(int64_t depth, const void *a, int64_t a_row, int64_t a_col, const void *b,
+                       int64_t b_row, void *sum);
+
 typedef struct {
     int64_t rows, columns, lanes; /* of a tile, and of a vector */
     bool masks;                   /* part of a vector can be read */
@@ -100,7 +104,7 @@ enum {
     MAX_TILE_ROWS = 8,
     MAX_TILE_COLUMNS = 48,
     THIN_COLUMNS = 256, /* of C per part of a thin product, at least */
-    THIN = 8,           /* rows: up to here packing costs more than it gains */
+    THIN = 6,           /* rows: up to here packing costs more than it gains */
     WORTH_THREADS =
         1 << 21, /* multiplications: for fewer, waking threads costs more than it gains */
     WORTH_PACKING = 1 << 18, /* elements: up to here, likewise */
@@ -263,20 +267,23 @@ static product transposed(const product *g) {
 /* Is there a loop of its own for so short a side? */
 static bool is_thin(const kernel *kr, int64_t side) { return kr->thin && side <= THIN; }
 
-/* Tiles that the product takes, edge tiles counted as whole ones. */
-static double tiles(const kernel *kr, int64_t m, int64_t n) {
-    return (double)ceil_div(m, kr->rows) * (double)ceil_div(n, kr->columns);
+/* Tiles so wide that the product takes, edge tiles counted as whole ones. */
+static double tiles(const kernel *kr, int64_t m, int64_t n, int64_t width) {
+    return (double)ceil_div(m, kr->rows) * (double)ceil_div(n, width);
 }
 
-/* Thin products want their long side along C's rows; others, the way that fills the tiles better,
-   if much better. */
-static bool better_transposed(const kernel *kr, int64_t m, int64_t n) {
-    return is_thin(kr, least(m, n)) ? n < m : 1.5 * tiles(kr, n, m) < tiles(kr, m, n);
+/* Thin products want their long side along C's rows; others, the way that fills the tiles better, if much better. Then A
+   is read as it lies if that is across its rows; else it must be turned, and is worth that only for few lanes. */
+static bool better_transposed(const kernel *kr, int64_t m, int64_t n, bool across) {
+    const int64_t width = across ? kr->columns : kr->lanes;
+    const double much = across ? 1.5 : 2.1;
+    if (is_thin(kr, least(m, n))) return n < m;
+    return much * tiles(kr, n, m, width) < tiles(kr, m, n, width);
 }
 
 /* The way round that suits our kernels. */
 static product best_way(const kernel *kr, const product *g) {
-    return !g->packed && better_transposed(kr, g->m, g->n) ? transposed(g) : *g;
+    return !g->packed && better_transposed(kr, g->m, g->n, g->a_row == 1) ? transposed(g) : *g;
 }
 
 /* The first elements that are read. */
@@ -833,7 +840,7 @@ size_t gt__gemm_packed(const gt__gemm_job *job, size_t size) {
     const kernel *kr = kernel_for(size);
     gt__gemm_job words;
     job = in_words(&words, job, size);
-    const bool turned = better_transposed(kr, job->m, job->n);
+    const bool turned = better_transposed(kr, job->m, job->n, job->a_row == 1);
     if (is_thin(kr, least(job->m, job->n)) || turned || library_parts(job, size)) return 0;
     return (size_t)(padded(kr, job->n) * job->k) * kr->size;
 }

@@ -26,6 +26,8 @@
 #define STRIP_VECTORS 4
 #define STRIP (STRIP_VECTORS * LANES)
 #define STRIP_DEPTH 64
+#define MANY_REGISTERS (TILE_ROWS == 8)
+#define STRIP_ROWS (MANY_REGISTERS ? 6 : 2)
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
@@ -241,26 +243,49 @@ TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int
 }
 
 #ifndef PAIRS
-/* sum[rows, STRIP] += one or two rows of A times a strip of B whose rows are contiguous. */
+/* sum[rows, STRIP] += at most STRIP_ROWS rows of A times a strip of B whose rows are contiguous. */
 TARGET static inline ALWAYS_INLINE void NAME(strip)(int64_t rows, int64_t depth,
                                                     const REAL *restrict a, int64_t a_row,
                                                     int64_t a_col, const REAL *restrict b,
                                                     int64_t b_row, REAL *restrict sum) {
-    VECTOR s[2][STRIP_VECTORS];
+    VECTOR s[STRIP_ROWS][STRIP_VECTORS], all;
     EACH(i, rows) {
         EACH(v, STRIP_VECTORS) { s[i][v] = LOAD(sum + i * STRIP + v * LANES); }
     }
     for (int64_t p = 0; p < depth; p++) {
         EACH(i, rows) {
-            EACH(v, STRIP_VECTORS) {
-                s[i][v] += a[i * a_row + p * a_col] * LOAD(b + p * b_row + v * LANES);
-            }
+            // cppcheck-suppress uninitvar; it is filled here
+            BROADCAST(all, a[i * a_row + p * a_col]);
+            EACH(v, STRIP_VECTORS) { ADD_PRODUCT(s[i][v], all, LOAD(b + p * b_row + v * LANES)); }
         }
     }
     EACH(i, rows) {
         EACH(v, STRIP_VECTORS) { STORE(sum + i * STRIP + v * LANES, s[i][v]); }
     }
 }
+
+#define STRIP_OF(rows)                                                                             \
+    TARGET static NEVER_INLINE void NAME(strip_##rows)(int64_t depth, const void *a,               \
+                                                       int64_t a_row, int64_t a_col,               \
+                                                       const void *b, int64_t b_row, void *sum) {  \
+        NAME(strip)(rows, depth, a, a_row, a_col, b, b_row, sum);                                  \
+    }
+STRIP_OF(1)
+STRIP_OF(2)
+#if MANY_REGISTERS
+STRIP_OF(3)
+STRIP_OF(4)
+STRIP_OF(5)
+STRIP_OF(6)
+#endif
+#undef STRIP_OF
+
+static add_strip *const NAME(strips)[] = {
+    NAME(strip_1), NAME(strip_2),
+#if MANY_REGISTERS
+    NAME(strip_3), NAME(strip_4), NAME(strip_5), NAME(strip_6),
+#endif
+};
 
 /* sum[g->m, STRIP] = A[:, p..] B[p.., j..] over one block of k and at most STRIP columns. */
 TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth, int64_t j,
@@ -269,7 +294,6 @@ TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth,
     memset(sum, 0, (size_t)(g->m * STRIP) * sizeof(REAL));
     for (int64_t end = p + depth, step; p < end; p += step) {
         step = end - p < STRIP_DEPTH ? end - p : STRIP_DEPTH;
-        const REAL *a = (const REAL *)g->a + p * g->a_col;
         const REAL *b = (const REAL *)g->b + p * g->b_row + j * g->b_col;
         int64_t b_row = g->b_row;
         if (g->b_col != 1 || count < STRIP) {
@@ -277,11 +301,12 @@ TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth,
             b = panel;
             b_row = STRIP;
         }
-        int64_t i = 0;
-        for (; i + 2 <= g->m; i += 2)
-            NAME(strip)(2, step, a + i * g->a_row, g->a_row, g->a_col, b, b_row, sum + i * STRIP);
-        if (i < g->m)
-            NAME(strip)(1, step, a + i * g->a_row, g->a_row, g->a_col, b, b_row, sum + i * STRIP);
+        for (int64_t i = 0, rows; i < g->m; i += rows) {
+            rows = g->m - i < STRIP_ROWS ? g->m - i : STRIP_ROWS;
+            NAME(strips)
+            [rows - 1](step, (const REAL *)g->a + i * g->a_row + p * g->a_col, g->a_row, g->a_col,
+                       b, b_row, sum + i * STRIP);
+        }
     }
 }
 
@@ -338,6 +363,8 @@ static const kernel NAME(kernel) = {
 #undef STRIP_VECTORS
 #undef STRIP
 #undef STRIP_DEPTH
+#undef MANY_REGISTERS
+#undef STRIP_ROWS
 #undef LOAD
 #undef STORE
 #undef FROM

@@ -108,17 +108,44 @@ static void try_product(const kernel *kr, sizes s, int layouts, int threads, int
     free(scratch);
 }
 
-/* The last ones are large enough for several threads; of the very last, k is divided. */
+/* A part of a product, which is made in other ways, has the same bits; here sums are rounded. */
+static void try_parts(const kernel *kr) {
+    enum { M = 70, N = 90, K = 700, FEW = 12 };
+    const size_t size = kr->size;
+    gt__gemm_job job = {.m = M, .n = N, .k = K, .a_row = K, .a_col = 1, .b_row = N, .b_col = 1};
+    void *a = allocate(M * K * size), *b = allocate(K * N * size), *c = allocate(M * N * size),
+         *some = allocate(M * N * size), *scratch = allocate(gt__gemm_scratch(&job, size));
+    for (int i = 0; i < M * K; i++) write_element(a, size, i, sin(i));
+    for (int i = 0; i < K * N; i++) write_element(b, size, i, cos(i));
+    job.a = a, job.b = b, job.c = c, job.ldc = N;
+    multiply_by(kr, &job, size, scratch);
+    job.c = some;
+    for (int way = 0; way < 2 * FEW; way++) {
+        job.m = way < FEW ? way + 1 : M;
+        job.n = way < FEW ? N : way - FEW + 1;
+        multiply_by(kr, &job, size, scratch);
+        for (int64_t i = 0; i < job.m; i++)
+            cr_assert(memcmp(element(kr, some, i * N), element(kr, c, i * N),
+                             (size_t)job.n * size) == 0,
+                      "row %d of %d x %d, tiles of %d x %d", (int)i, (int)job.m, (int)job.n,
+                      (int)kr->rows, (int)kr->columns);
+    }
+    free(a), free(b), free(c), free(some), free(scratch);
+}
+
+/* Some are large enough for several threads; of some, k is divided. */
 static void try_kernel(const kernel *kr) {
-    static const sizes cases[] = {{16, 32, 48},   {5, 70, 300},   {70, 5, 300},    {33, 49, 257},
-                                  {130, 9, 20},   {8, 700, 380},  {6, 1000, 400},  {1000, 7, 400},
-                                  {200, 64, 170}, {64, 300, 110}, {129, 130, 130}, {64, 100, 520},
-                                  {96, 9, 2600},  {20, 130, 1001}};
+    static const sizes cases[] = {{16, 32, 48},   {5, 70, 300},    {70, 5, 300},    {33, 49, 257},
+                                  {130, 9, 20},   {8, 700, 380},   {6, 1000, 400},  {1000, 7, 400},
+                                  {200, 64, 170}, {64, 300, 110},  {129, 130, 130}, {64, 100, 520},
+                                  {96, 9, 2600},  {20, 130, 1001}, {1, 70, 90},     {2, 64, 130},
+                                  {3, 70, 65},    {90, 4, 70}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int layouts = 0; layouts < LAYOUTS * LAYOUTS; layouts++) {
             try_product(kr, cases[i], layouts, 1, 0);
             try_product(kr, cases[i], layouts, 2 + layouts % 4, 0);
         }
+    try_parts(kr);
 }
 
 Test(gemm, plain_kernels) {
