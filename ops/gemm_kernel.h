@@ -27,7 +27,6 @@
 #define STRIP (STRIP_VECTORS * LANES)
 #define STRIP_DEPTH 64
 #define MANY_REGISTERS (TILE_ROWS == 8)
-#define STRIP_ROWS (MANY_REGISTERS ? 6 : 2)
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
 
@@ -243,12 +242,12 @@ TARGET static void NAME(multiply)(int64_t pairs, int64_t depth, left_rows a, int
 }
 
 #ifndef PAIRS
-/* sum[rows, STRIP] += at most STRIP_ROWS rows of A times a strip of B whose rows are contiguous. */
+/* sum[rows, STRIP] += some rows of A times a strip of B whose rows are contiguous. */
 TARGET static inline ALWAYS_INLINE void NAME(strip)(int64_t rows, int64_t depth,
                                                     const REAL *restrict a, int64_t a_row,
                                                     int64_t a_col, const REAL *restrict b,
                                                     int64_t b_row, REAL *restrict sum) {
-    VECTOR s[STRIP_ROWS][STRIP_VECTORS], all;
+    VECTOR s[THIN][STRIP_VECTORS], all;
     EACH(i, rows) {
         EACH(v, STRIP_VECTORS) { s[i][v] = LOAD(sum + i * STRIP + v * LANES); }
     }
@@ -280,6 +279,7 @@ STRIP_OF(6)
 #endif
 #undef STRIP_OF
 
+/* By the number of rows. */
 static add_strip *const NAME(strips)[] = {
     NAME(strip_1), NAME(strip_2),
 #if MANY_REGISTERS
@@ -290,6 +290,7 @@ static add_strip *const NAME(strips)[] = {
 /* sum[g->m, STRIP] = A[:, p..] B[p.., j..] over one block of k and at most STRIP columns. */
 TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth, int64_t j,
                                      int64_t count, REAL *sum) {
+    const int64_t most = sizeof NAME(strips) / sizeof *NAME(strips);
     REAL panel[STRIP * STRIP_DEPTH];
     memset(sum, 0, (size_t)(g->m * STRIP) * sizeof(REAL));
     for (int64_t end = p + depth, step; p < end; p += step) {
@@ -301,11 +302,11 @@ TARGET static void NAME(strip_block)(const product *g, int64_t p, int64_t depth,
             b = panel;
             b_row = STRIP;
         }
+        const REAL *a = (const REAL *)g->a + p * g->a_col;
         for (int64_t i = 0, rows; i < g->m; i += rows) {
-            rows = g->m - i < STRIP_ROWS ? g->m - i : STRIP_ROWS;
-            NAME(strips)
-            [rows - 1](step, (const REAL *)g->a + i * g->a_row + p * g->a_col, g->a_row, g->a_col,
-                       b, b_row, sum + i * STRIP);
+            rows = g->m - i < most ? g->m - i : most;
+            add_strip *const add = NAME(strips)[rows - 1];
+            add(step, a + i * g->a_row, g->a_row, g->a_col, b, b_row, sum + i * STRIP);
         }
     }
 }
@@ -364,7 +365,6 @@ static const kernel NAME(kernel) = {
 #undef STRIP
 #undef STRIP_DEPTH
 #undef MANY_REGISTERS
-#undef STRIP_ROWS
 #undef LOAD
 #undef STORE
 #undef FROM
